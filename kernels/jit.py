@@ -1,0 +1,330 @@
+"""How everything here is compiled: Numba's options, the disk cache and threads.  Imports numba and numpy only.
+
+The one idea: a compiled function is stored under a fingerprint of its code and of all that the code refers to, so
+an edit anywhere below it makes a new entry and nothing stale is ever loaded.
+"""
+import enum
+import hashlib
+import os
+import pickle
+import sys
+import tempfile
+import threading
+import types as python_types
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba import types
+from numba.core import compiler, config, serialize
+from numba.core.caching import _Cache
+from numba.core.runtime import rtsys
+from numba.extending import overload
+
+# Not nnan or ninf: NaN and inf keep their meaning.  afn allows the approximations that the bodies test for accuracy.
+FASTMATH = {"contract", "nsz", "arcp", "afn", "reassoc"}
+# The default error model puts a ZeroDivisionError branch at every division, and then nothing vectorizes.
+OPTIONS = {"error_model": "numpy", "fastmath": FASTMATH}
+EXACT = {"error_model": "numpy", "fastmath": {"contract"}}    # for code whose rounding steps must stay in order
+
+# A launch over threads costs about 5 us; under this many elements of work it does not pay.
+PARALLEL_WORK = 1 << 16
+
+
+# ---- the disk cache
+def cache_directory():
+    """Where compiled kernels are kept: $NUMBAFLOW_CACHE_DIR, else Numba's, else the user's cache folder."""
+    chosen = os.environ.get("NUMBAFLOW_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    if config.CACHE_DIR:
+        return Path(config.CACHE_DIR) / "numbaflow"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "numbaflow"
+
+
+class Unfingerprintable(TypeError):
+    """Something in the code has no stable description, so the compiled code is not kept on disk."""
+
+
+_FOREIGN = ("numpy", "numba", "math", "cmath", "builtins", "llvmlite", "operator", "ctypes", "scipy")
+
+
+def fingerprint(function):
+    """A hex digest of a function's code and of everything its code refers to, followed down."""
+    digest = hashlib.sha256()
+    for part in _describe(function, {}):
+        digest.update(part.encode() if isinstance(part, str) else part)
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _describe(value, seen):
+    if id(value) in seen:
+        yield f"again {seen[id(value)]}"
+        return
+    value_type = type(value)
+    if value_type in (int, float, complex, str, bytes, bool, type(None), type(...)):
+        yield f"{value_type.__name__} {value!r}"
+    elif isinstance(value, (np.generic, np.dtype)):
+        yield f"numpy {value_type.__name__} {value!r}"
+    elif isinstance(value, np.ndarray):
+        yield f"array {value.dtype.str} {value.shape}"
+        yield value.tobytes()
+    elif isinstance(value, enum.Enum):
+        yield f"enum {value}"
+    elif isinstance(value, (tuple, frozenset, set, list)):
+        items = value if isinstance(value, (tuple, list)) else sorted(value, key=repr)
+        yield f"{value_type.__name__} {len(items)}"
+        for item in items:
+            yield from _describe(item, seen)
+    elif isinstance(value, types.Type):
+        yield f"type {value}"
+    elif isinstance(value, python_types.CodeType):
+        yield from _describe_code(value, seen)
+    elif isinstance(value, python_types.FunctionType) and _is_foreign(value):
+        yield f"named {value.__module__} {value.__qualname__}"
+    elif isinstance(value, python_types.FunctionType):
+        seen[id(value)] = len(seen)
+        yield from _describe_function(value, seen)
+    elif isinstance(value, python_types.ModuleType):
+        yield f"module {value.__name__}"
+    elif isinstance(value, (type, python_types.BuiltinFunctionType)):
+        yield f"named {value.__module__} {value.__qualname__}"
+    elif hasattr(value, "py_func"):            # a dispatcher
+        seen[id(value)] = len(seen)
+        yield from _describe_function(value.py_func, seen)
+    elif hasattr(value, "_defn"):              # an intrinsic
+        seen[id(value)] = len(seen)
+        yield from _describe_function(value._defn, seen)
+    elif isinstance(value, np.ufunc):
+        yield f"ufunc {value.__name__}"
+    elif isinstance(value, types.ExternalFunction):
+        yield f"external {value.symbol} {value.sig}"
+    else:
+        raise Unfingerprintable(f"{value_type.__name__} {value!r}")
+
+
+def _is_foreign(function):
+    return (function.__module__ or "").split(".")[0] in _FOREIGN
+
+
+def _describe_code(code, seen):
+    yield f"code {code.co_name} {code.co_names} {code.co_varnames} {code.co_freevars}"
+    yield code.co_code
+    yield from _describe(code.co_consts, seen)
+
+
+def _names_used(code):
+    yield from code.co_names
+    for const in code.co_consts:
+        if isinstance(const, python_types.CodeType):
+            yield from _names_used(const)
+
+
+def _describe_function(function, seen):
+    yield from _describe_code(function.__code__, seen)
+    yield from _describe(function.__defaults__ or (), seen)
+    for key, variant in sorted(getattr(function, "variants", {}).items()):
+        yield f"variant {key}"
+        yield from _describe(variant, seen)
+    for cell in function.__closure__ or ():
+        yield from _describe(cell.cell_contents, seen)
+    names = sorted(set(_names_used(function.__code__)))
+    for name in names:
+        if name not in function.__globals__:
+            continue
+        value = function.__globals__[name]
+        yield f"global {name}"
+        yield from _describe(value, seen)
+        if isinstance(value, python_types.ModuleType) and value.__name__.split(".")[0] not in _FOREIGN:
+            for attribute in names:
+                if hasattr(value, attribute):
+                    yield f"attribute {attribute}"
+                    yield from _describe(getattr(value, attribute), seen)
+
+
+class DiskCache(_Cache):
+    """Numba's cache interface over one file a compiled signature, named by content.
+
+    A file is written aside and renamed, so that two processes may write at once; a file that can't be read counts
+    as missing.
+    """
+
+    def __init__(self, function, salt=""):
+        self._function, self._salt, self._key = function, salt, None
+        self._name = function.__name__
+
+    @property
+    def cache_path(self):
+        return str(cache_directory())
+
+    def _path(self, sig, context):
+        if self._key is None:
+            try:
+                self._key = fingerprint(self._function)
+            except Unfingerprintable:
+                self._key = ""
+        if not self._key:
+            return None
+        what = (self._key, self._salt, str(sig), context.codegen().magic_tuple(), config.BOUNDSCHECK,
+                numba.__version__, np.__version__, sys.version_info[:2])
+        return cache_directory() / f"{self._name}-{hashlib.sha256(repr(what).encode()).hexdigest()[:40]}.nbc"
+
+    def load_overload(self, sig, target_context):
+        path = self._path(sig, target_context)
+        if path is None:
+            return None
+        try:
+            payload = path.read_bytes()
+        except OSError:
+            return None
+        try:
+            # Numba's own cache would refresh the context here: 0.25 s of imports that only compiling needs.
+            rtsys.initialize(target_context)
+            return compiler.CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except Exception:                       # cut short, or written by something else: compile anew
+            return None
+
+    def save_overload(self, sig, data):
+        path = self._path(sig, data.target_context)
+        if path is None or data.library.has_dynamic_globals or data.lifted:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(serialize.dumps(data._reduce()))
+            os.replace(aside, path)
+        except OSError:                         # a cache that can't be written is only slower
+            pass
+
+    def enable(self):
+        pass
+
+    def disable(self):
+        pass
+
+    def flush(self):
+        pass
+
+
+# ---- scalar bodies
+def _precision(arguments):
+    """float32 when no argument is wider, else float64: the type that a body's float literals take."""
+    narrow = False
+    for a in arguments:
+        if a in (types.float64, types.complex128):
+            return np.float64
+        narrow = narrow or a in (types.float32, types.complex64)
+    return np.float32 if narrow else np.float64
+
+
+def _kind(arguments):
+    for a in arguments:
+        if isinstance(a, types.Complex):
+            return "complex"
+    return _precision(arguments).__name__ if any(isinstance(a, types.Float) for a in arguments) else "integer"
+
+
+def specialize(function, precision):
+    """The function with its float literals typed as `precision`: else 0.5 * x would compute float32 in float64."""
+    code = function.__code__
+    consts = tuple(precision(c) if type(c) is float else c for c in code.co_consts)
+    return python_types.FunctionType(code.replace(co_consts=consts), function.__globals__, function.__name__,
+                                     function.__defaults__, function.__closure__)
+
+
+def body(function):
+    """A scalar function that njit code, CUDA code and plain Python can all call.
+
+    Its float literals take the precision of its arguments (write 1.0, not 1).  It runs as it stands in plain Python;
+    `variant` gives it another implementation for one kind of argument.
+    """
+    function.variants = {}
+
+    @overload(function, strict=False, jit_options={**OPTIONS, "forceinline": True})
+    def choose(*arguments):
+        chosen = function.variants.get(_kind(arguments), function)
+        return specialize(chosen, _precision(arguments))
+    return function
+
+
+def variant(of, *kinds):
+    """Register the decorated function as the body `of` for "float32", "float64", "complex" or "integer"."""
+    def register(function):
+        for kind in kinds:
+            of.variants[kind] = function
+        return function
+    return register
+
+
+# ---- kernels
+def kernel(function=None, *, parallel=False, options=OPTIONS):
+    """Compile a function over arrays on first use, without the GIL, kept on disk."""
+    if function is None:
+        return lambda f: kernel(f, parallel=parallel, options=options)
+    dispatcher = numba.njit(nogil=True, parallel=parallel, **options)(function)
+    dispatcher._cache = DiskCache(function, salt=f"parallel={parallel} {sorted(options['fastmath'])}")
+    return dispatcher
+
+
+def loop(function, signature, options=OPTIONS):
+    """A C function pointer with the given Numba signature, kept on disk."""
+    made = numba.core.ccallback.CFunc(function, (signature.args, signature.return_type), locals={},
+                                      options={**options, "nopython": True})
+    made._cache = DiskCache(function, salt=f"cfunc {sorted(options['fastmath'])}")
+    made.compile()
+    return made
+
+
+# Numba's simplest threading layer must not be entered from two threads at once: who comes second runs serially.
+_threads = threading.Lock()
+
+
+def threads_for(work):
+    """Take the threads for that many elements of work: True, and `release_threads` is owed; False: run serially."""
+    return work >= PARALLEL_WORK and config.NUMBA_NUM_THREADS > 1 and _threads.acquire(blocking=False)
+
+
+release_threads = _threads.release
+
+
+class RangeKernel:
+    """A kernel f(*args, lo, hi) over a share of its outer loop, split over threads when the work is large."""
+
+    def __init__(self, function, options=OPTIONS):
+        self.serial = kernel(function, options=options)
+        self._options, self._threaded = options, None
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
+
+    def __call__(self, n, work, *args):
+        """Run for 0 <= i < n; `work` is about how many elements that touches."""
+        if n > 1 and threads_for(work):
+            try:
+                if self._threaded is None:
+                    self._threaded = self._split(len(args))
+                self._threaded(n, min(n, 4 * numba.get_num_threads()), *args)
+            finally:
+                release_threads()
+        else:
+            self.serial(*args, 0, n)
+
+    def _split(self, count):
+        names = ", ".join(f"a{i}" for i in range(count))
+        source = (f"def {self.__name__}_threaded(n, shares, {names}):\n"
+                  "    for s in prange(shares):\n"
+                  f"        serial({names}, s * n // shares, (s + 1) * n // shares)\n")
+        # (asking for the number of threads inside would make the code uncacheable)
+        scope = {"serial": self.serial, "prange": numba.prange, "__name__": __name__}
+        exec(source, scope)
+        return kernel(scope[f"{self.__name__}_threaded"], parallel=True, options=self._options)
+
+
+def range_kernel(function=None, *, options=OPTIONS):
+    """Decorate f(*args, lo, hi): called as f(n, work, *args)."""
+    if function is None:
+        return lambda f: RangeKernel(f, options)
+    return RangeKernel(function, options)
+
+
