@@ -18,6 +18,7 @@ import numpy as np
 from numba import types
 from numba.core import compiler, config, serialize
 from numba.core.caching import _Cache
+from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 from numba.extending import overload
 
@@ -47,7 +48,8 @@ class Unfingerprintable(TypeError):
     """Something in the code has no stable description, so the compiled code is not kept on disk."""
 
 
-_FOREIGN = ("numpy", "numba", "math", "cmath", "builtins", "llvmlite", "operator", "ctypes", "scipy")
+# Code that changes with its own version, not with an edit: named, not followed.
+_FOREIGN = sys.stdlib_module_names | {"numpy", "numba", "llvmlite", "scipy"}
 
 
 def fingerprint(function):
@@ -82,7 +84,7 @@ def _describe(value, seen):
         yield f"type {value}"
     elif isinstance(value, python_types.CodeType):
         yield from _describe_code(value, seen)
-    elif isinstance(value, python_types.FunctionType) and _is_foreign(value):
+    elif isinstance(value, python_types.FunctionType) and _is_foreign(value.__module__):
         yield f"named {value.__module__} {value.__qualname__}"
     elif isinstance(value, python_types.FunctionType):
         seen[id(value)] = len(seen)
@@ -105,8 +107,8 @@ def _describe(value, seen):
         raise Unfingerprintable(f"{value_type.__name__} {value!r}")
 
 
-def _is_foreign(function):
-    return (function.__module__ or "").split(".")[0] in _FOREIGN
+def _is_foreign(name):
+    return name is not None and name.split(".")[0] in _FOREIGN
 
 
 def _describe_code(code, seen):
@@ -125,6 +127,7 @@ def _names_used(code):
 def _describe_function(function, seen):
     yield from _describe_code(function.__code__, seen)
     yield from _describe(function.__defaults__ or (), seen)
+    yield f"exact {getattr(function, 'exact', None)}"
     for key, variant in sorted(getattr(function, "variants", {}).items()):
         yield f"variant {key}"
         yield from _describe(variant, seen)
@@ -137,7 +140,7 @@ def _describe_function(function, seen):
         value = function.__globals__[name]
         yield f"global {name}"
         yield from _describe(value, seen)
-        if isinstance(value, python_types.ModuleType) and value.__name__.split(".")[0] not in _FOREIGN:
+        if isinstance(value, python_types.ModuleType) and not _is_foreign(value.__name__):
             for attribute in names:
                 if hasattr(value, attribute):
                     yield f"attribute {attribute}"
@@ -235,15 +238,18 @@ def specialize(function, precision):
                                      function.__defaults__, function.__closure__)
 
 
-def body(function):
+def body(function=None, *, exact=False):
     """A scalar function that njit code, CUDA code and plain Python can all call.
 
     Its float literals take the precision of its arguments (write 1.0, not 1).  It runs as it stands in plain Python;
-    `variant` gives it another implementation for one kind of argument.
+    `variant` gives it another implementation for one kind of argument.  An exact one keeps the order of its rounding
+    steps, its divisions and the signs of its zeros wherever it is inlined: LLVM's flags stand on each instruction.
     """
-    function.variants = {}
+    if function is None:
+        return lambda f: body(f, exact=exact)
+    function.variants, function.exact = {}, exact
 
-    @overload(function, strict=False, jit_options={**OPTIONS, "forceinline": True})
+    @overload(function, strict=False, jit_options={**(EXACT if exact else OPTIONS), "forceinline": True})
     def choose(*arguments):
         chosen = function.variants.get(_kind(arguments), function)
         return specialize(chosen, _precision(arguments))
@@ -271,7 +277,7 @@ def kernel(function=None, *, parallel=False, options=OPTIONS):
 
 def loop(function, signature, options=OPTIONS):
     """A C function pointer with the given Numba signature, kept on disk."""
-    made = numba.core.ccallback.CFunc(function, (signature.args, signature.return_type), locals={},
+    made = CFunc(function, (signature.args, signature.return_type), locals={},
                                       options={**options, "nopython": True})
     made._cache = DiskCache(function, salt=f"cfunc {sorted(options['fastmath'])}")
     made.compile()

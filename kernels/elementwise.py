@@ -1,0 +1,271 @@
+"""Scalar bodies as NumPy ufuncs: broadcasting, strides and a call of a few hundred nanoseconds come with them.
+
+The inner loop is a C function in NumPy's own loop convention, compiled by Numba and kept on disk; one ufunc a dtype is
+made when that dtype is first met.  Large arrays run the same C function over several threads.
+"""
+import ctypes
+import platform
+import threading
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.typing import signature
+from numba.extending import intrinsic
+
+from .jit import OPTIONS, loop, range_kernel
+from .memory import empty
+
+LARGE = 1 << 16                 # elements; below, one thread and NumPy's own allocation
+_POINTERS = types.CPointer(types.intp)
+LOOP = signature(types.void, _POINTERS, _POINTERS, _POINTERS, types.voidptr)
+
+
+# ---- pieces of the loops
+def _pointer(ty):
+    @intrinsic
+    def at(typingctx, address):
+        def codegen(context, builder, sig, args):
+            return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+        return types.CPointer(ty)(types.intp), codegen
+    return at
+
+
+# bool is stored as one byte of 0 or 1
+_STORED = {t: getattr(types, t) for t in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+                                          "float32", "float64", "complex64", "complex128")} | {"bool": types.uint8}
+_AT = {name: _pointer(ty) for name, ty in _STORED.items()}
+
+
+def _clear_flags_x86(builder):
+    slot = builder.alloca(ir.IntType(32))
+    place = builder.bitcast(slot, ir.IntType(8).as_pointer())
+    kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()])
+    for name in ("llvm.x86.sse.stmxcsr", "llvm.x86.sse.ldmxcsr"):
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        if name.endswith("ldmxcsr"):
+            builder.store(builder.and_(builder.load(slot), ir.Constant(ir.IntType(32), ~0x3F & 0xFFFFFFFF)), slot)
+        builder.call(function, [place])
+
+
+def _clear_flags_libc(builder):
+    i32 = ir.IntType(32)
+    name, kind = "feclearexcept", ir.FunctionType(i32, [i32])
+    function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    builder.call(function, [ir.Constant(i32, 0x3D if platform.machine() in ("AMD64", "i686") else 0x1F)])
+
+
+@intrinsic
+def clear_float_flags(typingctx):
+    """Forget the floating-point exceptions: NumPy would warn of those that a branch-free body raises on its way."""
+    def codegen(context, builder, sig, args):
+        if platform.machine() in ("x86_64", "AMD64"):
+            _clear_flags_x86(builder)
+        else:
+            _clear_flags_libc(builder)
+        return context.get_dummy_value()
+    return types.void(), codegen
+
+
+@intrinsic
+def _call_loop(typingctx, address, pointers, count, steps):
+    """Call a loop with arrays of int64 for its pointers, its count and its steps."""
+    def codegen(context, builder, sig, args):
+        i8, i64 = ir.IntType(8), ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [i64.as_pointer()] * 3 + [i8.as_pointer()])
+
+        def data(k):
+            return builder.bitcast(context.make_array(sig.args[k])(context, builder, args[k]).data, i64.as_pointer())
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()),
+                     [data(1), data(2), data(3), ir.Constant(i8.as_pointer(), None)])
+        return context.get_dummy_value()
+    return types.void(types.int64, pointers, count, steps), codegen
+
+
+def _loop_source(name, inputs, output):
+    """The loop's text: one form for contiguous operands, forms for one scalar operand, one for any strides."""
+    n = len(inputs)
+    sizes = [np.dtype(t).itemsize for t in (*inputs, output)]
+    lines = [f"def {name}(args, dims, steps, data):", "    n = dims[0]"]
+    lines += [f"    s{k} = steps[{k}]" for k in range(n + 1)]
+    lines += [f"    p{k} = args[{k}]" for k in range(n + 1)]
+
+    def value(k, text):
+        return f"({text} != 0)" if inputs[k] == "bool" else text
+
+    def form(test, scalar):
+        contiguous = [k for k in range(n) if k != scalar]
+        out = [f"    {test}:"]
+        out += [f"        x{k} = at_{inputs[k]}(p{k})" for k in range(n)] + [f"        out = at_{output}(p{n})"]
+        if scalar is not None:
+            out.append(f"        c = {value(scalar, f'x{scalar}[0]')}")
+        call = ", ".join("c" if k == scalar else value(k, f"x{k}[i]") for k in range(n))
+        assert contiguous or n == 1
+        return [*out, "        for i in range(n):", f"            out[i] = body({call})"]
+
+    whole = " and ".join(f"s{k} == {sizes[k]}" for k in range(n + 1))
+    lines += form(f"if {whole}", None)
+    for scalar in {1: (), 2: (0, 1)}.get(n, (0,)):
+        test = " and ".join(f"s{k} == {0 if k == scalar else sizes[k]}" for k in range(n + 1))
+        lines += form(f"elif {test}", scalar)
+    call = ", ".join(value(k, f"at_{inputs[k]}(p{k})[0]") for k in range(n))
+    lines += ["    else:", "        for i in range(n):", f"            at_{output}(p{n})[0] = body({call})"]
+    lines += [f"            p{k} += s{k}" for k in range(n + 1)]
+    return "\n".join([*lines, "    clear_float_flags()"])
+
+
+def _compile_loop(name, function, inputs, output, options):
+    scope = {"body": function, "clear_float_flags": clear_float_flags, "__name__": __name__}
+    scope |= {f"at_{t}": _AT[t] for t in (*inputs, output)}
+    exec(_loop_source(name, inputs, output), scope)
+    return loop(scope[name], LOOP, options)
+
+
+# ---- ufuncs from loops
+def _ufunc_maker():
+    """PyUFunc_FromFuncAndData: entry 1 of NumPy's ufunc C-API table."""
+    from numpy._core import _multiarray_umath
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    table = ctypes.cast(get(_multiarray_umath._UFUNC_API, None), ctypes.POINTER(ctypes.c_void_p))
+    pointer, integer, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
+    return ctypes.PYFUNCTYPE(ctypes.py_object, pointer, pointer, pointer, integer, integer, integer, integer,
+                             text, text, integer)(table[1])
+
+
+_make = None
+_kept = []                      # NumPy keeps raw pointers into these
+
+
+def _ufunc(name, compiled, dtypes):
+    global _make
+    _make = _make or _ufunc_maker()
+    functions = (ctypes.c_void_p * 1)(compiled.address)
+    data = (ctypes.c_void_p * 1)()
+    numbers = (ctypes.c_char * len(dtypes))(*[np.dtype(t).num for t in dtypes])
+    text = name.encode()
+    _kept.append((functions, data, numbers, text, compiled))
+    at = ctypes.addressof
+    return _make(at(functions), at(data), at(numbers), 1, len(dtypes) - 1, 1, -1, text, b"", 0)
+
+
+_REAL = {"complex64": "float32", "complex128": "float64"}
+_compiling = threading.RLock()
+
+
+class Elementwise(dict):
+    """dtype -> ufunc of one scalar body; a dtype met for the first time is compiled.
+
+    `pattern` has a letter an operand: x the key's dtype, ? bool, r the real dtype of x.  "?xx->x" is a select.
+    """
+
+    def __init__(self, name, function, pattern="x->x", kinds="fc", options=OPTIONS):
+        super().__init__()
+        self.name, self.function, self.kinds, self.options = name, function, kinds, options
+        inputs, output = pattern.split("->")
+        self._inputs, self._output, self._loops = inputs, output, {}
+        self.key = inputs.index("x")            # the operand whose dtype is looked up
+
+    def letter(self, k):
+        """The pattern letter of operand k."""
+        return self._inputs[k]
+
+    def __missing__(self, dtype):
+        if dtype.kind in "iu" and "i" not in self.kinds and "f" in self.kinds:
+            self[dtype] = self._through(np.dtype(np.float64 if dtype.itemsize >= 4 else np.float32))
+            return self[dtype]
+        if dtype.kind not in self.kinds:
+            raise TypeError(f"{self.name}: dtype {dtype} is not among {self.supported()}")
+        with _compiling:
+            if dtype not in self._loops:
+                names = [self._dtype_name(letter, dtype.name) for letter in (*self._inputs, self._output)]
+                compiled = _compile_loop(self.name, self.function, names[:-1], names[-1], self.options)
+                self._loops[dtype] = (compiled, np.dtype(names[-1]))
+                self[dtype] = _ufunc(self.name, compiled, names)
+        return self[dtype]
+
+    def _through(self, floating):
+        """Integers given to an op of floats are computed in that float."""
+        ufunc = self[floating]
+        return lambda *operands: ufunc(*[a.astype(floating) if letter == "x" else a
+                                         for a, letter in zip(operands, self._inputs, strict=True)])
+
+    @staticmethod
+    def _dtype_name(letter, key):
+        return {"x": key, "?": "bool", "r": _REAL.get(key, key)}[letter]
+
+    def supported(self):
+        """The kinds of dtype it takes, in words."""
+        words = {"b": "bool", "i": "signed integers", "u": "unsigned integers", "f": "floats", "c": "complex"}
+        return ", ".join(words[k] for k in self.kinds)
+
+    def assembly(self, dtype):
+        """The machine code of the loop for a dtype: what the vectorization tests read."""
+        self[dtype]
+        return self._loops[dtype][0]._library.get_asm_str()
+
+    def large(self, dtype, *operands):
+        """The same for large operands, over threads, into a buffer from the pool."""
+        ufunc = self[dtype]
+        shape = _broadcast_shape(operands)
+        if 0 in shape or dtype not in self._loops:
+            return ufunc(*operands)
+        compiled, out_dtype = self._loops[dtype]
+        out = empty(shape, out_dtype)
+        pointers = np.array([a.__array_interface__["data"][0] for a in (*operands, out)])
+        extents, strides = _collapse(shape, (*operands, out))
+        if len(extents) == 1:
+            _run_flat(extents[0], extents[0], compiled.address, pointers, strides[0])
+        else:
+            outer = out.size // extents[-1]
+            _run_rows(outer, out.size, compiled.address, pointers, np.array(extents), strides)
+        return out
+
+
+def _broadcast_shape(operands):
+    shape = operands[0].shape
+    for a in operands[1:]:
+        if a.shape != shape:
+            return np.broadcast_shapes(*[a.shape for a in operands])
+    return shape
+
+
+def _collapse(shape, operands):
+    """Extents and strides [dim, operand] with every run of dims that all operands step through evenly made one."""
+    columns = []
+    for a in operands:
+        short = len(shape) - a.ndim
+        columns.append([0] * short + [0 if n == 1 else s for n, s in zip(a.shape, a.strides, strict=True)])
+    rows = list(zip(*columns, strict=True))
+    extents, strides = [], []
+    for n, row in zip(shape, rows, strict=True):
+        if n == 1:
+            continue
+        if extents and all(before == n * s for before, s in zip(strides[-1], row, strict=True)):
+            extents[-1] *= n
+            strides[-1] = row
+        else:
+            extents.append(n)
+            strides.append(row)
+    if not extents:
+        extents, strides = [1], [(0,) * len(operands)]
+    return extents, np.array(strides, np.int64)
+
+
+@range_kernel
+def _run_flat(address, pointers, steps, lo, hi):
+    """loop(pointers + lo * steps, hi - lo, steps)"""
+    _call_loop(address, pointers + lo * steps, np.array([hi - lo]), steps)
+
+
+@range_kernel
+def _run_rows(address, pointers, extents, strides, lo, hi):
+    """The loop along the last dim, for every outer index in [lo, hi)."""
+    last = extents.size - 1
+    count, steps = np.array([extents[last]]), strides[last].copy()
+    for row in range(lo, hi):
+        at, rest = pointers.copy(), row
+        for d in range(last - 1, -1, -1):
+            at += (rest % extents[d]) * strides[d]
+            rest //= extents[d]
+        _call_loop(address, at, count, steps)

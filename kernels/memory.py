@@ -1,0 +1,63 @@
+"""Where result arrays come from: small ones from NumPy, large ones from buffers used before.
+
+A fresh 16 MB array costs its page faults, about as much as the work that fills it; a buffer that was used before
+costs none.  A buffer is free again when nothing but the pool refers to it, which its reference count tells.
+"""
+import sys
+import threading
+
+import numpy as np
+
+LARGE = 1 << 18                 # bytes; below, malloc recycles memory by itself
+KEPT = 1 << 30                  # bytes the pool holds on to at most
+_lock = threading.Lock()
+_buffers = {}                   # rounded size in bytes -> list of uint8 buffers
+_held = 0
+_FREE = 3                       # references to a free buffer while `_take` looks at it: list, name, getrefcount's own
+
+
+def empty(shape, dtype):
+    """An uninitialised C-contiguous array, as np.empty gives it."""
+    size = dtype.itemsize
+    for n in shape:
+        size *= n
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    return np.ndarray(shape, dtype, _take(size))
+
+
+def _round(size):
+    """Sizes are rounded up by at most an eighth, so that arrays of like sizes share buffers."""
+    step = 1 << max(size.bit_length() - 4, 12)
+    return -(-size // step) * step
+
+
+def _take(size):
+    global _held
+    size = _round(size)
+    with _lock:
+        shelf = _buffers.setdefault(size, [])
+        for buffer in shelf:
+            if sys.getrefcount(buffer) == _FREE:
+                return buffer
+        buffer = np.empty(size, np.uint8)
+        if _held + size > KEPT:
+            _drop_free()
+        if _held + size <= KEPT:
+            shelf.append(buffer)
+            _held += size
+        return buffer
+
+
+def _drop_free():
+    global _held
+    for size, shelf in list(_buffers.items()):
+        used = [b for b in shelf if sys.getrefcount(b) > _FREE]
+        _held -= size * (len(shelf) - len(used))
+        _buffers[size] = used
+
+
+def release():
+    """Give every buffer that nothing uses back to the system."""
+    with _lock:
+        _drop_free()

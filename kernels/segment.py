@@ -1,0 +1,177 @@
+"""Reductions over segments: rows of equal id become one row.
+
+The one idea: a segment reduction is a scatter of the rows into an output that starts at the reduction's
+neutral element; an id outside the output is dropped by the scatter itself.
+"""
+from math import prod
+
+import numpy as np
+
+from .index import INT64, IndexOutOfRange, contiguous, flat_indices
+from .jit import kernel
+from .scatter import add_rows, combine_rows, max_rows, min_rows, multiply_rows
+
+
+@kernel
+def first_descent(ids):
+    """min {i: ids[i] < ids[i - 1]}, where ids[-1] = 0; or -1."""
+    last = 0
+    for i in range(ids.size):
+        if ids[i] < last:
+            return i
+        last = ids[i]
+    return -1
+
+
+@kernel
+def count_ids(ids, out):
+    """out[s] = #{i: ids[i] == s}."""
+    out[:] = 0
+    for s in ids:
+        if 0 <= s < out.size:
+            out[s] += 1
+
+
+def _neutral(dtype, largest):
+    """The element that min (largest) or max (smallest) starts from."""
+    if dtype.kind == "f":
+        return np.inf if largest else -np.inf
+    if dtype.kind == "b":
+        return largest
+    if dtype.kind not in "iu":
+        raise TypeError(f"{dtype} has no order for a minimum or maximum")
+    return np.iinfo(dtype).max if largest else np.iinfo(dtype).min
+
+
+def _counts(ids, segments, width):
+    counts = np.empty(segments, INT64)
+    count_ids(ids, counts)
+    return counts.reshape((segments,) + (1,) * width)
+
+
+def _divide(total, counts):
+    """total / counts; integers round towards zero, as in C."""
+    if total.dtype.kind not in "iu":
+        return np.divide(total, counts.astype(total.real.dtype), out=total)
+    quotient = total // counts
+    quotient += (quotient < 0) & (quotient * counts != total)
+    return quotient.astype(total.dtype)
+
+
+# ---- sorted ids: one an index of the first axis
+def _sorted_ids(data, ids):
+    """The ids and the number of segments, last id + 1; raises unless they are sorted."""
+    if ids.ndim != 1 or data.ndim == 0 or ids.size != data.shape[0]:
+        raise ValueError(f"segment_ids {ids.shape} must have one id for each row of data {data.shape}")
+    flat = flat_indices(ids)
+    if (bad := first_descent(flat)) >= 0:
+        before = f"after {flat[bad - 1]}" if bad else "first"
+        raise ValueError(f"segment_ids must be sorted and not negative: {flat[bad]} comes {before}, "
+                         f"at position {bad}")
+    return flat, int(flat[-1]) + 1 if flat.size else 0
+
+
+def _reduce(rows_kernel, data, ids, segments, rank, start):
+    """Scatter the data, its first `rank` axes counted by ids, to `segments` rows that start at `start`."""
+    width = data.shape[rank:]
+    out, inner = np.full((segments, *width), start, data.dtype), prod(width)
+    if out.size and ids.size:
+        rows = contiguous(data).reshape(1, ids.size, inner)
+        combine_rows(rows_kernel, out.reshape(1, segments, inner), ids, rows)
+    return out
+
+
+def segment_sum(data, segment_ids):
+    """out[s] = sum of data[i] over segment_ids[i] == s; 0 for no row."""
+    return _reduce(add_rows, data, *_sorted_ids(data, segment_ids), 1, 0)
+
+
+def segment_prod(data, segment_ids):
+    """out[s] = product of data[i] over segment_ids[i] == s; 1 for no row."""
+    return _reduce(multiply_rows, data, *_sorted_ids(data, segment_ids), 1, 1)
+
+
+def segment_mean(data, segment_ids):
+    """out[s] = mean of data[i] over segment_ids[i] == s; 0 for no row."""
+    ids, segments = _sorted_ids(data, segment_ids)
+    return _mean(data, ids, segments, 1)
+
+
+def _mean(data, ids, segments, rank):
+    counts = _counts(ids, segments, data.ndim - rank)
+    return _divide(_reduce(add_rows, data, ids, segments, rank, 0), np.maximum(counts, 1))
+
+
+def segment_max(data, segment_ids):
+    """out[s] = max of data[i] over segment_ids[i] == s; 0 for no row."""
+    return _extreme(max_rows, data, *_sorted_ids(data, segment_ids), 1, 0)
+
+
+def segment_min(data, segment_ids):
+    """out[s] = min of data[i] over segment_ids[i] == s; 0 for no row."""
+    return _extreme(min_rows, data, *_sorted_ids(data, segment_ids), 1, 0)
+
+
+def _extreme(rows_kernel, data, ids, segments, rank, none):
+    out = _reduce(rows_kernel, data, ids, segments, rank, _neutral(data.dtype, rows_kernel is min_rows))
+    out[_counts(ids, segments, 0) == 0] = none
+    return out
+
+
+# ---- ids in any order, for a prefix of data's axes; negative ones are dropped
+def _ids(data, ids, segments):
+    if data.shape[:ids.ndim] != ids.shape:
+        raise ValueError(f"segment_ids {ids.shape} must be a prefix of the shape of data {data.shape}")
+    if segments < 0:
+        raise ValueError(f"num_segments must not be negative, got {segments}")
+    flat = flat_indices(ids)
+    if flat.size and flat.max() >= segments:
+        bad = int(np.argmax(flat >= segments))
+        position = tuple(int(p) for p in np.unravel_index(bad, ids.shape)) if ids.ndim else ()
+        raise IndexOutOfRange(f"segment id {flat[bad]} at position {position} is not below "
+                              f"num_segments {segments}")
+    return flat
+
+
+def unsorted_segment_sum(data, segment_ids, num_segments):
+    """out[s] = sum of data[i] over segment_ids[i] == s; 0 for no row."""
+    return _reduce(add_rows, data, _ids(data, segment_ids, num_segments), num_segments, segment_ids.ndim, 0)
+
+
+def unsorted_segment_prod(data, segment_ids, num_segments):
+    """out[s] = product of data[i] over segment_ids[i] == s; 1 for no row."""
+    ids = _ids(data, segment_ids, num_segments)
+    return _reduce(multiply_rows, data, ids, num_segments, segment_ids.ndim, 1)
+
+
+def unsorted_segment_mean(data, segment_ids, num_segments):
+    """out[s] = mean of data[i] over segment_ids[i] == s; 0 for no row."""
+    return _mean(data, _ids(data, segment_ids, num_segments), num_segments, segment_ids.ndim)
+
+
+def unsorted_segment_sqrt_n(data, segment_ids, num_segments):
+    """out[s] = sum of data[i] over segment_ids[i] == s, over the root of their number; 0 for no row."""
+    if data.dtype.kind not in "fc":
+        raise TypeError(f"unsorted_segment_sqrt_n takes float or complex data, got {data.dtype}")
+    ids, rank = _ids(data, segment_ids, num_segments), segment_ids.ndim
+    counts = np.maximum(_counts(ids, num_segments, data.ndim - rank), 1)
+    return _divide(_reduce(add_rows, data, ids, num_segments, rank, 0), np.sqrt(counts))
+
+
+def unsorted_segment_max(data, segment_ids, num_segments):
+    """out[s] = max of data[i] over segment_ids[i] == s; the lowest value of the dtype for no row."""
+    ids, lowest = _ids(data, segment_ids, num_segments), _finite(data.dtype, False)
+    return _extreme(max_rows, data, ids, num_segments, segment_ids.ndim, lowest)
+
+
+def unsorted_segment_min(data, segment_ids, num_segments):
+    """out[s] = min of data[i] over segment_ids[i] == s; the highest value of the dtype for no row."""
+    ids, highest = _ids(data, segment_ids, num_segments), _finite(data.dtype, True)
+    return _extreme(min_rows, data, ids, num_segments, segment_ids.ndim, highest)
+
+
+def _finite(dtype, largest):
+    """The largest or smallest finite value."""
+    if dtype.kind == "f":
+        return np.finfo(dtype).max if largest else np.finfo(dtype).min
+    return _neutral(dtype, largest)

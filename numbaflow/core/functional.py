@@ -1,0 +1,408 @@
+"""Gradient functions: functions in, functions of derivatives out.  All of them are a tape and the backward walk."""
+import functools
+import inspect
+
+import numpy as np
+
+from . import nest, table
+from .dtypes import DIFFERENTIABLE
+from .gradient_tape import _stacked, _output_gradients, UnconnectedGradients, gradients, jacobian_rows
+from .tape import Tape, record, stack
+from .tensor import Tensor, as_tensor, wrap
+
+_new = object.__new__
+
+
+# ---- calling a function on traced arguments
+def _fresh(value):
+    """A tensor of its own for an argument: the same value given twice is two arguments; outer tapes still see it."""
+    x = as_tensor(value)
+    if type(value) is not Tensor and x is not value and x._node is None:
+        return x
+    t = _new(Tensor)
+    t._data, t._node = x._data, None
+    if x._node is not None:
+        record(table.OPS["identity"], (x,), t)
+    return t
+
+
+def _positions(f, params, args):
+    if params is None:
+        return range(len(args))
+    params = [params] if isinstance(params, (int, str)) else list(params)
+    if all(isinstance(p, str) for p in params):
+        names = list(inspect.signature(f).parameters)
+        for p in params:
+            if p not in names:
+                raise ValueError(f"{p!r} is not in list: the function's parameters are {', '.join(names)}")
+        params = [names.index(p) for p in params]
+    elif not all(isinstance(p, int) and not isinstance(p, bool) for p in params):
+        raise ValueError(f"params must be all strings or all integers; got {params}")
+    for p in params:
+        if not 0 <= p < len(args):
+            raise ValueError(f"params: no positional argument {p} among the {len(args)} given")
+    return params
+
+
+class _Run:
+    """One call of a function under its own tape."""
+
+    __slots__ = ("outputs", "result", "sources", "tape")
+
+    def __init__(self, f, params, args, kwargs):
+        args = list(args)
+        tape = self.tape = Tape(watch_accessed=False)
+        self.sources = []
+        for k in _positions(f, params, args):
+            args[k] = t = _fresh(args[k])
+            if t._data.dtype in DIFFERENTIABLE:
+                tape.watch(t)
+            self.sources.append(t)
+        outer = stack.tapes
+        stack.push(tape)
+        try:
+            self.result = f(*args, **kwargs)
+        finally:
+            stack.remove(tape)
+            assert stack.tapes == outer
+        self.outputs = _outputs(self.result)
+
+    def gradients(self, dy=None):
+        given = [None] * len(self.outputs) if dy is None else _output_gradients(self.outputs, dy)
+        return gradients(self.tape, self.outputs, self.sources, given)
+
+    def single(self):
+        if len(self.outputs) != 1:
+            raise ValueError(f"the function gives {len(self.outputs)} tensors where one is needed")
+        return self.outputs[0]
+
+
+def _outputs(result):
+    if type(result) is Tensor:
+        return [result]
+    if result is None:
+        raise ValueError("Cannot differentiate a function that returns None; did you forget to return a value from "
+                         f"{'fn'}?")
+    return [as_tensor(r) for r in nest.flatten(result)]
+
+
+def _tensors(result):
+    """The function's value with tensors for its leaves."""
+    if type(result) is Tensor:
+        return result
+    return nest.map_structure(as_tensor, result) if nest.is_nested(result) else as_tensor(result)
+
+
+# ---- first derivatives
+def gradients_function(f, params=None):
+    """A function that gives the list of gradients of f, one an argument.
+
+    Args:
+        f: a function of tensors, arrays, Python numbers or lists; its results, in any structure, are summed.
+        params: positions or names of the arguments to differentiate; all positional ones by default.
+
+    Returns:
+        g(*args, dy=None, **kwargs): a list of tensors, None for an argument that f does not depend on or that is no
+        float.  `dy` weights the results.  Keyword arguments are passed on and not differentiated.
+
+    >>> import numbaflow as nf
+    >>> g = nf.gradients_function(lambda x, y: x * x * y)
+    >>> [d.numpy().item() for d in g(3.0, 2.0)]
+    [12.0, 9.0]
+    >>> nf.gradients_function(lambda x: g(x, 1.0)[0])(3.0)[0].numpy()       # the second derivative
+    np.float32(2.0)
+    """
+    def g(*args, dy=None, **kwargs):
+        return _Run(f, params, args, kwargs).gradients(dy)
+    return _named(g, f, "gradients of")
+
+
+def value_and_gradients_function(f, params=None):
+    """Like `gradients_function`, giving (value of f, list of gradients).
+
+    >>> import numbaflow as nf
+    >>> value, (d,) = nf.value_and_gradients_function(nf.exp)(0.0)
+    >>> value.numpy().item(), d.numpy().item()
+    (1.0, 1.0)
+    """
+    def g(*args, dy=None, **kwargs):
+        run = _Run(f, params, args, kwargs)
+        return _tensors(run.result), run.gradients(dy)
+    return _named(g, f, "value and gradients of")
+
+
+def make_vjp(f, params=None, persistent=True):
+    """A function that gives (value of f, vjp), where vjp(dy=None) gives the gradients weighted by dy.
+
+    >>> import numbaflow as nf
+    >>> y, vjp = nf.make_vjp(lambda x: x * x)(nf.constant([1.0, 2.0]))
+    >>> vjp(nf.constant([1.0, 10.0]))[0].numpy().tolist()
+    [2.0, 40.0]
+    """
+    def g(*args, **kwargs):
+        run = _Run(f, params, args, kwargs)
+        used = []
+
+        def vjp(dy=None):
+            if used and not persistent:
+                raise RuntimeError("make_vjp: the vjp of persistent=False can only be called once")
+            used.append(True)
+            found = run.gradients(dy)
+            if not persistent:
+                run.tape.clear()
+            return found
+        return _tensors(run.result), vjp
+    return _named(g, f, "vjp of")
+
+
+def implicit_gradients(f):
+    """A function that gives (gradient, variable) for each trainable variable read by f, in the order they were made.
+
+    >>> import numbaflow as nf
+    >>> v = nf.Variable(3.0)
+    >>> ((d, _),) = nf.implicit_gradients(lambda x: v * v * x)(2.0)
+    >>> d.numpy()
+    np.float32(12.0)
+    """
+    with_value = implicit_value_and_gradients(f)
+
+    def g(*args, **kwargs):
+        return with_value(*args, **kwargs)[1]
+    return _named(g, f, "gradients of")
+
+
+def implicit_value_and_gradients(f):
+    """Like `implicit_gradients`, giving (value of f, list of (gradient, variable))."""
+    def g(*args, **kwargs):
+        tape = Tape()
+        stack.push(tape)
+        try:
+            result = f(*args, **kwargs)
+        finally:
+            stack.remove(tape)
+        outputs = _outputs(result)
+        variables = sorted(tape.variables, key=lambda v: v._id)
+        if not variables:
+            raise ValueError("No trainable variables were accessed while the function was being computed.")
+        found = gradients(tape, outputs, variables, [None] * len(outputs))
+        return _tensors(result), list(zip(found, variables, strict=True))
+    return _named(g, f, "value and gradients of")
+
+
+def _named(g, f, what):
+    g.__doc__ = f"The {what} {getattr(f, '__name__', 'f')}."
+    return g
+
+
+# ---- forward mode, and matrices of derivatives
+def jvp(f, primals, tangents):
+    """The value of f and its derivative along a direction, exact: (y, dy).
+
+    Args:
+        f: a function of tensors.
+        primals: the arguments, a list or tuple.
+        tangents: the direction, a tensor of the same shape for each.
+
+    The pushed-forward derivative is the gradient of u -> vjp(u) along the tangents, so any op with gradients of second
+    order will do; the cost is that of two backward walks.
+
+    >>> import numbaflow as nf
+    >>> y, dy = nf.jvp(nf.sin, [0.0], [2.0])
+    >>> dy.numpy()
+    np.float32(2.0)
+    """
+    primals, tangents = list(primals), [as_tensor(t) for t in tangents]
+    if len(primals) != len(tangents):
+        raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents")
+    outer = Tape(watch_accessed=False)
+    stack.push(outer)
+    try:
+        run = _Run(f, None, primals, {})
+        for x, t in zip(run.sources, tangents, strict=True):
+            if x._data.shape != t._data.shape:
+                raise ValueError(f"jvp: a tangent of shape {t._data.shape} for an argument of shape {x._data.shape}")
+        seeds = [wrap(np.zeros(y._data.shape, y._data.dtype)) for y in run.outputs]
+        for s in seeds:
+            if s._data.dtype in DIFFERENTIABLE:
+                outer.watch(s)
+        pulled = gradients(run.tape, run.outputs, run.sources, seeds)
+    finally:
+        stack.remove(outer)
+    pairs = [(p, _like(t, p)) for p, t in zip(pulled, tangents, strict=True) if p is not None]
+    found = gradients(outer, [p for p, _ in pairs], seeds, [t for _, t in pairs]) if pairs else [None] * len(seeds)
+    pushed = [s if d is None else d for d, s in zip(found, seeds, strict=True)]
+    return _tensors(run.result), nest.pack(run.result, pushed) if nest.is_nested(run.result) else pushed[0]
+
+
+def _like(tangent, gradient):
+    if tangent._data.dtype == gradient._data.dtype:
+        return tangent
+    return table.face("cast")(tangent, gradient._data.dtype)
+
+
+def jacobian(f, params=None):
+    """A function that gives the list of Jacobians of f, of shape y.shape + x.shape, one an argument.
+
+    >>> import numbaflow as nf
+    >>> nf.jacobian(lambda x: x * x)(nf.constant([1.0, 2.0]))[0].numpy().tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
+    """
+    def g(*args, **kwargs):
+        run = _Run(f, params, args, kwargs)
+        y = run.single()
+        rows = jacobian_rows(run.tape, y, run.sources)
+        return [_stacked(column, x, y, UnconnectedGradients.NONE)
+                for column, x in zip(zip(*rows, strict=True), run.sources, strict=True)]
+    return _named(g, f, "Jacobians of")
+
+
+def hessian(f):
+    """A function that gives the matrix of second derivatives of f, of shape x.shape + x.shape, in its first argument.
+
+    >>> import numbaflow as nf
+    >>> nf.hessian(lambda x: x[0] * x[0] * x[1])(nf.constant([3.0, 2.0])).numpy().tolist()
+    [[4.0, 6.0], [6.0, 0.0]]
+    """
+    first = gradients_function(f, params=[0])
+    second = jacobian(lambda x, *rest, **kwargs: _or_zeros(first(x, *rest, **kwargs)[0], x), params=[0])
+
+    def h(x, *args, **kwargs):
+        x = as_tensor(x)
+        found = second(x, *args, **kwargs)[0]
+        return wrap(np.zeros(x._data.shape * 2, x._data.dtype)) if found is None else found
+    return _named(h, f, "Hessian of")
+
+
+def _or_zeros(g, x):
+    return wrap(np.zeros(x._data.shape, x._data.dtype)) if g is None else g
+
+
+def hvp(f):
+    """A function (x, v) that gives the product of the Hessian of f at x with v, without the matrix.
+
+    >>> import numbaflow as nf
+    >>> h = nf.hvp(lambda x: nf.reduce_sum(x * x * x))
+    >>> h(nf.constant([1.0, 2.0]), nf.constant([1.0, 1.0])).numpy().tolist()
+    [6.0, 12.0]
+    """
+    first = gradients_function(f, params=[0])
+
+    def h(x, v, *args, **kwargs):
+        x, v = as_tensor(x), as_tensor(v)
+        if x._data.shape != v._data.shape:
+            raise ValueError(f"hvp: a vector of shape {v._data.shape} for an argument of shape {x._data.shape}")
+        run = _Run(lambda x: _or_zeros(first(x, *args, **kwargs)[0], x), [0], [x], {})
+        return _or_zeros(run.gradients([v])[0], x)
+    return _named(h, f, "Hessian-vector product of")
+
+
+# ---- custom gradients
+class _CustomOp:
+    """What the tape sees of one call of a custom_gradient function: an op with its own backward."""
+
+    kernel = None
+
+    def __init__(self, name, grad_fn, inputs, variables, structure):
+        self.name, self._grad_fn, self._count = name, grad_fn, inputs
+        self._variables, self._structure, self.plans = variables, structure, {}
+
+    def plan(self, mask):
+        made = self.plans[mask] = _CustomPlan(self, mask)
+        return made
+
+    def gradients(self, dys):
+        """A gradient for each positional argument and variable."""
+        if not self._variables:
+            found = nest.flatten(self._grad_fn(*dys))
+        else:
+            inputs, for_variables = self._grad_fn(*dys, variables=self._variables)
+            for_variables = nest.flatten(for_variables)
+            if len(for_variables) != len(self._variables):
+                raise ValueError("Must return gradient for each variable from @custom_gradient grad_fn.")
+            found = [*nest.flatten(inputs), *for_variables]
+        expected = self._count + len(self._variables)
+        if len(found) != expected:
+            raise ValueError("custom_gradient function expected to return", self._count, "gradients but returned",
+                             len(found) - len(self._variables), "instead.")
+        return [None if d is None else as_tensor(d) for d in found]
+
+
+class _CustomPlan:
+    """Runs grad_fn and keeps the gradients of the traced inputs."""
+
+    multiple, count, chosen = True, 1, None
+
+    def __init__(self, op, mask):
+        self._op, self._traced = op, [k for k in range(mask.bit_length()) if mask >> k & 1]
+
+    def collect(self, inputs, output, attributes):
+        return ()
+
+    def run(self, g, saved):
+        found = self._op.gradients(g)
+        return tuple(found[k] for k in self._traced)
+
+    backward = run
+
+
+def custom_gradient(f):
+    """Give a function its own gradient.
+
+    Args:
+        f: a function of positional arguments that returns (y, grad_fn).  grad_fn gets a gradient for each tensor of y
+            and returns one, or None, for each argument.  If f reads variables that are not arguments, grad_fn must
+            take `variables=None` and return (gradients of the arguments, gradients of the variables).
+
+    Returns:
+        A function with f's arguments that returns y.  What grad_fn computes is recorded like anything else, so higher
+        derivatives follow from it.
+
+    >>> import numbaflow as nf
+    >>> @nf.custom_gradient
+    ... def log1pexp(x):
+    ...     e = nf.exp(x)
+    ...     return nf.log(1.0 + e), lambda dy: dy * (1.0 - 1.0 / (1.0 + e))
+    >>> nf.gradients_function(log1pexp)(100.0)[0].numpy()
+    np.float32(1.0)
+    """
+    @functools.wraps(f)
+    def decorated(*args, **kwargs):
+        watcher = Tape()
+        stack.push(watcher)
+        try:
+            result, grad_fn = f(*args, **kwargs)
+        finally:
+            stack.remove(watcher)
+        flat_args = nest.flatten(list(args))
+        variables = [v for v in sorted(watcher.variables, key=lambda v: v._id) if not any(v is a for a in flat_args)]
+        if variables and not _takes_variables(grad_fn):
+            raise TypeError("If using @custom_gradient with a function that uses variables, then grad_fn must accept a "
+                            "keyword argument 'variables'.")
+        outputs = tuple(_untraced(y) for y in nest.flatten(result))
+        if stack.tapes:
+            inputs = [_traced_form(a) for a in (*flat_args, *variables)]
+            op = _CustomOp(getattr(f, "__name__", "custom_gradient"), grad_fn, len(flat_args), variables, result)
+            record(op, inputs, outputs)
+        return nest.pack(result, outputs) if nest.is_nested(result) else outputs[0]
+    return decorated
+
+
+_UNTRACED = wrap(np.zeros(()))
+
+
+def _traced_form(argument):
+    """The tensor whose node stands for an argument; one without a node for what is not differentiated."""
+    if isinstance(argument, Tensor):
+        return argument
+    return argument._read() if hasattr(argument, "_read") else _UNTRACED
+
+
+def _untraced(y):
+    x, t = as_tensor(y), _new(Tensor)
+    t._data, t._node = x._data, None
+    return t
+
+
+def _takes_variables(grad_fn):
+    parameters = inspect.signature(grad_fn).parameters.values()
+    return any(p.name == "variables" or p.kind is p.VAR_KEYWORD for p in parameters)

@@ -1,0 +1,344 @@
+"""GradientTape and why_none: the tape as users hold it."""
+import contextlib
+import enum
+import logging
+
+import numpy as np
+
+from . import nest, table
+from .backprop import ones_like, reaching, walk, zeros
+from .dtypes import DIFFERENTIABLE
+from .tape import Tape, stack
+from .tensor import Tensor, as_tensor
+
+_log = logging.getLogger("numbaflow")
+
+
+class UnconnectedGradients(enum.Enum):
+    """What the gradient of an unconnected source is: NONE (None) or ZERO (zeros of its shape)."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+def _unconnected(value):
+    try:
+        return UnconnectedGradients(value)
+    except ValueError:
+        raise ValueError(f"Unknown value for unconnected_gradients: {value!r}") from None
+
+
+def _is_variable(value):
+    return hasattr(value, "_read")
+
+
+class GradientTape:
+    """Records ops inside a `with` block, for gradients of what they gave.
+
+    Args:
+        persistent: keep the record after `gradient`, so that it may be called again.
+        watch_accessed_variables: trace the trainable variables that are read inside.
+
+    >>> import numbaflow as nf
+    >>> x = nf.constant(3.0)
+    >>> with nf.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = x * x
+    >>> tape.gradient(y, x).numpy()
+    np.float32(6.0)
+    """
+
+    def __init__(self, persistent=False, watch_accessed_variables=True):
+        self._persistent, self._used, self._recording, self._warned = persistent, False, False, False
+        self._watch_accessed, self._tape = watch_accessed_variables, None
+
+    def __enter__(self):
+        if self._recording:
+            raise ValueError("Tape is already recording.")
+        if self._tape is None:
+            self._tape = Tape(self._watch_accessed)
+        stack.push(self._tape)
+        self._recording = True
+        return self
+
+    def __exit__(self, *exc):
+        if self._recording:
+            self._stop()
+
+    def _stop(self):
+        stack.remove(self._tape)
+        self._recording = False
+
+    # ---- what is traced
+    def watch(self, tensor):
+        """Trace a tensor or variable, or a structure of them, from here on."""
+        if self._tape is None:
+            raise RuntimeError("GradientTape.watch: the tape has not been entered yet")
+        for t in nest.flatten(tensor):
+            if t.dtype.dtype not in DIFFERENTIABLE:
+                _log.warning("The dtype of the watched tensor must be floating (e.g. nf.float32), got %s", t.dtype.name)
+            elif _is_variable(t):
+                self._tape.watch_variable(t)
+            else:
+                self._tape.watch(t)
+
+    def watched_variables(self):
+        """The variables traced, a tuple in the order they were made."""
+        variables = self._tape.variables if self._tape is not None else ()
+        return tuple(sorted(variables, key=lambda v: v._id))
+
+    @contextlib.contextmanager
+    def stop_recording(self):
+        """A context in which this tape does not record."""
+        if self._tape is None:
+            raise RuntimeError("Trying to stop recording a tape which is not recording.")
+        if not self._recording:
+            raise ValueError("Tape is not recording.")
+        self._stop()
+        try:
+            yield
+        finally:
+            stack.push(self._tape)
+            self._recording = True
+
+    def reset(self):
+        """Forget all that was recorded and watched, and go on recording."""
+        if not self._recording:
+            raise ValueError("Tape is not recording.")
+        self._tape.clear()
+        stack._renew()
+
+    # ---- gradients
+    def gradient(self, target, sources, output_gradients=None, unconnected_gradients=UnconnectedGradients.NONE):
+        """The gradient of the sum of all target elements with respect to each source.
+
+        Args:
+            target: a tensor or a structure of tensors.
+            sources: a tensor or variable, or a structure of them.
+            output_gradients: a tensor for each target, by which its gradient is weighted.
+            unconnected_gradients: "none" gives None for a source that no target depends on, "zero" zeros.
+
+        Returns:
+            Gradients in the structure of `sources`; IndexedSlices for a variable that was gathered from.
+
+        Raises:
+            RuntimeError: a second call on a tape that is not persistent.
+        """
+        rule = _unconnected(unconnected_gradients)
+        if self._tape is None:
+            raise RuntimeError("GradientTape.gradient: nothing was recorded; the tape has not been entered")
+        if self._used:
+            raise RuntimeError("GradientTape.gradient can only be called once on non-persistent tapes.")
+        if self._recording:
+            self._inside(target)
+        targets = _targets(target)
+        flat = nest.flatten(sources) if nest.is_nested(sources) else [sources]
+        for s in flat:
+            if not isinstance(s, Tensor) and not _is_variable(s):
+                raise TypeError(f"GradientTape.gradient: a source must be a tensor or a variable, got {type(s).__name__}")
+        try:
+            found = gradients(self._tape, targets, flat, _output_gradients(targets, output_gradients))
+        finally:
+            if not self._persistent:
+                self._used = True
+                self._tape.clear()
+        if rule is UnconnectedGradients.ZERO:
+            found = [zeros(s.shape, s.dtype.dtype) if g is None else g for g, s in zip(found, flat, strict=True)]
+        return nest.pack(sources, found) if nest.is_nested(sources) else found[0]
+
+    def _inside(self, target):
+        """`gradient` inside the tape's own context: a tape for one gradient stops here, a persistent one records on."""
+        if not self._persistent:
+            self._stop()
+        elif any(_is_variable(t) for t in nest.flatten(target)):
+            raise ValueError("Tape is already recording.")
+        elif not self._warned:
+            self._warned = True
+            _log.warning("Calling GradientTape.gradient on a persistent tape inside its context records the gradient "
+                         "ops too: slower, and only needed for higher derivatives.")
+
+    def jacobian(self, target, sources, unconnected_gradients=UnconnectedGradients.NONE, parallel_iterations=None,
+                 experimental_use_pfor=True):
+        """The derivatives of every target element: shape target.shape + source.shape for each source."""
+        rule = _unconnected(unconnected_gradients)
+        if not experimental_use_pfor and not self._persistent:
+            raise RuntimeError("GradientTape must be created with persistent=True to compute the jacobian with eager "
+                               "execution enabled and with  experimental_use_pfor set to False.")
+        flat = nest.flatten(sources)
+        rows = self._rows(as_tensor(target), flat)
+        found = [_stacked(column, s, target, rule) for column, s in zip(zip(*rows, strict=True), flat, strict=True)]
+        return nest.pack(sources, found) if nest.is_nested(sources) else found[0]
+
+    def _rows(self, target, sources):
+        """The gradients of each element of the target, one list an element."""
+        if self._used:
+            raise RuntimeError("GradientTape.gradient can only be called once on non-persistent tapes.")
+        if self._recording and not self._persistent:
+            self._stop()
+        try:
+            return jacobian_rows(self._tape, target, sources)
+        finally:
+            if not self._persistent:
+                self._used = True
+                self._tape.clear()
+
+    def batch_jacobian(self, target, source, unconnected_gradients=UnconnectedGradients.NONE,
+                       parallel_iterations=None, experimental_use_pfor=True):
+        """The derivatives of each example by itself: [b, y...] and [b, x...] give [b, y..., x...].
+
+        Element i of the target must depend on element i of the source only.
+        """
+        y, x = tuple(target.shape), tuple(source.shape)
+        if len(y) < 2 or len(x) < 2:
+            raise ValueError(f"batch_jacobian: target {y} and source {x} must have rank at least 2")
+        if y[0] != x[0]:
+            raise ValueError(f"Need first dimension of target shape ({y}) and source shape ({x}) to match.")
+        rule = _unconnected(unconnected_gradients)
+        if self._used:
+            raise RuntimeError("GradientTape.gradient can only be called once on non-persistent tapes.")
+        if self._recording and not self._persistent:
+            self._stop()
+        size, rows = int(np.prod(y[1:])), []
+        for k in range(size):
+            seed = np.zeros((y[0], size), target._data.dtype)
+            seed[:, k] = 1
+            rows.append(gradients(self._tape, [target], [source], [as_tensor(seed.reshape(y))])[0])
+        if not self._persistent:
+            self._used = True
+            self._tape.clear()
+        if rows and rows[0] is None:
+            return None if rule is UnconnectedGradients.NONE else zeros(y + x[1:], target._data.dtype)
+        if not rows:
+            return zeros(y + x[1:], target._data.dtype)
+        stacked = table.face("stack")([_as_dense(r) for r in rows], axis=1)
+        return table.face("reshape")(stacked, y + x[1:])
+
+
+def _as_dense(g):
+    return g if isinstance(g, Tensor) else g.to_dense()
+
+
+def _stacked(rows, source, target, rule):
+    shape = tuple(target.shape) + tuple(source.shape)
+    if any(r is None for r in rows) and rule is UnconnectedGradients.NONE and all(r is None for r in rows):
+        return None
+    if not rows:
+        return zeros(shape, source.dtype.dtype)
+    filled = [zeros(tuple(source.shape), source.dtype.dtype) if r is None else _as_dense(r) for r in rows]
+    return table.face("reshape")(table.face("stack")(filled), shape)
+
+
+def jacobian_rows(tape, target, sources):
+    """gradients() once for each element of the target."""
+    size, rows = target._data.size, []
+    for k in range(size):
+        seed = np.zeros(size, target._data.dtype)
+        seed[k] = 1
+        rows.append(gradients(tape, [target], sources, [as_tensor(seed.reshape(target._data.shape))]))
+    return rows or [[None] * len(sources)]
+
+
+def _targets(target):
+    if isinstance(target, Tensor):
+        return [target]
+    return [as_tensor(t) if _is_variable(t) else _checked(t) for t in nest.flatten(target)]
+
+
+def _checked(target):
+    if not isinstance(target, Tensor):
+        raise AttributeError(f"GradientTape.gradient: a target must be a tensor, got {target!r}")
+    return target
+
+
+def _output_gradients(targets, given):
+    if given is None:
+        return [None] * len(targets)
+    flat = nest.flatten(given) if nest.is_nested(given) else [given]
+    if len(flat) != len(targets):
+        raise ValueError(f"output_gradients: {len(flat)} for {len(targets)} targets")
+    out = []
+    for g, t in zip(flat, targets, strict=True):
+        if g is None:
+            raise ValueError("output_gradients: None is not a gradient; give ones or zeros")
+        g = as_tensor(g)
+        if g._data.shape != t._data.shape:
+            raise ValueError(f"output_gradients: shape {g._data.shape} for a target of shape {t._data.shape}")
+        out.append(g if g._data.dtype == t._data.dtype else table.face("cast")(g, t._data.dtype))
+    return out
+
+
+def _source_nodes(tape, source):
+    if _is_variable(source):
+        return tape.variables.get(source, ())
+    return (source._node,) if tape.traces(source._node) else ()
+
+
+def gradients(tape, targets, sources, output_gradients):
+    """Gradients of tensors with respect to tensors and variables, from one tape; None where unconnected."""
+    grads, add = {}, table.face("add")
+    for t, g in zip(targets, output_gradients, strict=True):
+        node = t._node
+        if not tape.traces(node):
+            continue
+        g = ones_like(t) if g is None else g
+        grads[node] = g if node not in grads else add(grads[node], g)
+    wanted = {n for s in sources for n in _source_nodes(tape, s)}
+    if not grads or not wanted:
+        return [None] * len(sources)
+    entries = tape.entries
+    if len(tape.watched) > len(wanted):
+        entries = reaching(entries, wanted)
+    if entries is tape.entries and stack.tapes and tape in stack.tapes:
+        entries = entries.copy()            # the walk itself records
+    walk(entries, grads, wanted)
+    return [_sum_of(s, [grads[n] for n in _source_nodes(tape, s) if n in grads], add) for s in sources]
+
+
+def _sum_of(source, found, add):
+    if not found:
+        return None
+    total = found[0]
+    for g in found[1:]:
+        total = total.joined(g) if type(total) is type(g) and type(g) is not Tensor else add(_as_dense(total), _as_dense(g))
+    if type(total) is not Tensor and not _is_variable(source):
+        return total.to_dense()
+    return total
+
+
+def why_none(tape, target, source):
+    """Say in words why the gradient of target with respect to source is None on this tape.
+
+    Ask before `gradient` uses the tape up, or use a persistent tape.
+
+    >>> import numbaflow as nf
+    >>> x = nf.constant(3.0)
+    >>> with nf.GradientTape(persistent=True) as tape:
+    ...     y = x * x
+    >>> print(nf.why_none(tape, y, x))
+    The source is not watched: call tape.watch(source) before it is used.
+    """
+    inner = tape._tape if isinstance(tape, GradientTape) else tape
+    if inner is None or (isinstance(tape, GradientTape) and tape._used):
+        return "The tape is empty: it was not entered, or its one gradient was taken; make it persistent to ask."
+    if source.dtype.dtype not in DIFFERENTIABLE:
+        return f"The source is {source.dtype.name}: only floats and complex numbers have gradients."
+    if not _source_nodes(inner, source):
+        return _unwatched(source)
+    broken = "; ".join(f"{name} ({count} times, first at {where})" for name, (count, where) in inner.breaks.items())
+    ends = f"  On this tape traced values went into ops without gradients: {broken}." if broken else ""
+    if target.dtype.dtype not in DIFFERENTIABLE:
+        return f"The target is {target.dtype.name}: only floats and complex numbers have gradients.{ends}"
+    if not inner.traces(target._node):
+        return ("The target was not recorded: it was made outside the tape, from values that are not traced, or through "
+                f"numpy() or Python numbers.{ends}")
+    if gradients(inner, [target], [source], [None])[0] is None:
+        return f"Both are on the tape, but no recorded op leads from the source to the target.{ends}"
+    return "The gradient is not None."
+
+
+def _unwatched(source):
+    if _is_variable(source):
+        if not source.trainable:
+            return "The source is a variable that is not trainable: call tape.watch(source)."
+        return "The source is a variable that was not read inside the tape."
+    return "The source is not watched: call tape.watch(source) before it is used."

@@ -1,0 +1,47 @@
+"""Nested structures: lists, tuples, named tuples and dicts of values.  Imports nothing."""
+
+
+def is_nested(value):
+    """Whether a value is a structure rather than a leaf."""
+    return isinstance(value, (list, tuple, dict))
+
+
+def flatten(structure):
+    """The leaves, in order; dicts by sorted key."""
+    if isinstance(structure, dict):
+        return [leaf for key in _keys(structure) for leaf in flatten(structure[key])]
+    if isinstance(structure, (list, tuple)):
+        return [leaf for part in structure for leaf in flatten(part)]
+    return [structure]
+
+
+def _keys(mapping):
+    try:
+        return sorted(mapping)
+    except TypeError:
+        return list(mapping)
+
+
+def pack(structure, leaves):
+    """The structure with its leaves replaced, in order, by those given."""
+    leaves = iter(leaves)
+
+    def build(part):
+        if isinstance(part, dict):
+            made = {key: build(part[key]) for key in _keys(part)}
+            return type(part)((key, made[key]) for key in part)
+        if isinstance(part, tuple) and hasattr(part, "_fields"):
+            return type(part)(*[build(p) for p in part])
+        if isinstance(part, (list, tuple)):
+            kind = type(part) if type(part) in (list, tuple) else list
+            return kind(build(p) for p in part)
+        return next(leaves)
+    return build(structure)
+
+
+def map_structure(function, structure, *others):
+    """The structure of function applied to corresponding leaves."""
+    columns = [flatten(s) for s in (structure, *others)]
+    if any(len(c) != len(columns[0]) for c in columns):
+        raise ValueError(f"structures of {', '.join(str(len(c)) for c in columns)} leaves do not match")
+    return pack(structure, [function(*row) for row in zip(*columns, strict=True)])

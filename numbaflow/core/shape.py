@@ -1,0 +1,53 @@
+"""TensorShape: the tuple of ints that TensorFlow programs expect.  Imports nothing."""
+
+
+class TensorShape(tuple):
+    """A tensor's shape: a tuple of ints with TensorFlow's methods.
+
+    >>> import numbaflow as nf
+    >>> s = nf.zeros((2, 3)).shape
+    >>> s == (2, 3), s.as_list(), s.ndims, s.num_elements()
+    (True, [2, 3], 2, 6)
+    """
+
+    __slots__ = ()
+
+    ndims = rank = property(len, doc="The number of dimensions.")
+    dims = property(list)
+
+    def as_list(self):
+        """The extents as a list."""
+        return list(self)
+
+    def num_elements(self):
+        """The product of the extents; None when one is unknown."""
+        n = 1
+        for extent in self:
+            if extent is None:
+                return None
+            n *= extent
+        return n
+
+    def is_fully_defined(self):
+        """Whether every extent is known."""
+        return None not in self
+
+    def is_compatible_with(self, other):
+        """Whether the shapes agree where both are known."""
+        return len(self) == len(other) and all(a is None or b is None or a == b
+                                               for a, b in zip(self, other, strict=True))
+
+    def assert_is_compatible_with(self, other):
+        """ValueError unless the shapes agree."""
+        if not self.is_compatible_with(other):
+            raise ValueError(f"Shapes {tuple(self)} and {tuple(other)} are incompatible")
+
+    def __getitem__(self, key):
+        part = tuple.__getitem__(self, key)
+        return TensorShape(part) if isinstance(key, slice) else part
+
+    def __add__(self, other):
+        return TensorShape(tuple(self) + tuple(other))
+
+    def __repr__(self):
+        return tuple.__repr__(self)

@@ -1,0 +1,213 @@
+"""The record that every gradient stands on: nodes, tapes and the stack of tapes that listen in this thread.
+
+A traced tensor has a `Node`, which says which tapes trace it and is the key its gradient is summed under.  An op
+on traced tensors appends one tuple (plan, input nodes, output node, saved values) to each listening tape.  A node
+refers to no tensor and a tensor to no tape, so there are no cycles and a tape is freed like the list it is.
+"""
+import sys
+import threading
+
+from .dtypes import DIFFERENTIABLE
+
+_new = object.__new__
+_watching = threading.Lock()
+
+
+class Node:
+    """A traced tensor's place on the tapes in `tapes`, a frozenset of tokens."""
+
+    __slots__ = ("dtype", "shape", "tapes")
+
+
+def make_node(data, tapes):
+    node = _new(Node)
+    node.tapes, node.shape, node.dtype = tapes, data.shape, data.dtype
+    return node
+
+
+class Token:
+    """Stands for a tape in the nodes' sets; it must not keep the tape alive."""
+
+    __slots__ = ("alive",)
+
+    def __init__(self):
+        self.alive = True
+
+
+class Tape:
+    """Records ops on traced tensors while it is on the stack."""
+
+    __slots__ = ("__weakref__", "breaks", "entries", "token", "tokens", "variables", "watch_accessed", "watched")
+
+    def __init__(self, watch_accessed=True):
+        self.watch_accessed = watch_accessed
+        self.token = None
+        self.clear()
+
+    def clear(self):
+        """Forget everything recorded and watched."""
+        if self.token is not None:
+            self.token.alive = False
+        self.token = Token()
+        self.tokens = frozenset((self.token,))
+        self.entries = []
+        self.watched = set()            # nodes
+        self.variables = {}             # variable -> its nodes, one for each set of tapes it was read under
+        self.breaks = {}                # op name -> [times a traced value went in and no gradient can come back, where]
+
+    def __del__(self):
+        self.token.alive = False
+
+    def traces(self, node):
+        return node is not None and self.token in node.tapes
+
+    def watch(self, tensor):
+        """Trace a tensor from here on."""
+        with _watching:
+            node = tensor._node
+            if node is None:
+                node = tensor._node = make_node(tensor._data, self.tokens)
+            elif self.token not in node.tapes:
+                live = frozenset(t for t in node.tapes if t.alive)
+                node.tapes = live | self.tokens if live else self.tokens
+        self.watched.add(node)
+
+    def watch_variable(self, variable):
+        if variable not in self.variables:
+            self.variables[variable] = []
+
+
+class _Stack(threading.local):
+    """The tapes that listen in this thread, outermost first, and the set of their tokens."""
+
+    def __init__(self):
+        self.tapes, self.tokens = [], frozenset()
+
+    def push(self, tape):
+        self.tapes = [*self.tapes, tape]
+        self._renew()
+
+    def remove(self, tape):
+        self.tapes = [t for t in self.tapes if t is not tape]
+        self._renew()
+
+    def _renew(self):
+        tapes = self.tapes
+        self.tokens = tapes[0].tokens if len(tapes) == 1 else frozenset(t.token for t in tapes)
+
+
+stack = _Stack()
+
+
+class silent:
+    """No tape listens inside this context, in this thread."""
+
+    __slots__ = ("_kept",)
+
+    def __enter__(self):
+        self._kept = stack.tapes, stack.tokens
+        stack.tapes, stack.tokens = [], frozenset()
+
+    def __exit__(self, *exc):
+        stack.tapes, stack.tokens = self._kept
+
+
+def variable_node(variable, data):
+    """The node that a read of a variable gets: the same for all reads under the same tapes; None when untraced."""
+    listening = [t for t in stack.tapes if variable in t.variables or (t.watch_accessed and variable.trainable)]
+    if not listening:
+        return None
+    nodes = listening[0].variables.get(variable)
+    tapes = stack.tokens if len(listening) == len(stack.tapes) else frozenset(t.token for t in listening)
+    if nodes and nodes[-1].tapes == tapes:
+        return nodes[-1]
+    node = make_node(data, tapes)
+    for tape in listening:
+        tape.variables.setdefault(variable, []).append(node)
+        tape.watched.add(node)
+    return node
+
+
+def record(op, inputs, output, attributes=()):
+    """Append an op to every listening tape that traces one of its inputs.
+
+    `inputs` holds tensors, and lists of tensors for a variadic input; `output` is a tensor or a tuple of tensors.
+    """
+    tokens = stack.tokens
+    single = None
+    for tape in stack.tapes:
+        token, mask, bit, nodes = tape.token, 0, 1, []
+        for x in inputs:
+            if type(x) is list:
+                inner = tuple([n if n is not None and token in n.tapes else None for n in [t._node for t in x]])
+                if any(inner):
+                    mask |= bit
+                    nodes.append(inner)
+            else:
+                n = x._node
+                if n is not None and (n.tapes is tokens or token in n.tapes):
+                    mask |= bit
+                    nodes.append(n)
+            bit <<= 1
+        if not mask:
+            continue
+        plan = op.plans.get(mask) or op.plan(mask)
+        if plan.count == 0:
+            _break(tape, op)
+            continue
+        if plan.chosen is not None:
+            nodes = [nodes[k] for k in plan.chosen]
+        if single is None:
+            single = True
+            out = _output_nodes(output, tokens if len(stack.tapes) == 1 else tape.tokens)
+            if out is None:
+                _break(tape, op)
+                continue
+        elif out is not None:
+            _trace(output, tape.tokens)
+        else:
+            continue
+        tape.entries.append((plan, nodes, out, plan.collect(inputs, output, attributes)))
+
+
+def _output_nodes(output, tapes):
+    """Nodes for what an op gave: one, or a tuple with None for what has no gradient; None if nothing has."""
+    if type(output) is tuple:
+        nodes = []
+        for t in output:
+            if t._data.dtype in DIFFERENTIABLE:
+                t._node = make_node(t._data, tapes)
+            nodes.append(t._node)
+        return tuple(nodes) if any(nodes) else None
+    data = output._data
+    if data.dtype not in DIFFERENTIABLE:
+        return None
+    output._node = node = _new(Node)
+    node.tapes, node.shape, node.dtype = tapes, data.shape, data.dtype
+    return node
+
+
+def _trace(output, tapes):
+    """One more tape records what made this output."""
+    for t in output if type(output) is tuple else (output,):
+        if t._node is not None:
+            t._node.tapes = stack.tokens if t._node.tapes | tapes == stack.tokens else t._node.tapes | tapes
+
+
+def _break(tape, op):
+    """Note that a traced value went into an op that gives no gradient: what why_none tells."""
+    note = tape.breaks.get(op.name)
+    if note is None:
+        tape.breaks[op.name] = note = [0, _caller()]
+    note[0] += 1
+
+
+def _caller():
+    """file:line of the first frame outside this package."""
+    frame, package = sys._getframe(1), __name__.split(".")[0]
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.split(".")[0] != package and not frame.f_code.co_filename.startswith("<numbaflow"):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "?"

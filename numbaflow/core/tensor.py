@@ -1,0 +1,370 @@
+"""Tensor: an immutable array, and what becomes one.  The operators are installed by the op table.
+
+`_data` is the NumPy array and is never written to; `_node` is the tensor's place on the tapes, None while untraced.
+"""
+import itertools
+
+import numpy as np
+
+from . import dtypes, table
+from .dtypes import DType
+from .errors import InvalidArgumentError
+from .shape import TensorShape
+
+_new = object.__new__
+_ids = itertools.count(1)
+_DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
+
+
+class Operators:
+    """The operators of tensors and variables, installed from the table."""
+
+    __slots__ = ()
+    __array_priority__ = 100            # np_array * tensor is a tensor
+
+
+class Tensor(Operators):
+    """An immutable array of one dtype on which ops run and record gradients.
+
+    Made by ``nf.constant`` and by every op.  ``t.numpy()`` gives the value.
+
+    >>> import numbaflow as nf
+    >>> t = nf.constant([[1.0, 2.0], [3.0, 4.0]])
+    >>> print(t * t)
+    tf.Tensor(
+    [[ 1.  4.]
+     [ 9. 16.]], shape=(2, 2), dtype=float32)
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_data", "_node")
+
+    def __init__(self, value, dtype=None):
+        self._data, self._node = as_array(value, dtype), None
+
+    # ---- what it is
+    @property
+    def dtype(self):
+        """The element type, a DType."""
+        return dtypes.of(self._data.dtype)
+
+    @property
+    def shape(self):
+        """The shape, a tuple of ints."""
+        return TensorShape(self._data.shape)
+
+    def get_shape(self):
+        """The shape, a tuple of ints."""
+        return TensorShape(self._data.shape)
+
+    ndim = property(lambda self: self._data.ndim, doc="The number of dimensions.")
+    device = property(lambda self: _DEVICE, doc="Where the value lives.")
+    backing_device = device
+
+    def set_shape(self, shape):
+        """Check that the shape is compatible with `shape`, where None stands for any extent."""
+        if shape is None:
+            return
+        wanted = tuple(shape)
+        if len(wanted) != self.ndim or any(w is not None and w != n for w, n in zip(wanted, self.shape, strict=True)):
+            raise ValueError(f"Tensor's shape {tuple(self.shape)} is not compatible with supplied shape {wanted}")
+
+    # ---- its value
+    def numpy(self):
+        """The value as a NumPy array of your own, or a NumPy scalar for a 0-d tensor."""
+        return self._data.copy() if self._data.ndim else self._data[()]
+
+    def tolist(self):
+        """The value as nested lists."""
+        return self._data.tolist()
+
+    def __array__(self, dtype=None, copy=None):
+        if copy or (dtype is not None and dtype != self._data.dtype):
+            if copy is False:
+                raise ValueError(f"a tensor of {self.dtype.name} as {dtype} needs a copy")
+            return self._data.astype(dtype or self._data.dtype)
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    def __dlpack__(self, **arguments):
+        return self._data.__dlpack__(**arguments)
+
+    def __dlpack_device__(self):
+        return self._data.__dlpack_device__()
+
+    def __bool__(self):
+        return bool(self._data)
+
+    def __int__(self):
+        return int(self._scalar("int"))
+
+    def __float__(self):
+        return float(self._scalar("float"))
+
+    def __complex__(self):
+        return complex(self._scalar("complex"))
+
+    def __index__(self):
+        if self._data.dtype.kind not in "iu":
+            raise TypeError(f"only integer tensors can be an index, got {self.dtype.name}")
+        return int(self._scalar("index"))
+
+    def _scalar(self, what):
+        if self._data.size != 1:
+            raise TypeError(f"only tensors of one element become {what}, got shape {self._data.shape}")
+        return self._data.item()
+
+    def __len__(self):
+        if not self._data.ndim:
+            raise TypeError("Scalar tensor has no `len()`")
+        return self._data.shape[0]
+
+    def __iter__(self):
+        if not self._data.ndim:
+            raise TypeError("Cannot iterate over a scalar tensor.")
+        return (self[i] for i in range(self._data.shape[0]))
+
+    def __getitem__(self, key):
+        return table.face("getitem")(self, key)
+
+    # ---- devices
+    def cpu(self):
+        """A copy on the CPU; differentiable."""
+        return table.face("identity")(self)
+
+    def gpu(self, gpu_index=0):
+        """A copy on a GPU; RuntimeError when there is none."""
+        raise RuntimeError(f"Error copying tensor to device: GPU:{gpu_index}. GPU:{gpu_index} unknown device.")
+
+    # ---- printing, copying
+    def __repr__(self):
+        value = np.array2string(self._data, separator=", ") if self._data.ndim else repr(self._data[()].item())
+        return f"<tf.Tensor: id={next(_ids)}, shape={self._data.shape}, dtype={self.dtype.name}, numpy={_lines(value)}>"
+
+    def __str__(self):
+        return f"tf.Tensor({_lines(str(self._data))}, shape={self._data.shape}, dtype={self.dtype.name})"
+
+    def __format__(self, spec):
+        return format(self._data.item() if not self._data.ndim else self._data, spec)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        return _restore, (self._data.copy(),)
+
+    def __hash__(self):
+        return id(self)
+
+    # ---- what an eager tensor has not
+    def _meaningless(self):
+        raise AttributeError("Tensor.op, .graph, .name and .value_index are meaningless when eager execution is enabled.")
+
+    op = graph = name = value_index = property(_meaningless)
+
+    def eval(self, feed_dict=None, session=None):
+        """Not for eager tensors: use `.numpy()`."""
+        raise NotImplementedError("eval is not supported when eager execution is enabled, is .numpy() what you're "
+                                  "looking for?")
+
+
+def _lines(text):
+    return "\n" + text if "\n" in text else text
+
+
+def _restore(array):
+    return wrap(array)
+
+
+def wrap(array):
+    """The tensor of an array that nobody else will write to."""
+    t = _new(Tensor)
+    t._data = array if type(array) is np.ndarray else np.asarray(array)
+    t._node = None
+    return t
+
+
+# ---- values that become tensors
+def as_array(value, dtype=None):
+    """A new array of `value`, by TensorFlow's rules: Python floats are float32, ints int32 or else int64."""
+    wanted = None if dtype is None else dtypes.as_numpy(dtype)
+    if isinstance(value, np.ndarray | np.generic):
+        if value.dtype.type is np.str_ or value.dtype.kind in "OSU":
+            raise TypeError(f"a tensor can't hold {value.dtype} values: {value!r}"[:200])
+        own = dtypes.as_numpy(value.dtype)
+        if wanted is not None and not _fits(own, wanted):
+            raise _no_conversion(value, wanted)
+        return np.array(value, wanted or own, order="C", subok=False)
+    if isinstance(value, Tensor):
+        return as_array(value._data, dtype)
+    array = _array_of_python(value)
+    if wanted is None:
+        return array.astype(_default(array))
+    if not _fits(array.dtype, wanted):
+        raise _no_conversion(value, wanted)
+    return array.astype(wanted)
+
+
+def _fits(given, wanted):
+    """Whether values of one dtype may be given where another is asked for: not floats for ints, nor to bool and back."""
+    order = "bif c"
+    a, b = given.kind.replace("u", "i"), wanted.kind.replace("u", "i")
+    return a == b or ("b" not in (a, b) and order.index(a) < order.index(b))
+
+
+def _no_conversion(value, wanted):
+    return TypeError(f"Cannot convert provided value to EagerTensor. Provided value: {str(value)[:100]} "
+                     f"Requested dtype: {wanted.name}")
+
+
+def _array_of_python(value):
+    try:
+        array = np.array(value)
+    except ValueError as error:
+        if isinstance(value, (list, tuple)):
+            raise ValueError(f"Can't convert non-rectangular Python sequence to Tensor: {str(value)[:100]}") from error
+        raise
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"a tensor holds numbers and bools, got {type(value).__name__}: {str(value)[:100]!r}")
+    return array
+
+
+def _default(array):
+    kind = array.dtype.kind
+    if kind == "f":
+        return dtypes.FLOAT32 if array.dtype == dtypes.FLOAT64 else array.dtype
+    if kind in "iu":
+        small = array.size == 0 or (array.min() >= -2**31 and array.max() < 2**31)
+        return dtypes.INT32 if small else array.dtype
+    return array.dtype
+
+
+def as_tensor(value, dtype=None):
+    """A tensor as it is, a variable's value, or a new constant; a list with tensors in it is stacked."""
+    if type(value) is Tensor:
+        return value
+    read = getattr(value, "_read", None)            # a variable
+    if read is not None:
+        return read()
+    dense = getattr(value, "to_dense", None)        # indexed slices
+    if dense is not None:
+        return dense()
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (list, tuple)) and _holds_tensor(value):
+        return table.face("stack")([as_tensor(v, dtype) for v in value])
+    return wrap(as_array(value, dtype))
+
+
+def _holds_tensor(values):
+    return any(isinstance(v, Tensor) or hasattr(v, "_read") or (isinstance(v, (list, tuple)) and _holds_tensor(v))
+               for v in values)
+
+
+_scalars = {}                   # (dtype, type) -> {value: tensor}: constants met in expressions like 0.5 * x
+_FEW = 512
+
+
+def scalar_tensor(value, dtype):
+    """The constant tensor of a Python number as it meets a tensor of that dtype: the number takes that dtype."""
+    kind = type(value)
+    shelf = _scalars.get((dtype, kind))
+    if shelf is None:
+        shelf = _scalars[dtype, kind] = {}
+    t = shelf.get(value)
+    if t is None:
+        t = wrap(np.array(value, _weak(dtype, kind)))
+        if value != 0 and len(shelf) < _FEW:        # 0.0 and -0.0 are equal keys
+            shelf[value] = t
+    return t
+
+
+def _weak(dtype, kind):
+    """The dtype a Python number of that type takes next to a tensor of dtype."""
+    rank = {bool: "b", int: "i", float: "f", complex: "c"}[kind]
+    own = dtype.kind.replace("u", "i")
+    if rank == own or "bifc".index(rank) < "bifc".index(own):
+        if rank == "b":
+            raise InvalidArgumentError(f"a bool and a {dtype} tensor do not mix; cast one of them")
+        return dtype
+    if own == "b":
+        raise InvalidArgumentError(f"a bool tensor and a Python {kind.__name__} do not mix; cast one of them")
+    return np.dtype(dtypes.COMPLEX.get(dtype.name, "complex64")) if rank == "c" else dtypes.FLOAT32
+
+
+def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
+    """A tensor of a Python number, a nested list or an array.
+
+    Args:
+        value: a number, bool, nested list or NumPy array.  Python floats become float32 and ints int32 (int64 where
+            they do not fit); arrays keep their dtype.
+        dtype: the dtype wanted; floats are not made ints.
+        shape: the shape wanted; one value fills it, fewer values than it holds are followed by copies of the last.
+        verify_shape: refuse a value whose shape is not `shape`.
+
+    Raises:
+        TypeError: the value does not fit `dtype`.
+        ValueError: a ragged list, or a shape that does not fit.
+
+    >>> import numbaflow as nf
+    >>> nf.constant([1, 2, 3]).dtype.name, nf.constant(2.5, shape=(2, 2)).shape
+    ('int32', (2, 2))
+    """
+    array = as_array(value, dtype)
+    if shape is not None:
+        array = _shaped(array, tuple(int(n) for n in shape), verify_shape)
+    return wrap(array)
+
+
+def _shaped(array, shape, verify):
+    if array.shape == shape:
+        return array
+    size = int(np.prod(shape))
+    if verify or array.size > size or array.size == 0:
+        raise ValueError(f"constant: a value of shape {array.shape} for shape {shape}")
+    filled = np.full(size, array.flat[-1], array.dtype)
+    filled[:array.size] = array.ravel()
+    return filled.reshape(shape)
+
+
+def convert_to_tensor(value, dtype=None, name=None, preferred_dtype=None, dtype_hint=None):
+    """A tensor of anything that can be one; a tensor is returned as the same object.
+
+    Raises:
+        ValueError: a tensor of another dtype than `dtype`.
+        TypeError: a value that does not fit `dtype`.
+
+    >>> import numbaflow as nf
+    >>> nf.convert_to_tensor([1.0, 2.0]).dtype.name
+    'float32'
+    """
+    if isinstance(value, Tensor) or hasattr(value, "_read"):
+        t = as_tensor(value)
+        if dtype is not None and t.dtype != as_dtype(dtype):
+            raise ValueError(f"Tensor conversion requested dtype {as_dtype(dtype).name} for Tensor with dtype "
+                             f"{t.dtype.name}: {t!r}")
+        return t
+    hint = preferred_dtype if preferred_dtype is not None else dtype_hint
+    if dtype is None and hint is not None:
+        try:
+            return as_tensor(value, hint)
+        except (TypeError, ValueError):
+            pass
+    if dtype is not None and isinstance(value, int) and not isinstance(value, bool):
+        wanted = dtypes.as_numpy(dtype)
+        if wanted.kind in "iu":
+            return wrap(np.array(value).astype(wanted))         # wraps around, as TensorFlow does
+    return as_tensor(value, dtype)
+
+
+def from_dlpack(x):
+    """A tensor that shares the memory of any object with DLPack's methods, without a copy."""
+    return wrap(np.from_dlpack(x))
+
+
+as_dtype = dtypes.as_dtype
+__all__ = ["DType", "Tensor", "as_array", "as_tensor", "constant", "convert_to_tensor", "from_dlpack", "scalar_tensor",
+           "wrap"]

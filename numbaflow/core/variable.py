@@ -1,0 +1,287 @@
+"""Variable: a tensor-sized place that can be assigned to.
+
+`_data` is an array the variable owns.  Reads share it, so an assignment writes into it only when nothing else refers to
+it, and into a new array otherwise: a tensor that was read, or that a tape keeps, never changes.
+"""
+import copy
+import functools
+import itertools
+import sys
+
+import numpy as np
+
+from numbaflow.kernels import scatter
+
+from . import dtypes, table
+from .errors import InvalidArgumentError
+from .indexed_slices import IndexedSlices
+from .shape import TensorShape
+from .tape import stack, variable_node
+from .tensor import _DEVICE, Operators, Tensor, as_array, as_tensor
+
+_new = object.__new__
+_ids = itertools.count(1)
+_ALONE = 2                      # references to an array that only its variable holds, as getrefcount counts them
+
+
+class Variable(Operators):
+    """A mutable tensor, read by ops and traced by tapes; freed with its last reference.
+
+    Args:
+        initial_value: a tensor, array, number or nested list, or a function without arguments that gives one.
+        trainable: whether tapes trace it when it is read.
+        name: its name; ``"Variable"`` by default.
+        dtype: the dtype wanted.
+        constraint: a function from a value to a value, which optimizers apply after an update.
+
+    Raises:
+        ValueError: no initial value, or a constraint that can't be called.
+
+    >>> import numbaflow as nf
+    >>> v = nf.Variable(2.0)
+    >>> _ = v.assign_add(1.0)
+    >>> print(v)
+    <tf.Variable 'Variable:0' shape=() dtype=float32, numpy=3.0>
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_data", "_id", "_name", "constraint", "trainable")
+
+    def __init__(self, initial_value=None, trainable=None, collections=None, validate_shape=True, caching_device=None,
+                 name=None, variable_def=None, dtype=None, expected_shape=None, import_scope=None, constraint=None,
+                 use_resource=None, synchronization=None, aggregation=None, shape=None):
+        if initial_value is None:
+            raise ValueError("initial_value must be specified.")
+        if constraint is not None and not callable(constraint):
+            raise ValueError("The `constraint` argument must be a callable.")
+        value = initial_value() if callable(initial_value) else initial_value
+        self._data = as_array(as_tensor(value)._data, dtype) if isinstance(value, (Tensor, Variable)) \
+            else as_array(value, dtype)
+        if shape is not None and tuple(shape) != self._data.shape:
+            raise ValueError(f"Variable: the initial value has shape {self._data.shape}, not {tuple(shape)}")
+        self.trainable = True if trainable is None else bool(trainable)
+        self.constraint, self._name, self._id = constraint, name or "Variable", next(_ids)
+
+    # ---- what it is
+    @property
+    def dtype(self):
+        """The element type, a DType."""
+        return dtypes.of(self._data.dtype)
+
+    @property
+    def shape(self):
+        """The shape, a tuple of ints."""
+        return TensorShape(self._data.shape)
+
+    def get_shape(self):
+        """The shape, a tuple of ints."""
+        return TensorShape(self._data.shape)
+
+    name = property(lambda self: f"{self._name}:0", doc="The name, with the output number that TensorFlow adds.")
+    ndim = property(lambda self: self._data.ndim, doc="The number of dimensions.")
+    device = property(lambda self: _DEVICE, doc="Where the value lives.")
+    handle = property(lambda self: self)
+
+    # ---- reading
+    def _read(self):
+        t = _new(Tensor)
+        t._data = self._data
+        t._node = variable_node(self, self._data) if stack.tapes else None
+        return t
+
+    def value(self):
+        """The value as a tensor, which later assignments do not change."""
+        return self._read()
+
+    read_value = value
+
+    def numpy(self):
+        """The value as a NumPy array of your own, or a NumPy scalar."""
+        return self._data.copy() if self._data.ndim else self._data[()]
+
+    def __array__(self, dtype=None, copy=None):
+        return self._read().__array__(dtype, copy)
+
+    def __bool__(self):
+        return bool(self._data)
+
+    def __int__(self):
+        if self._data.dtype.kind not in "iu":
+            raise TypeError("Non-integer variable can't be converted to integer.")
+        return int(self._read())
+
+    def __float__(self):
+        return float(self._read())
+
+    def __index__(self):
+        return self._read().__index__()
+
+    def __len__(self):
+        return len(self._read())
+
+    def __iter__(self):
+        return iter(self._read())
+
+    def __format__(self, spec):
+        return format(self._read(), spec)
+
+    def __getitem__(self, key):
+        part = table.face("getitem")(self._read(), key)
+        part.assign = functools.partial(self._assign_part, key)
+        return part
+
+    def sparse_read(self, indices, name=None):
+        """The rows at `indices`; the gradient touches those rows only."""
+        return table.face("gather")(self, indices)
+
+    def gather_nd(self, indices, name=None):
+        """The slices at `indices`."""
+        return table.face("gather_nd")(self, indices)
+
+    # ---- assigning
+    def _writable(self):
+        """The array to write into: the variable's own, or a copy when anything else refers to it."""
+        if sys.getrefcount(self._data) > _ALONE:
+            self._data = self._data.copy()
+        return self._data
+
+    def _fitting(self, value, what):
+        """The array of a value to assign; its shape must be the variable's and its dtype must convert."""
+        if type(value) in (int, float, bool):
+            value = np.asarray(value, self._data.dtype) if self._data.dtype.kind in "fc" or type(value) is not float \
+                else as_array(value)
+        data = value._data if isinstance(value, (Tensor, Variable)) else as_array(value, None)
+        if data.dtype != self._data.dtype:
+            if isinstance(value, (Tensor, Variable, np.ndarray)) or data.dtype.kind > self._data.dtype.kind:
+                raise InvalidArgumentError(f"{what}: a {data.dtype} value for variable {self.name!r} of "
+                                           f"{self._data.dtype}; cast it first")
+            data = data.astype(self._data.dtype)
+        if data.shape != self._data.shape:
+            raise ValueError(f"Shapes {self._data.shape} and {data.shape} are incompatible: {what} to variable "
+                             f"{self.name!r}")
+        return data
+
+    def assign(self, value, use_locking=None, name=None, read_value=True):
+        """Set the value; ValueError for another shape."""
+        data = self._fitting(value, "assign")
+        if sys.getrefcount(self._data) > _ALONE or self._data is data:
+            self._data = np.array(data)
+        else:
+            np.copyto(self._data, data)
+        return self if read_value else None
+
+    def assign_add(self, delta, use_locking=None, name=None, read_value=True):
+        """Add to the value."""
+        data = self._fitting(delta, "assign_add")
+        np.add(self._data, data, out=self._writable())
+        return self if read_value else None
+
+    def assign_sub(self, delta, use_locking=None, name=None, read_value=True):
+        """Subtract from the value."""
+        data = self._fitting(delta, "assign_sub")
+        np.subtract(self._data, data, out=self._writable())
+        return self if read_value else None
+
+    def _assign_part(self, key, value, use_locking=None, name=None, read_value=True):
+        self._writable()[key] = as_array(as_tensor(value)._data).astype(self._data.dtype)
+        return self if read_value else None
+
+    def load(self, value, session=None):
+        """Set the value."""
+        self.assign(value)
+
+    def count_up_to(self, limit):
+        """Add one and return the value before; OutOfRangeError from `limit` on."""
+        from .errors import OutOfRangeError
+        before = self._read()
+        if int(before) >= limit:
+            raise OutOfRangeError(f"count_up_to: reached the limit of {limit}")
+        self.assign_add(1)
+        return before
+
+    def _scatter(self, write, indices, updates, what):
+        at = as_tensor(indices)._data
+        rows = as_tensor(updates)._data
+        if rows.dtype != self._data.dtype:
+            rows = rows.astype(self._data.dtype)
+        try:
+            write(self._writable(), at, rows)
+        except (ValueError, IndexError) as error:
+            raise InvalidArgumentError(f"{what}: {error}") from None
+        return self
+
+    def _slices(self, sparse_delta, write, what):
+        if not isinstance(sparse_delta, IndexedSlices):
+            raise ValueError(f"sparse_delta is not IndexedSlices: {sparse_delta!r}")
+        return self._scatter(write, sparse_delta.indices, sparse_delta.values, what)
+
+    def scatter_add(self, sparse_delta, use_locking=False, name=None):
+        """Add IndexedSlices to their rows."""
+        return self._slices(sparse_delta, scatter.scatter_add, "scatter_add")
+
+    def scatter_sub(self, sparse_delta, use_locking=False, name=None):
+        """Subtract IndexedSlices from their rows."""
+        return self._slices(sparse_delta, scatter.scatter_sub, "scatter_sub")
+
+    def scatter_update(self, sparse_delta, use_locking=False, name=None):
+        """Set the rows of IndexedSlices."""
+        return self._slices(sparse_delta, scatter.scatter_update, "scatter_update")
+
+    batch_scatter_update = scatter_update
+
+    def scatter_nd_add(self, indices, updates, name=None):
+        """Add slices at n-dimensional indices."""
+        return self._scatter(scatter.scatter_nd_add, indices, updates, "scatter_nd_add")
+
+    def scatter_nd_sub(self, indices, updates, name=None):
+        """Subtract slices at n-dimensional indices."""
+        return self._scatter(scatter.scatter_nd_sub, indices, updates, "scatter_nd_sub")
+
+    def scatter_nd_update(self, indices, updates, name=None):
+        """Set slices at n-dimensional indices."""
+        return self._scatter(scatter.scatter_nd_update, indices, updates, "scatter_nd_update")
+
+    # ---- copying, printing, what is not for eager variables
+    def __deepcopy__(self, memo):
+        made = Variable(self._data, trainable=self.trainable, name=self._name,
+                        constraint=copy.deepcopy(self.constraint, memo))
+        memo[id(self)] = made
+        return made
+
+    def __reduce__(self):
+        return _restore, (self._data.copy(), self.trainable, self._name, self.constraint)
+
+    def __hash__(self):
+        return id(self)
+
+    def __repr__(self):
+        value = np.array2string(self._data, separator=", ") if self._data.ndim else repr(self._data[()].item())
+        lines = "\n" + value if "\n" in value else value
+        return f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}, numpy={lines}>"
+
+    @property
+    def initial_value(self):
+        raise RuntimeError("initial_value is not supported when eager execution is enabled.")
+
+    def eval(self, session=None):
+        """Not for eager variables: use `.numpy()`."""
+        raise RuntimeError("Trying to eval in eager mode; use .numpy()")
+
+    def to_proto(self, export_scope=None):
+        """Not for eager variables."""
+        raise RuntimeError("to_proto is not supported in eager mode.")
+
+
+def _no_inplace(sign, word):
+    def refuse(self, other):
+        raise RuntimeError(f"Variable {sign}= value not supported. Use variable.assign_{word}(value) to modify the "
+                           f"variable value and variable = variable {sign} value to get a new Tensor object.")
+    return refuse
+
+
+for _method, _sign, _word in (("__iadd__", "+", "add"), ("__isub__", "-", "sub"), ("__imul__", "*", "add"),
+                              ("__itruediv__", "/", "add"), ("__ipow__", "**", "add")):
+    setattr(Variable, _method, _no_inplace(_sign, _word))
+
+
+def _restore(array, trainable, name, constraint):
+    return Variable(array, trainable=trainable, name=name, constraint=constraint)
