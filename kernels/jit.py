@@ -3,7 +3,6 @@
 The one idea: a compiled function is stored under a fingerprint of its code and of all that the code refers to, so
 an edit anywhere below it makes a new entry and nothing stale is ever loaded.
 """
-import enum
 import hashlib
 import os
 import pickle
@@ -21,6 +20,8 @@ from numba.core.caching import _Cache
 from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 from numba.extending import overload
+
+from .fingerprint import Unfingerprintable, fingerprint
 
 # Not nnan or ninf: NaN and inf keep their meaning.  afn allows the approximations that the bodies test for accuracy.
 FASTMATH = {"contract", "nsz", "arcp", "afn", "reassoc"}
@@ -42,109 +43,6 @@ def cache_directory():
         return Path(config.CACHE_DIR) / "numbaflow"
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "numbaflow"
-
-
-class Unfingerprintable(TypeError):
-    """Something in the code has no stable description, so the compiled code is not kept on disk."""
-
-
-# Code that changes with its own version, not with an edit: named, not followed.
-_FOREIGN = sys.stdlib_module_names | {"numpy", "numba", "llvmlite", "scipy"}
-
-
-def fingerprint(function):
-    """A hex digest of a function's code and of everything its code refers to, followed down."""
-    digest = hashlib.sha256()
-    for part in _describe(function, {}):
-        digest.update(part.encode() if isinstance(part, str) else part)
-        digest.update(b"\0")
-    return digest.hexdigest()
-
-
-def _describe(value, seen):
-    if id(value) in seen:
-        yield f"again {seen[id(value)]}"
-        return
-    value_type = type(value)
-    if value_type in (int, float, complex, str, bytes, bool, type(None), type(...)):
-        yield f"{value_type.__name__} {value!r}"
-    elif isinstance(value, (np.generic, np.dtype)):
-        yield f"numpy {value_type.__name__} {value!r}"
-    elif isinstance(value, np.ndarray):
-        yield f"array {value.dtype.str} {value.shape}"
-        yield value.tobytes()
-    elif isinstance(value, enum.Enum):
-        yield f"enum {value}"
-    elif isinstance(value, (tuple, frozenset, set, list)):
-        items = value if isinstance(value, (tuple, list)) else sorted(value, key=repr)
-        yield f"{value_type.__name__} {len(items)}"
-        for item in items:
-            yield from _describe(item, seen)
-    elif isinstance(value, types.Type):
-        yield f"type {value}"
-    elif isinstance(value, python_types.CodeType):
-        yield from _describe_code(value, seen)
-    elif isinstance(value, python_types.FunctionType) and _is_foreign(value.__module__):
-        yield f"named {value.__module__} {value.__qualname__}"
-    elif isinstance(value, python_types.FunctionType):
-        seen[id(value)] = len(seen)
-        yield from _describe_function(value, seen)
-    elif isinstance(value, python_types.ModuleType):
-        yield f"module {value.__name__}"
-    elif isinstance(value, (type, python_types.BuiltinFunctionType)):
-        yield f"named {value.__module__} {value.__qualname__}"
-    elif hasattr(value, "py_func"):            # a dispatcher
-        seen[id(value)] = len(seen)
-        yield from _describe_function(value.py_func, seen)
-    elif hasattr(value, "_defn"):              # an intrinsic
-        seen[id(value)] = len(seen)
-        yield from _describe_function(value._defn, seen)
-    elif isinstance(value, np.ufunc):
-        yield f"ufunc {value.__name__}"
-    elif isinstance(value, types.ExternalFunction):
-        yield f"external {value.symbol} {value.sig}"
-    else:
-        raise Unfingerprintable(f"{value_type.__name__} {value!r}")
-
-
-def _is_foreign(name):
-    return name is not None and name.split(".")[0] in _FOREIGN
-
-
-def _describe_code(code, seen):
-    yield f"code {code.co_name} {code.co_names} {code.co_varnames} {code.co_freevars}"
-    yield code.co_code
-    yield from _describe(code.co_consts, seen)
-
-
-def _names_used(code):
-    yield from code.co_names
-    for const in code.co_consts:
-        if isinstance(const, python_types.CodeType):
-            yield from _names_used(const)
-
-
-def _describe_function(function, seen):
-    yield from _describe_code(function.__code__, seen)
-    yield from _describe(function.__defaults__ or (), seen)
-    yield f"exact {getattr(function, 'exact', None)}"
-    for key, variant in sorted(getattr(function, "variants", {}).items()):
-        yield f"variant {key}"
-        yield from _describe(variant, seen)
-    for cell in function.__closure__ or ():
-        yield from _describe(cell.cell_contents, seen)
-    names = sorted(set(_names_used(function.__code__)))
-    for name in names:
-        if name not in function.__globals__:
-            continue
-        value = function.__globals__[name]
-        yield f"global {name}"
-        yield from _describe(value, seen)
-        if isinstance(value, python_types.ModuleType) and not _is_foreign(value.__name__):
-            for attribute in names:
-                if hasattr(value, attribute):
-                    yield f"attribute {attribute}"
-                    yield from _describe(getattr(value, attribute), seen)
 
 
 class DiskCache(_Cache):

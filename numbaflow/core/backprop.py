@@ -5,18 +5,22 @@ and so derivatives of any order come out.
 """
 import numpy as np
 
+from numbaflow.kernels.memory import empty
 from numbaflow.kernels.reduce import sum_to as _sum_array_to
 
 from . import table
-from .tape import stack
-from .tensor import Tensor, wrap
-
-_new = object.__new__
+from .tape import listening
+from .tensor import Tensor, scalar_tensor, wrap
 
 
 def ones_like(tensor):
     """The gradient of a target with respect to itself."""
-    return wrap(np.ones(tensor._data.shape, tensor._data.dtype))
+    data = tensor._data
+    if not data.ndim:
+        return scalar_tensor(1.0, data.dtype)
+    ones = empty(data.shape, data.dtype)
+    ones.fill(1)
+    return wrap(ones)
 
 
 def zeros(shape, dtype):
@@ -25,7 +29,7 @@ def zeros(shape, dtype):
 
 def _sum_to(tensor, shape):
     """A gradient summed over what broadcasting repeated."""
-    if tensor._node is not None and stack.tapes:
+    if tensor._node is not None and listening():
         return table.face("sum_to")(tensor, shape)
     return wrap(_sum_array_to(tensor._data, shape))
 
@@ -44,15 +48,12 @@ def _all_outputs(nodes, grads):
 
 
 def walk(entries, grads, wanted):
-    """Take grads {node: gradient} back through the entries; gradients of the nodes in `wanted` end up in it."""
+    """Take grads {node: gradient} back through the entries; those of the nodes in `wanted` are in it at the end."""
     kept = {}
-    add = table.face("add")
-    silent = not stack.tapes
+    silent = not listening()
     for plan, nodes, out, saved in reversed(entries):
         if plan.multiple:
-            for n in out:
-                if n in wanted and n in grads:
-                    kept[n] = grads[n]
+            kept.update((n, grads[n]) for n in out if n in wanted and n in grads)
             g = _all_outputs(out, grads)
             if g is None:
                 continue
@@ -64,42 +65,42 @@ def walk(entries, grads, wanted):
                 kept[out] = g
             if type(g) is not Tensor:
                 g = g.to_dense()
-        found = plan.backward(g, saved) if silent else plan.run(g, saved)
-        for node, d in zip(nodes, found, strict=True):
+        k = 0
+        for d in plan.backward(g, saved) if silent else plan.run(g, saved):
+            node = nodes[k]
+            k += 1
             if d is None:
                 continue
             if type(node) is tuple:                     # a variadic input: a gradient for each tensor of the list
                 for n, each in zip(node, d, strict=True):
                     if n is not None and each is not None:
-                        _accumulate(grads, n, each, add)
+                        _accumulate(grads, n, each)
                 continue
             if type(d) is Tensor and d._data.shape != node.shape:
                 d = _sum_to(d, node.shape)
             have = grads.get(node)
-            if have is None:
-                grads[node] = d
-            else:
-                grads[node] = _total(have, d, add)
+            grads[node] = d if have is None else summed(have, d)
     grads.update(kept)
 
 
-def _accumulate(grads, node, d, add):
+def _accumulate(grads, node, d):
     if type(d) is Tensor and d._data.shape != node.shape:
         d = _sum_to(d, node.shape)
     have = grads.get(node)
-    grads[node] = d if have is None else _total(have, d, add)
+    grads[node] = d if have is None else summed(have, d)
 
 
-def _total(a, b, add):
+def summed(a, b):
+    """The sum of two gradients of one value, either of which may be IndexedSlices."""
     if type(a) is Tensor and type(b) is Tensor:
-        return add(a, b)
+        return table.OPS["add"].face(a, b)
     if type(a) is type(b):
         return a.joined(b)
-    return add(_dense(a), _dense(b))
+    return table.OPS["add"].face(_dense(a), _dense(b))
 
 
 def reaching(entries, sources):
-    """The entries that lie on a path from the sources, and for each the traced inputs to go on to are as recorded."""
+    """The entries that lie on a path from the sources."""
     reached = set(sources)
     kept = []
     for entry in entries:

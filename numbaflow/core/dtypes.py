@@ -104,7 +104,7 @@ def floating(dtype):
 def promote(first, second, op):
     """The dtype of an op on two tensors: the wider of a kind, and the float where an integer meets a float."""
     a, b = first.kind, second.kind
-    if a in "iu" and b in "iu" or a == b:
+    if (a in "iu" and b in "iu") or a == b:
         return np.promote_types(first, second)
     if "b" in (a, b):
         raise InvalidArgumentError(f"{op}: a bool tensor and a {second if a == 'b' else first} tensor do not mix; "

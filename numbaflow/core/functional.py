@@ -6,8 +6,8 @@ import numpy as np
 
 from . import nest, table
 from .dtypes import DIFFERENTIABLE
-from .gradient_tape import _stacked, _output_gradients, UnconnectedGradients, gradients, jacobian_rows
-from .tape import Tape, record, stack
+from .gradient_tape import UnconnectedGradients, _output_gradients, _stacked, gradients, jacobian_rows
+from .tape import Tape, listening, push, record, remove
 from .tensor import Tensor, as_tensor, wrap
 
 _new = object.__new__
@@ -58,13 +58,11 @@ class _Run:
             if t._data.dtype in DIFFERENTIABLE:
                 tape.watch(t)
             self.sources.append(t)
-        outer = stack.tapes
-        stack.push(tape)
+        push(tape)
         try:
             self.result = f(*args, **kwargs)
         finally:
-            stack.remove(tape)
-            assert stack.tapes == outer
+            remove(tape)
         self.outputs = _outputs(self.result)
 
     def gradients(self, dy=None):
@@ -175,11 +173,11 @@ def implicit_value_and_gradients(f):
     """Like `implicit_gradients`, giving (value of f, list of (gradient, variable))."""
     def g(*args, **kwargs):
         tape = Tape()
-        stack.push(tape)
+        push(tape)
         try:
             result = f(*args, **kwargs)
         finally:
-            stack.remove(tape)
+            remove(tape)
         outputs = _outputs(result)
         variables = sorted(tape.variables, key=lambda v: v._id)
         if not variables:
@@ -215,7 +213,7 @@ def jvp(f, primals, tangents):
     if len(primals) != len(tangents):
         raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents")
     outer = Tape(watch_accessed=False)
-    stack.push(outer)
+    push(outer)
     try:
         run = _Run(f, None, primals, {})
         for x, t in zip(run.sources, tangents, strict=True):
@@ -227,7 +225,7 @@ def jvp(f, primals, tangents):
                 outer.watch(s)
         pulled = gradients(run.tape, run.outputs, run.sources, seeds)
     finally:
-        stack.remove(outer)
+        remove(outer)
     pairs = [(p, _like(t, p)) for p, t in zip(pulled, tangents, strict=True) if p is not None]
     found = gradients(outer, [p for p, _ in pairs], seeds, [t for _, t in pairs]) if pairs else [None] * len(seeds)
     pushed = [s if d is None else d for d, s in zip(found, seeds, strict=True)]
@@ -368,18 +366,18 @@ def custom_gradient(f):
     @functools.wraps(f)
     def decorated(*args, **kwargs):
         watcher = Tape()
-        stack.push(watcher)
+        push(watcher)
         try:
             result, grad_fn = f(*args, **kwargs)
         finally:
-            stack.remove(watcher)
+            remove(watcher)
         flat_args = nest.flatten(list(args))
         variables = [v for v in sorted(watcher.variables, key=lambda v: v._id) if not any(v is a for a in flat_args)]
         if variables and not _takes_variables(grad_fn):
             raise TypeError("If using @custom_gradient with a function that uses variables, then grad_fn must accept a "
                             "keyword argument 'variables'.")
         outputs = tuple(_untraced(y) for y in nest.flatten(result))
-        if stack.tapes:
+        if listening():
             inputs = [_traced_form(a) for a in (*flat_args, *variables)]
             op = _CustomOp(getattr(f, "__name__", "custom_gradient"), grad_fn, len(flat_args), variables, result)
             record(op, inputs, outputs)

@@ -5,8 +5,6 @@ The rule is called once with symbols; what it does to them is written down as th
 from numbaflow.kernels import jit
 from numbaflow.kernels.elementwise import Elementwise
 
-from . import table
-
 
 class NotFusible(Exception):
     """The rule does something that is no elementwise op."""

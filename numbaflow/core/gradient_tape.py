@@ -6,9 +6,10 @@ import logging
 import numpy as np
 
 from . import nest, table
-from .backprop import ones_like, reaching, walk, zeros
+from .backprop import ones_like, reaching, summed, walk, zeros
 from .dtypes import DIFFERENTIABLE
-from .tape import Tape, stack
+from .indexed_slices import IndexedSlices
+from .tape import Tape, listening, push, remove
 from .tensor import Tensor, as_tensor
 
 _log = logging.getLogger("numbaflow")
@@ -57,7 +58,7 @@ class GradientTape:
             raise ValueError("Tape is already recording.")
         if self._tape is None:
             self._tape = Tape(self._watch_accessed)
-        stack.push(self._tape)
+        push(self._tape)
         self._recording = True
         return self
 
@@ -66,7 +67,7 @@ class GradientTape:
             self._stop()
 
     def _stop(self):
-        stack.remove(self._tape)
+        remove(self._tape)
         self._recording = False
 
     # ---- what is traced
@@ -98,7 +99,7 @@ class GradientTape:
         try:
             yield
         finally:
-            stack.push(self._tape)
+            push(self._tape)
             self._recording = True
 
     def reset(self):
@@ -106,7 +107,6 @@ class GradientTape:
         if not self._recording:
             raise ValueError("Tape is not recording.")
         self._tape.clear()
-        stack._renew()
 
     # ---- gradients
     def gradient(self, target, sources, output_gradients=None, unconnected_gradients=UnconnectedGradients.NONE):
@@ -268,41 +268,42 @@ def _output_gradients(targets, given):
 
 
 def _source_nodes(tape, source):
-    if _is_variable(source):
-        return tape.variables.get(source, ())
-    return (source._node,) if tape.traces(source._node) else ()
+    if isinstance(source, Tensor):
+        node = source._node
+        return (node,) if node is not None and tape.token in node.tapes else ()
+    return tape.variables.get(source, ())
 
 
 def gradients(tape, targets, sources, output_gradients):
     """Gradients of tensors with respect to tensors and variables, from one tape; None where unconnected."""
-    grads, add = {}, table.face("add")
+    grads = {}
     for t, g in zip(targets, output_gradients, strict=True):
         node = t._node
-        if not tape.traces(node):
-            continue
-        g = ones_like(t) if g is None else g
-        grads[node] = g if node not in grads else add(grads[node], g)
-    wanted = {n for s in sources for n in _source_nodes(tape, s)}
+        if node is not None and tape.token in node.tapes:
+            g = ones_like(t) if g is None else g
+            grads[node] = g if node not in grads else table.face("add")(grads[node], g)
+    nodes = [_source_nodes(tape, s) for s in sources]
+    wanted = {n for of_one in nodes for n in of_one}
     if not grads or not wanted:
         return [None] * len(sources)
     entries = tape.entries
     if len(tape.watched) > len(wanted):
         entries = reaching(entries, wanted)
-    if entries is tape.entries and stack.tapes and tape in stack.tapes:
+    elif tape in listening():
         entries = entries.copy()            # the walk itself records
     walk(entries, grads, wanted)
-    return [_sum_of(s, [grads[n] for n in _source_nodes(tape, s) if n in grads], add) for s in sources]
+    return [_gathered(s, [grads[n] for n in of_one if n in grads]) for s, of_one in zip(sources, nodes, strict=True)]
 
 
-def _sum_of(source, found, add):
+def _gathered(source, found):
+    """The one gradient of a source from those of its nodes: IndexedSlices only for variables."""
     if not found:
         return None
     total = found[0]
     for g in found[1:]:
-        total = total.joined(g) if type(total) is type(g) and type(g) is not Tensor else add(_as_dense(total), _as_dense(g))
-    if type(total) is not Tensor and not _is_variable(source):
-        return total.to_dense()
-    return total
+        total = summed(total, g)
+    keep = type(total) is Tensor or (type(total) is IndexedSlices and _is_variable(source))
+    return total if keep else total.to_dense()
 
 
 def why_none(tape, target, source):
@@ -324,7 +325,7 @@ def why_none(tape, target, source):
         return f"The source is {source.dtype.name}: only floats and complex numbers have gradients."
     if not _source_nodes(inner, source):
         return _unwatched(source)
-    broken = "; ".join(f"{name} ({count} times, first at {where})" for name, (count, where) in inner.breaks.items())
+    broken = "; ".join(f"{name} ({count} times, first at {where})" for name, (count, where) in (inner.breaks or {}).items())
     ends = f"  On this tape traced values went into ops without gradients: {broken}." if broken else ""
     if target.dtype.dtype not in DIFFERENTIABLE:
         return f"The target is {target.dtype.name}: only floats and complex numbers have gradients.{ends}"

@@ -160,7 +160,7 @@ class Plan:
         tests = ["d is not F32 and d is not F64"]
         tests += [f"{a}._data.dtype is not d" for a in used if self.op.letter(a) == "x"]
         lines += [f"    if {' or '.join(tests)}:", "        return run(g, s)"]
-        scope = {"run": self.run, "Tensor": Tensor, "new": object.__new__, "ndarray": np.ndarray, "array": np.asarray,
+        scope = {"run": self.run, "Tensor": Tensor, "new": object.__new__, "ndarray": np.ndarray, "array": np.array,
                  "F32": dtypes.FLOAT32, "F64": dtypes.FLOAT64}
         results = []
         for k, (kernel, (rule, names, _)) in enumerate(zip(kernels, self._rules, strict=True)):
@@ -184,15 +184,19 @@ class Plan:
         return fuse.fuse(rule, names, letters, f"{self.op.name}_{targets[0]}_rule")
 
 
+# A ufunc gives a scalar for 0-d operands unless told not to; NumPy knows how to be told since 2.3.
+_KEEP = ", out=..." if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else ""
+_BACK = [] if _KEEP else ["            if type(z) is not ndarray: z = array(z)"]
+
+
 def _launch_lines(kernel, arrays, result):
     sizes = " + ".join(f"{a}.size" for a in arrays)
     operands = ", ".join(arrays)
     return [f"    if {sizes} < {LARGE}:",
-            f"        y = {kernel}[d]({operands})",
-            "        if type(y) is not ndarray: y = array(y)",
+            f"            z = {kernel}[d]({operands}{_KEEP})", *_BACK,
             "    else:",
-            f"        y = {kernel}.large(d, {operands})",
-            f"    {result} = new(Tensor); {result}._data = y; {result}._node = None"]
+            f"        z = {kernel}.large(d, {operands})",
+            f"    {result} = new(Tensor); {result}._data = z; {result}._node = None"]
 
 
 def _conjugated(run, g, saved):
@@ -214,6 +218,8 @@ class Op:
         self.inputs = tuple(x.lstrip("*") for x in inputs)
         parameters = inspect.signature(function).parameters
         self.attributes = tuple(p for p in parameters if p not in self.inputs and p != "name")
+        self.listed = outputs is not None and outputs[0].startswith("*")
+        outputs = outputs and tuple(x.lstrip("*") for x in outputs)
         self.outputs, self.kernel, self.promote, self.floats = outputs, kernel, tuple(promote), tuple(floats)
         self.reference, self.samples, self.operator, self.holomorphic = reference, list(samples), operator, holomorphic
         self.tests = tests or {}
@@ -293,6 +299,23 @@ def _some_of(rule, wanted, *args):
 
 
 # ---- what a face does before the kernel, when its arguments are not tensors yet
+def pair(op, x, y):
+    """`adapt` for two inputs of a common dtype, quick where one is a Python number or a variable."""
+    if type(x) is Tensor:
+        kind = type(y)
+        if kind is float or kind is int:
+            return x, scalar_tensor(y, x._data.dtype)
+        if hasattr(kind, "_read"):
+            return x, y._read()
+    elif type(y) is Tensor:
+        kind = type(x)
+        if kind is float or kind is int:
+            return scalar_tensor(x, y._data.dtype), y
+        if hasattr(kind, "_read"):
+            return x._read(), y
+    return adapt(op, (x, y))
+
+
 def adapt(op, values):
     """Tensors for an op's arguments; Python numbers take the dtype of the tensor they meet."""
     partner = None
@@ -400,8 +423,8 @@ def _parameters(function):
 
 def _face_source(op, function):
     plain = [x for x in op.inputs if x not in op.variadic]
-    scope = {"Tensor": Tensor, "new": object.__new__, "ndarray": np.ndarray, "array": np.asarray, "record": record,
-             "explain": explain, "op": op, "adapt": adapt, "adapt_list": adapt_list, "unify": unify,
+    scope = {"Tensor": Tensor, "new": object.__new__, "ndarray": np.ndarray, "array": np.array, "record": record,
+             "explain": explain, "op": op, "adapt": adapt, "adapt_list": adapt_list, "pair": pair, "unify": unify,
              "make_float": make_float, "Symbol": fuse.Symbol, "apply": fuse.apply, "kernel": op.kernel,
              "launch": _launcher(function)}
     names = ", ".join(op.inputs)
@@ -411,7 +434,10 @@ def _face_source(op, function):
         if op.kernel is not None:
             symbols = " or ".join(f"type({x}) is Symbol" for x in plain)
             lines += [f"        if {symbols}:", f"            return apply(op, {names})"]
-        lines.append(f"        {names}{',' if len(op.inputs) == 1 else ''} = adapt(op, ({names},))")
+        if len(op.inputs) == len(op.promote) == 2:
+            lines.append(f"        {names} = pair(op, {names})")
+        else:
+            lines.append(f"        {names}{',' if len(op.inputs) == 1 else ''} = adapt(op, ({names},))")
     lines += [f"    {x} = adapt_list(op, {x})" for x in op.variadic]
     lines += _dtype_lines(op, names)
     lines += _kernel_lines(op) if op.kernel is not None else _function_lines(op)
@@ -444,8 +470,7 @@ def _kernel_lines(op):
     small = f" < {LARGE} and ".join(f"{x}._data.size" for x in op.inputs) + f" < {LARGE}"
     return ["    try:",
             f"        if {small}:",
-            f"            z = kernel[{key}._data.dtype]({arrays})",
-            "            if type(z) is not ndarray: z = array(z)",
+            f"            z = kernel[{key}._data.dtype]({arrays}{_KEEP})", *_BACK,
             "        else:",
             f"            z = kernel.large({key}._data.dtype, {arrays})",
             "    except (ValueError, TypeError) as error:",
@@ -471,11 +496,12 @@ def _function_lines(op):
 def _record_lines(op):
     if not op.inputs:
         return ["    return t"]
+    result = "list(t)" if op.listed else "t"
     traced = [f"any([v._node is not None for v in {x}])" if x in op.variadic else f"{x}._node is not None"
               for x in op.inputs]
     inputs = "".join(f"{x}, " for x in op.inputs)
     attributes = "".join(f"{a}, " for a in op.attributes)
-    return [f"    if {' or '.join(traced)}:", f"        record(op, ({inputs}), t, ({attributes}))", "    return t"]
+    return [f"    if {' or '.join(traced)}:", f"        record(op, ({inputs}), t, ({attributes}))", f"    return {result}"]
 
 
 # ---- the decorators
@@ -566,7 +592,8 @@ def op(*, inputs, grads, reference, samples, outputs=None, **more):
         grads: as in `elementwise`; a rule may also name attributes, `<input>_shape` and `<input>_dtype`, and serve
             several inputs under a tuple of their names, giving a tuple.  With several outputs `g` is a tuple.
         reference, samples: as in `elementwise`.
-        outputs: the names of several outputs, as one string with spaces.
+        outputs: the names of several outputs, as one string with spaces; "*parts" is any number of them, given as a
+            list.
         promote: inputs that are cast to a common dtype.
         floats: inputs whose integers are cast to float.
     """

@@ -41,62 +41,79 @@ class Tape:
 
     def __init__(self, watch_accessed=True):
         self.watch_accessed = watch_accessed
-        self.token = None
-        self.clear()
+        self._start()
 
-    def clear(self):
-        """Forget everything recorded and watched."""
-        if self.token is not None:
-            self.token.alive = False
-        self.token = Token()
-        self.tokens = frozenset((self.token,))
+    def _start(self):
+        self.token = token = Token()
+        self.tokens = frozenset((token,))
         self.entries = []
         self.watched = set()            # nodes
         self.variables = {}             # variable -> its nodes, one for each set of tapes it was read under
-        self.breaks = {}                # op name -> [times a traced value went in and no gradient can come back, where]
+        self.breaks = None              # op name -> [times a traced value went in that no gradient comes back from, where]
+
+    def clear(self):
+        """Forget everything recorded and watched."""
+        self.token.alive = False
+        self._start()
+        refresh()
 
     def __del__(self):
         self.token.alive = False
 
     def traces(self, node):
+        """Whether that is the node of a tensor this tape traces."""
         return node is not None and self.token in node.tapes
 
     def watch(self, tensor):
         """Trace a tensor from here on."""
-        with _watching:
-            node = tensor._node
-            if node is None:
-                node = tensor._node = make_node(tensor._data, self.tokens)
-            elif self.token not in node.tapes:
+        node = tensor._node
+        if node is None:
+            data = tensor._data
+            node = tensor._node = _new(Node)
+            node.tapes, node.shape, node.dtype = self.tokens, data.shape, data.dtype
+        elif self.token not in node.tapes:
+            with _watching:
                 live = frozenset(t for t in node.tapes if t.alive)
                 node.tapes = live | self.tokens if live else self.tokens
         self.watched.add(node)
 
     def watch_variable(self, variable):
+        """Trace a variable from its next read on."""
         if variable not in self.variables:
             self.variables[variable] = []
 
 
 class _Stack(threading.local):
-    """The tapes that listen in this thread, outermost first, and the set of their tokens."""
+    """`frame`: the tapes that listen in this thread, outermost first, and the set of their tokens."""
 
-    def __init__(self):
-        self.tapes, self.tokens = [], frozenset()
-
-    def push(self, tape):
-        self.tapes = [*self.tapes, tape]
-        self._renew()
-
-    def remove(self, tape):
-        self.tapes = [t for t in self.tapes if t is not tape]
-        self._renew()
-
-    def _renew(self):
-        tapes = self.tapes
-        self.tokens = tapes[0].tokens if len(tapes) == 1 else frozenset(t.token for t in tapes)
+    frame = ((), frozenset())
 
 
 stack = _Stack()
+
+
+def _frame(tapes):
+    return tapes, (tapes[0].tokens if len(tapes) == 1 else frozenset([t.token for t in tapes]))
+
+
+def listening():
+    """The tapes that listen in this thread, outermost first."""
+    return stack.frame[0]
+
+
+def push(tape):
+    """Let a tape listen."""
+    stack.frame = _frame((*stack.frame[0], tape))
+
+
+def remove(tape):
+    """Let a tape listen no more."""
+    stack.frame = _frame(tuple([t for t in stack.frame[0] if t is not tape]))
+
+
+def refresh():
+    """After a tape has got a new token."""
+    stack.frame = _frame(stack.frame[0])
 
 
 class silent:
@@ -105,24 +122,30 @@ class silent:
     __slots__ = ("_kept",)
 
     def __enter__(self):
-        self._kept = stack.tapes, stack.tokens
-        stack.tapes, stack.tokens = [], frozenset()
+        self._kept = stack.frame[0]
+        stack.frame = _frame(())
 
     def __exit__(self, *exc):
-        stack.tapes, stack.tokens = self._kept
+        stack.frame = _frame(self._kept)
 
 
 def variable_node(variable, data):
     """The node that a read of a variable gets: the same for all reads under the same tapes; None when untraced."""
-    listening = [t for t in stack.tapes if variable in t.variables or (t.watch_accessed and variable.trainable)]
-    if not listening:
+    tapes, tokens = stack.frame
+    if len(tapes) == 1:
+        nodes = tapes[0].variables.get(variable)
+        if nodes and nodes[-1].tapes is tokens:
+            return nodes[-1]
+    hearing = [t for t in tapes if variable in t.variables or (t.watch_accessed and variable.trainable)]
+    if not hearing:
         return None
-    nodes = listening[0].variables.get(variable)
-    tapes = stack.tokens if len(listening) == len(stack.tapes) else frozenset(t.token for t in listening)
-    if nodes and nodes[-1].tapes == tapes:
+    nodes = hearing[0].variables.get(variable)
+    if len(hearing) < len(tapes):
+        tokens = frozenset(t.token for t in hearing)
+    if nodes and nodes[-1].tapes == tokens:
         return nodes[-1]
-    node = make_node(data, tapes)
-    for tape in listening:
+    node = make_node(data, tokens)
+    for tape in hearing:
         tape.variables.setdefault(variable, []).append(node)
         tape.watched.add(node)
     return node
@@ -133,9 +156,9 @@ def record(op, inputs, output, attributes=()):
 
     `inputs` holds tensors, and lists of tensors for a variadic input; `output` is a tensor or a tuple of tensors.
     """
-    tokens = stack.tokens
-    single = None
-    for tape in stack.tapes:
+    tapes, tokens = stack.frame
+    first = True
+    for tape in tapes:
         token, mask, bit, nodes = tape.token, 0, 1, []
         for x in inputs:
             if type(x) is list:
@@ -157,17 +180,14 @@ def record(op, inputs, output, attributes=()):
             continue
         if plan.chosen is not None:
             nodes = [nodes[k] for k in plan.chosen]
-        if single is None:
-            single = True
-            out = _output_nodes(output, tokens if len(stack.tapes) == 1 else tape.tokens)
-            if out is None:
-                _break(tape, op)
-                continue
+        if first:
+            first, out = False, _output_nodes(output, tape.tokens)
         elif out is not None:
-            _trace(output, tape.tokens)
+            _trace_too(output, tape.tokens, tokens)
+        if out is None:
+            _break(tape, op)
         else:
-            continue
-        tape.entries.append((plan, nodes, out, plan.collect(inputs, output, attributes)))
+            tape.entries.append((plan, nodes, out, plan.collect(inputs, output, attributes)))
 
 
 def _output_nodes(output, tapes):
@@ -187,15 +207,18 @@ def _output_nodes(output, tapes):
     return node
 
 
-def _trace(output, tapes):
+def _trace_too(output, added, all_tokens):
     """One more tape records what made this output."""
     for t in output if type(output) is tuple else (output,):
         if t._node is not None:
-            t._node.tapes = stack.tokens if t._node.tapes | tapes == stack.tokens else t._node.tapes | tapes
+            union = t._node.tapes | added
+            t._node.tapes = all_tokens if union == all_tokens else union
 
 
 def _break(tape, op):
     """Note that a traced value went into an op that gives no gradient: what why_none tells."""
+    if tape.breaks is None:
+        tape.breaks = {}
     note = tape.breaks.get(op.name)
     if note is None:
         tape.breaks[op.name] = note = [0, _caller()]

@@ -7,13 +7,14 @@ import itertools
 import numpy as np
 
 from . import dtypes, table
+from .context import CPU
 from .dtypes import DType
 from .errors import InvalidArgumentError
 from .shape import TensorShape
 
 _new = object.__new__
 _ids = itertools.count(1)
-_DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
+
 
 
 class Operators:
@@ -57,7 +58,7 @@ class Tensor(Operators):
         return TensorShape(self._data.shape)
 
     ndim = property(lambda self: self._data.ndim, doc="The number of dimensions.")
-    device = property(lambda self: _DEVICE, doc="Where the value lives.")
+    device = property(lambda self: CPU, doc="Where the value lives.")
     backing_device = device
 
     def set_shape(self, shape):
@@ -244,8 +245,11 @@ def _default(array):
 
 def as_tensor(value, dtype=None):
     """A tensor as it is, a variable's value, or a new constant; a list with tensors in it is stacked."""
-    if type(value) is Tensor:
+    kind = type(value)
+    if kind is Tensor:
         return value
+    if kind is float and dtype is None:
+        return wrap(np.array(value, dtypes.FLOAT32))
     read = getattr(value, "_read", None)            # a variable
     if read is not None:
         return read()
@@ -264,19 +268,24 @@ def _holds_tensor(values):
                for v in values)
 
 
-_scalars = {}                   # (dtype, type) -> {value: tensor}: constants met in expressions like 0.5 * x
+_scalars = {float: {}, int: {}, bool: {}, complex: {}}      # type -> {dtype: {value: tensor}}
 _FEW = 512
 
 
 def scalar_tensor(value, dtype):
-    """The constant tensor of a Python number as it meets a tensor of that dtype: the number takes that dtype."""
-    kind = type(value)
-    shelf = _scalars.get((dtype, kind))
+    """The constant tensor of a Python number as it meets a tensor of that dtype: the number takes that dtype.
+
+    Constants met in expressions like 0.5 * x are kept.
+    """
+    shelf = _scalars[type(value)].get(dtype)
     if shelf is None:
-        shelf = _scalars[dtype, kind] = {}
+        shelf = _scalars[type(value)][dtype] = {}
     t = shelf.get(value)
     if t is None:
-        t = wrap(np.array(value, _weak(dtype, kind)))
+        try:
+            t = wrap(np.array(value, _weak(dtype, type(value))))
+        except OverflowError:
+            raise InvalidArgumentError(f"{value} is out of range for {dtype}") from None
         if value != 0 and len(shelf) < _FEW:        # 0.0 and -0.0 are equal keys
             shelf[value] = t
     return t

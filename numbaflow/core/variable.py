@@ -13,11 +13,12 @@ import numpy as np
 from numbaflow.kernels import scatter
 
 from . import dtypes, table
+from .context import CPU
 from .errors import InvalidArgumentError
 from .indexed_slices import IndexedSlices
 from .shape import TensorShape
 from .tape import stack, variable_node
-from .tensor import _DEVICE, Operators, Tensor, as_array, as_tensor
+from .tensor import Operators, Tensor, as_array, as_tensor
 
 _new = object.__new__
 _ids = itertools.count(1)
@@ -78,14 +79,14 @@ class Variable(Operators):
 
     name = property(lambda self: f"{self._name}:0", doc="The name, with the output number that TensorFlow adds.")
     ndim = property(lambda self: self._data.ndim, doc="The number of dimensions.")
-    device = property(lambda self: _DEVICE, doc="Where the value lives.")
+    device = property(lambda self: CPU, doc="Where the value lives.")
     handle = property(lambda self: self)
 
     # ---- reading
     def _read(self):
         t = _new(Tensor)
         t._data = self._data
-        t._node = variable_node(self, self._data) if stack.tapes else None
+        t._node = variable_node(self, self._data) if stack.frame[0] else None
         return t
 
     def value(self):

@@ -1,0 +1,4 @@
+"""TensorFlow's `contrib`, as far as the eager guide uses it: nothing but other names."""
+from . import eager
+
+__all__ = ["eager"]

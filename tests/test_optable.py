@@ -1,0 +1,175 @@
+"""Every op of the table, enumerated: an op is tested by being declared."""
+import inspect
+
+import numpy as np
+import pytest
+
+import numbaflow as nf
+from numbaflow.core import nest, table
+from numbaflow.core.dtypes import DIFFERENTIABLE
+from numbaflow.testing import check_forward, check_op
+
+OPS = sorted((op for op in table.OPS.values() if op.function.__module__.startswith("numbaflow.")), key=lambda o: o.name)
+DIFFERENTIABLE_OPS = [op for op in OPS if op.rules]
+ELEMENTWISE = [op for op in OPS if op.kernel is not None]
+
+
+def every(ops):
+    return pytest.mark.parametrize("op", ops, ids=lambda op: op.name)
+
+
+def numeric(values):
+    return [v for v in values if isinstance(v, np.ndarray)]
+
+
+@every(OPS)
+def test_value_and_gradients_agree_with_the_reference(op):
+    check_op(op, order=2)
+
+
+@every(OPS)
+def test_arguments_that_are_no_contiguous_arrays(op):
+    for sample in op.samples:
+        args, kwargs = sample.make(dtype="float64")
+        strided = [np.asfortranarray(a) if isinstance(a, np.ndarray) else a for a in args]
+        spaced = [np.repeat(a, 2, axis=-1)[..., ::2] if isinstance(a, np.ndarray) and a.ndim else a for a in args]
+        expected = nest.flatten(op.face(*args, **kwargs))
+        for variant in (strided, spaced):
+            for got, want in zip(nest.flatten(op.face(*variant, **kwargs)), expected, strict=True):
+                np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-12, atol=1e-14, err_msg=op.name)
+
+
+@every(OPS)
+def test_inputs_are_left_as_they_were(op):
+    for sample in op.samples:
+        args, kwargs = sample.make(dtype="float64")
+        tensors = [nf.constant(a) if isinstance(a, np.ndarray) else a for a in args]
+        before = [t.numpy() if isinstance(t, nf.Tensor) else None for t in tensors]
+        with nf.GradientTape() as tape:
+            for t in tensors:
+                if isinstance(t, nf.Tensor) and t.dtype.dtype in DIFFERENTIABLE:
+                    tape.watch(t)
+            y = [v for v in nest.flatten(op.face(*tensors, **kwargs)) if v.dtype.dtype in DIFFERENTIABLE]
+        sources = [t for t in tensors if isinstance(t, nf.Tensor)]
+        if op.rules and y and sample.grad and sources:
+            tape.gradient(y, sources)
+        for t, b in zip(tensors, before, strict=True):
+            if b is not None:
+                np.testing.assert_array_equal(t.numpy(), b, err_msg=op.name)
+
+
+@every(DIFFERENTIABLE_OPS)
+def test_gradients_keep_shape_and_dtype(op):
+    for sample in op.samples:
+        if not sample.grad:
+            continue
+        for dtype in sample.dtypes:
+            args, kwargs = sample.make(dtype=dtype)
+            tensors = [nf.constant(a) if isinstance(a, np.ndarray) else a for a in args]
+            sources = [t for t in tensors if isinstance(t, nf.Tensor) and t.dtype.dtype in DIFFERENTIABLE]
+            with nf.GradientTape() as tape:
+                tape.watch(sources)
+                y = [v for v in nest.flatten(op.face(*tensors, **kwargs)) if v.dtype.dtype in DIFFERENTIABLE]
+            if not y or not sources:
+                continue
+            for x, g in zip(sources, tape.gradient(y, sources), strict=True):
+                if g is not None:
+                    assert tuple(g.shape) == tuple(x.shape), op.name
+                    assert g.dtype == x.dtype, op.name
+
+
+@every([op for op in ELEMENTWISE if "f" in op.kernel.kinds])
+def test_elementwise_on_empty_scalar_and_broadcast_operands(op):
+    letters = [op.kernel.letter(k) for k in range(len(op.inputs))]
+
+    def operand(letter, shape):
+        return np.ones(shape, bool) if letter == "?" else np.full(shape, 0.5, np.float32)
+    for shapes, result in (([(0, 3)] * 3, (0, 3)), ([()] * 3, ()), ([(2, 1), (3,), (1, 3)], None),
+                           ([(4, 1, 5), (3, 1), ()], None)):
+        given = [operand(letter, s) for letter, s in zip(letters, shapes, strict=False)]
+        expected = result if result is not None else np.broadcast_shapes(*[a.shape for a in given])
+        assert tuple(op.face(*given).shape) == expected, op.name
+
+
+@every(ELEMENTWISE)
+def test_large_operands_take_the_threaded_path_to_the_same_result(op):
+    key = {"b": bool, "i": np.int32, "f": np.float32}[next(k for k in "fib" if k in op.kernel.kinds)]
+    rng = np.random.default_rng(0)
+    given = [rng.integers(0, 2, 70_000).astype(bool) if op.kernel.letter(k) == "?" else
+             (rng.integers(1, 5, 70_000) * (0.2 if key is np.float32 else 1)).astype(key) for k in range(len(op.inputs))]
+    whole = op.face(*given).numpy()
+    parts = np.concatenate([op.face(*[a[i:i + 10_000] for a in given]).numpy() for i in range(0, 70_000, 10_000)])
+    np.testing.assert_array_equal(whole, parts, err_msg=op.name)
+
+
+@every(OPS)
+def test_a_wrong_argument_gets_an_error_that_names_the_op(op):
+    plain = [x for x in op.inputs if x not in op.variadic]
+    if not plain:
+        pytest.skip("no tensor inputs")
+    args, kwargs = op.samples[0].make()
+    bad = [object() if k == 0 else a for k, a in enumerate(args)]
+    if op.inputs[0] in op.variadic or list(inspect.signature(op.face).parameters)[0] != op.inputs[0]:
+        bad = [object(), *args[1:]]
+    with pytest.raises((TypeError, ValueError), match=op.name):
+        op.face(*bad, **kwargs)
+
+
+@every(DIFFERENTIABLE_OPS)
+def test_integer_inputs_have_no_gradient_and_floats_do(op):
+    said = {x for key in op.rules for x in (key if isinstance(key, tuple) else (key,))}
+    assert said == set(op.inputs)
+    assert any(rule is not None for rule in op.rules.values())
+
+
+def test_the_checker_finds_planted_wrong_rules():
+    wrong = {"factor": lambda g, y: g * (1.01 - y * y), "sign": lambda g, y: -g * (1.0 - y * y),
+             "missing": lambda g: g}
+    for name, rule in wrong.items():
+        face = nf.elementwise(nf.kernels.scalar.tanh, grads={"x": rule}, reference=np.tanh,
+                              samples=[nf.Sample(nf.normal(3, 4))], name=f"planted_{name}")(planted)
+        with pytest.raises(AssertionError, match="order 1"):
+            check_op(face)
+        del table.OPS[f"planted_{name}"]
+
+
+def planted(x, name=None):
+    """tanh with a wrong rule."""
+
+
+def test_the_checker_finds_a_wrong_second_order():
+    @nf.custom_gradient
+    def half_right(x):
+        y = nf.tanh(x)
+        return y, lambda g: g * nf.stop_gradient(1.0 - y * y)
+    with pytest.raises(AssertionError, match="order 2"):
+        nf.testing.check_gradients(half_right, [np.linspace(-1, 1, 5)])
+
+
+def test_the_checker_finds_a_wrong_value():
+    face = nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.sinh, samples=[nf.Sample(nf.normal(3, 4))],
+                          name="planted_value")(planted)
+    with pytest.raises(AssertionError):
+        check_forward(face.op, face.op.samples[0], "float64")
+    del table.OPS["planted_value"]
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"samples": []}, "samples"), ({"reference": None}, "reference"),
+    ({"grads": {"z": lambda g: g}}, "no input"), ({"grads": {"x": lambda g, q: g}}, "asks for 'q'"),
+    ({"grads": {}}, "say a rule or None for x"),
+])
+def test_registration_refuses_incomplete_declarations(changes, message):
+    good = {"grads": {"x": lambda g: g}, "reference": np.tanh, "samples": [nf.Sample(nf.normal(3))], "name": "planted"}
+    with pytest.raises(ValueError, match=message):
+        nf.elementwise(nf.kernels.scalar.tanh, **{**good, **changes})(planted)
+    assert "planted" not in table.OPS
+
+
+def test_registration_refuses_a_missing_docstring_and_a_second_op_of_a_name():
+    with pytest.raises(ValueError, match="docstring"):
+        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh, samples=[nf.Sample(nf.normal(3))],
+                       name="planted")(lambda x, name=None: None)
+    with pytest.raises(ValueError, match="there is one already"):
+        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh, samples=[nf.Sample(nf.normal(3))],
+                       name="tanh")(planted)
