@@ -1,213 +1,23 @@
 """Declaring an op: its face, its launch or scalar body, its gradient rules, its reference and samples, in one place.
 
-`@elementwise(body, ...)` and `@op(...)` read a declaration and write the public function: plain Python without
-*args, because an eager op costs what its Python costs.  A face converts, runs the kernel, wraps, and records when a
-tape listens; all of it is made in `_face_source`.
+`@elementwise(body, ...)` and `@op(...)` read a declaration, refuse an incomplete one, and put it in the table.
 """
 import functools
 import inspect
-import itertools
-import linecache
-from dataclasses import dataclass, field
-from types import FunctionType
 
-import numpy as np
+from numbaflow.kernels import jit
+from numbaflow.kernels.elementwise import Elementwise
 
-from numbaflow.kernels.elementwise import LARGE, Elementwise
+from . import fuse, table
+from .faces import make_face
+from .plans import Plan
+from .samples import Sample, bools, distinct, given, integers, normal, positive_definite, uniform
+from .tensor import Operators
 
-from . import dtypes, fuse, table
-from .errors import InvalidArgumentError, OpError
-from .tape import record
-from .tensor import Operators, Tensor, as_tensor, scalar_tensor
-
-_SCALARS = (bool, int, float, complex)
+__all__ = ["Op", "Sample", "bools", "distinct", "elementwise", "given", "integers", "normal", "op", "positive_definite",
+           "uniform"]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Arguments that an op is tested and timed with.
-
-    Array arguments are given as values or as makers called with a random generator and a dtype; `dtypes` says in
-    which dtypes the floats among them are tried; `grad=False` keeps a sample at a kink out of gradient checks.
-    """
-
-    args: tuple
-    kwargs: dict = field(default_factory=dict)
-    dtypes: tuple = ("float32", "float64")
-    grad: bool = True
-    rtol: float | None = None
-
-    def __init__(self, *args, dtypes=("float32", "float64"), grad=True, rtol=None, **kwargs):
-        for name, value in {"args": args, "kwargs": kwargs, "dtypes": dtypes, "grad": grad, "rtol": rtol}.items():
-            object.__setattr__(self, name, value)
-
-    def make(self, seed=0, dtype="float64"):
-        """The concrete (args, kwargs)."""
-        rng = np.random.default_rng(seed)
-        return (tuple(_made(a, rng, dtype) for a in self.args),
-                {k: _made(v, rng, dtype) for k, v in self.kwargs.items()})
-
-
-@dataclass(frozen=True)
-class Maker:
-    """Makes one random array of a sample."""
-
-    make: object
-
-    def __call__(self, rng, dtype):
-        return self.make(rng, dtype)
-
-
-def _made(value, rng, dtype):
-    if isinstance(value, Maker):
-        return value(rng, dtype)
-    if isinstance(value, list) and any(isinstance(v, Maker) for v in value):
-        return [_made(v, rng, dtype) for v in value]
-    return value
-
-
-def _cast(array, dtype):
-    return np.asarray(array).astype(dtype)
-
-
-def normal(*shape, scale=1.0):
-    """Standard normal values times scale, in the sample's dtype."""
-    return Maker(lambda rng, dtype: _cast(rng.standard_normal(shape) * scale, dtype))
-
-
-def uniform(*shape, low=0.0, high=1.0):
-    """Uniform values, in the sample's dtype."""
-    return Maker(lambda rng, dtype: _cast(rng.uniform(low, high, shape), dtype))
-
-
-def integers(*shape, low=0, high=10, dtype="int64"):
-    """Random integers of one dtype."""
-    return Maker(lambda rng, _: rng.integers(low, high, shape).astype(dtype))
-
-
-def bools(*shape):
-    """Random truth values."""
-    return Maker(lambda rng, _: rng.integers(0, 2, shape).astype(bool))
-
-
-def distinct(*shape):
-    """Values at least 0.1 apart in random order: no ties for max, sort and the like."""
-    return Maker(lambda rng, dtype: _cast((rng.permutation(int(np.prod(shape))).reshape(shape) - 3) * 0.1 + 0.05, dtype))
-
-
-def positive_definite(*shape):
-    """Symmetric positive definite matrices, well conditioned."""
-    def make(rng, dtype):
-        a = rng.standard_normal(shape)
-        return _cast(a @ np.swapaxes(a, -1, -2) + shape[-1] * np.eye(shape[-1]), dtype)
-    return Maker(make)
-
-
-def given(values):
-    """These values, in the sample's dtype."""
-    return Maker(lambda rng, dtype: _cast(values, dtype))
-
-
-# ---- plans: what the tape keeps and how it goes back
-class Plan:
-    """The backward step of one op for one set of traced inputs."""
-
-    __slots__ = ("_fusible", "_rules", "_saved", "backward", "chosen", "collect", "count", "holomorphic", "multiple",
-                 "op", "run")
-
-    def __init__(self, op, mask):
-        traced = [name for k, name in enumerate(op.inputs) if mask >> k & 1]
-        self.op, self.multiple, self.holomorphic = op, op.outputs is not None, op.holomorphic
-        self._rules = op.rules_for(traced)              # (rule, its argument names, the inputs it serves)
-        served = [x for _, _, targets in self._rules for x in targets]
-        self.count = len(served)
-        order = [traced.index(x) for x in served]
-        self.chosen = None if order == list(range(len(traced))) else order
-        self._saved = list(dict.fromkeys(a for _, names, _ in self._rules for a in names if a != "g"))
-        self.collect = eval(f"lambda i, o, a: ({''.join(op.saved_expression(a) + ', ' for a in self._saved)})")
-        self.run = self._write_run()
-        self.backward = self._first_backward
-
-    def _unpack(self):
-        return [f"    {', '.join(self._saved)}, = s"] if self._saved else []
-
-    def _write_run(self):
-        """run(g, saved): the rules as they stand, on tensors."""
-        lines, results, scope = ["def run(g, s):", *self._unpack()], [], {}
-        for k, (rule, names, targets) in enumerate(self._rules):
-            scope[f"rule{k}"] = rule
-            out = [f"d{k}_{j}" for j in range(len(targets))]
-            lines.append(f"    {', '.join(out)}{',' if len(out) > 1 else ''} = rule{k}({', '.join(names)})")
-            results += out
-        exec("\n".join([*lines, f"    return ({''.join(r + ', ' for r in results)})"]), scope)
-        if not self.holomorphic:
-            return scope["run"]
-        return functools.partial(_conjugated, scope["run"])
-
-    def _first_backward(self, g, saved):
-        """Fuse what can be fused, then go on with that."""
-        self.backward = self._write_backward()
-        return self.backward(g, saved)
-
-    def _write_backward(self):
-        """backward(g, saved): rules that are scalar code as one kernel each, the rest on tensors."""
-        kernels = [self._fused(rule, names, targets) for rule, names, targets in self._rules]
-        if self.multiple or not any(isinstance(k, Elementwise) for k in kernels):
-            return self.run
-        used = {a for k, (_, names, _) in zip(kernels, self._rules, strict=True) if isinstance(k, Elementwise)
-                for a in names if a != "g"}
-        lines = ["def backward(g, s):", *self._unpack(), "    gd = g._data; d = gd.dtype"]
-        tests = ["d is not F32 and d is not F64"]
-        tests += [f"{a}._data.dtype is not d" for a in used if self.op.letter(a) == "x"]
-        lines += [f"    if {' or '.join(tests)}:", "        return run(g, s)"]
-        scope = {"run": self.run, "Tensor": Tensor, "new": object.__new__, "ndarray": np.ndarray, "array": np.array,
-                 "F32": dtypes.FLOAT32, "F64": dtypes.FLOAT64}
-        results = []
-        for k, (kernel, (rule, names, _)) in enumerate(zip(kernels, self._rules, strict=True)):
-            if isinstance(kernel, str):
-                results.append(kernel)
-                continue
-            results.append(f"t{k}")
-            scope[f"k{k}"], scope[f"rule{k}"] = kernel, rule
-            if kernel is None:
-                lines.append(f"    t{k} = rule{k}({', '.join(names)})")
-            else:
-                lines += _launch_lines(f"k{k}", ["gd" if a == "g" else f"{a}._data" for a in names], f"t{k}")
-        lines.append(f"    return ({''.join(r + ', ' for r in results)})")
-        exec("\n".join(lines), scope)
-        return scope["backward"]
-
-    def _fused(self, rule, names, targets):
-        letters = [self.op.letter(a) for a in names]
-        if len(targets) > 1 or None in letters:
-            return None
-        return fuse.fuse(rule, names, letters, f"{self.op.name}_{targets[0]}_rule")
-
-
-# A ufunc gives a scalar for 0-d operands unless told not to; NumPy knows how to be told since 2.3.
-_KEEP = ", out=..." if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else ""
-_BACK = [] if _KEEP else ["            if type(z) is not ndarray: z = array(z)"]
-
-
-def _launch_lines(kernel, arrays, result):
-    sizes = " + ".join(f"{a}.size" for a in arrays)
-    operands = ", ".join(arrays)
-    return [f"    if {sizes} < {LARGE}:",
-            f"            z = {kernel}[d]({operands}{_KEEP})", *_BACK,
-            "    else:",
-            f"        z = {kernel}.large(d, {operands})",
-            f"    {result} = new(Tensor); {result}._data = z; {result}._node = None"]
-
-
-def _conjugated(run, g, saved):
-    """A rule g * f'(x) gives the gradient conj(f'(x)) * g for complex values."""
-    if g._data.dtype not in dtypes.COMPLEXES:
-        return run(g, saved)
-    conj = table.face("conj")
-    return tuple(None if d is None else conj(d) for d in run(conj(g), saved))
-
-
-# ---- ops
 class Op:
     """One entry of the table."""
 
@@ -226,7 +36,7 @@ class Op:
         self.rules, self.plans = rules, {}
         self._output_names = outputs or (("z",) if "y" in self.inputs else ("y",))
         self._check(function)
-        self.face = _make_face(self, function)
+        self.face = make_face(self, function)
 
     def _check(self, function):
         def refuse(why):
@@ -298,213 +108,6 @@ def _some_of(rule, wanted, *args):
     return found if len(found) > 1 else found[0]
 
 
-# ---- what a face does before the kernel, when its arguments are not tensors yet
-def pair(op, x, y):
-    """`adapt` for two inputs of a common dtype, quick where one is a Python number or a variable."""
-    if type(x) is Tensor:
-        kind = type(y)
-        if kind is float or kind is int:
-            return x, scalar_tensor(y, x._data.dtype)
-        if hasattr(kind, "_read"):
-            return x, y._read()
-    elif type(y) is Tensor:
-        kind = type(x)
-        if kind is float or kind is int:
-            return scalar_tensor(x, y._data.dtype), y
-        if hasattr(kind, "_read"):
-            return x._read(), y
-    return adapt(op, (x, y))
-
-
-def adapt(op, values):
-    """Tensors for an op's arguments; Python numbers take the dtype of the tensor they meet."""
-    partner = None
-    for x, v in zip(op.inputs, values, strict=True):
-        if x in op.promote and type(v) not in _SCALARS:
-            partner = _dtype_of(v)
-            if partner is not None:
-                break
-    return [_adapted(op, x, v, partner) for x, v in zip(op.inputs, values, strict=True)]
-
-
-def _dtype_of(value):
-    if isinstance(value, Tensor):
-        return value._data.dtype
-    dtype = getattr(value, "dtype", None)
-    return dtypes.as_numpy(dtype) if dtype is not None else None
-
-
-def _adapted(op, x, v, partner):
-    if type(v) is Tensor:
-        return v
-    if x in op.variadic:
-        return v
-    try:
-        if type(v) in _SCALARS:
-            if x in op.promote and partner is not None:
-                return scalar_tensor(v, partner)
-            if type(v) is int and x in op.floats:
-                v = float(v)
-        return as_tensor(v)
-    except (TypeError, ValueError) as error:
-        raise explain(op, error, ()) from None
-
-
-def adapt_list(op, values):
-    """A list of tensors for a variadic input; Python numbers take the dtype of the tensors among them."""
-    if isinstance(values, Tensor):
-        values = list(values)
-    if not isinstance(values, (list, tuple)):
-        raise InvalidArgumentError(f"{op.name}: expected a list of tensors, got {type(values).__name__}")
-    if not values:
-        raise InvalidArgumentError(f"{op.name}: expected at least one tensor, got an empty list")
-    partner = next((d for d in map(_dtype_of, values) if d is not None), None)
-    out = [scalar_tensor(v, partner) if type(v) in _SCALARS and partner is not None else as_tensor(v) for v in values]
-    first = out[0]._data.dtype
-    if all(t._data.dtype is first for t in out):
-        return out
-    wanted = functools.reduce(lambda a, b: dtypes.promote(a, b, op.name), [t._data.dtype for t in out])
-    return [_to(t, wanted) for t in out]
-
-
-def unify(op, tensors):
-    """The tensors with those that must share a dtype cast to it."""
-    group = [t._data.dtype for x, t in zip(op.inputs, tensors, strict=True) if x in op.promote]
-    wanted = functools.reduce(lambda a, b: dtypes.promote(a, b, op.name), group)
-    return [_to(t, wanted) if x in op.promote else t for x, t in zip(op.inputs, tensors, strict=True)]
-
-
-def make_float(op, tensors):
-    """The tensors with integers cast to float where the op computes in floats."""
-    return [_to(t, dtypes.floating(t._data.dtype)) if x in op.floats and t._data.dtype.kind in "iu" else t
-            for x, t in zip(op.inputs, tensors, strict=True)]
-
-
-def _to(t, dtype):
-    return t if t._data.dtype == dtype else table.face("cast")(t, dtype)
-
-
-def explain(op, error, inputs):
-    """The error that a user sees for what a kernel raised: it names the op."""
-    if isinstance(error, OpError) or op.name in str(error)[:len(op.name)]:
-        return error
-    shapes = [t._data.shape for t in inputs if isinstance(t, Tensor)]
-    text = str(error)
-    if op.kernel is not None and ("broadcast" in text or "shape mismatch" in text):
-        text = f"shapes {' and '.join(map(str, shapes))} do not broadcast: Incompatible shapes"
-    kind = type("InvalidArgumentError", (InvalidArgumentError, IndexError), {"__module__": InvalidArgumentError.__module__}) \
-        if isinstance(error, IndexError) else InvalidArgumentError
-    return kind(f"{op.name}: {text}")
-
-
-# ---- faces
-def _make_face(op, function):
-    source, scope = _face_source(op, function)
-    filename = f"<numbaflow op {op.name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    exec(compile(source, filename, "exec"), scope)
-    face = scope[op.name]
-    face.__kwdefaults__ = function.__kwdefaults__
-    face.__defaults__ = function.__defaults__
-    face.__doc__, face.__module__, face.__qualname__ = function.__doc__, function.__module__, op.name
-    face.op = op
-    return face
-
-
-def _parameters(function):
-    """The parameter list with defaults that `__defaults__` then replaces."""
-    parts = []
-    for p in inspect.signature(function).parameters.values():
-        if p.kind is p.KEYWORD_ONLY and "*" not in parts:
-            parts.append("*")
-        parts.append(p.name if p.default is p.empty else f"{p.name}=None")
-    return ", ".join(parts)
-
-
-def _face_source(op, function):
-    plain = [x for x in op.inputs if x not in op.variadic]
-    scope = {"Tensor": Tensor, "new": object.__new__, "ndarray": np.ndarray, "array": np.array, "record": record,
-             "explain": explain, "op": op, "adapt": adapt, "adapt_list": adapt_list, "pair": pair, "unify": unify,
-             "make_float": make_float, "Symbol": fuse.Symbol, "apply": fuse.apply, "kernel": op.kernel,
-             "launch": _launcher(function)}
-    names = ", ".join(op.inputs)
-    lines = [f"def {op.name}({_parameters(function)}):"]
-    if plain:
-        lines.append(f"    if {' or '.join(f'type({x}) is not Tensor' for x in plain)}:")
-        if op.kernel is not None:
-            symbols = " or ".join(f"type({x}) is Symbol" for x in plain)
-            lines += [f"        if {symbols}:", f"            return apply(op, {names})"]
-        if len(op.inputs) == len(op.promote) == 2:
-            lines.append(f"        {names} = pair(op, {names})")
-        else:
-            lines.append(f"        {names}{',' if len(op.inputs) == 1 else ''} = adapt(op, ({names},))")
-    lines += [f"    {x} = adapt_list(op, {x})" for x in op.variadic]
-    lines += _dtype_lines(op, names)
-    lines += _kernel_lines(op) if op.kernel is not None else _function_lines(op)
-    lines += _record_lines(op)
-    return "\n".join(lines) + "\n", scope
-
-
-def _launcher(function):
-    """The declaration's own body, which is the launch on arrays."""
-    return FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__,
-                        function.__closure__)
-
-
-def _dtype_lines(op, names):
-    lines = []
-    group = [x for x in op.inputs if x in op.promote]
-    if len(group) > 1:
-        different = " or ".join(f"{a}._data.dtype is not {b}._data.dtype" for a, b in itertools.pairwise(group))
-        lines += [f"    if {different}:", f"        {names} = unify(op, ({names}))"]
-    if op.floats and op.kernel is None:
-        test = " or ".join(f"{x}._data.dtype.kind in 'iu'" for x in op.floats)
-        comma = "," if len(op.inputs) == 1 else ""
-        lines += [f"    if {test}:", f"        {names}{comma} = make_float(op, ({names},))"]
-    return lines
-
-
-def _kernel_lines(op):
-    key = op.inputs[op.kernel.key]
-    arrays = ", ".join(f"{x}._data" for x in op.inputs)
-    small = f" < {LARGE} and ".join(f"{x}._data.size" for x in op.inputs) + f" < {LARGE}"
-    return ["    try:",
-            f"        if {small}:",
-            f"            z = kernel[{key}._data.dtype]({arrays}{_KEEP})", *_BACK,
-            "        else:",
-            f"            z = kernel.large({key}._data.dtype, {arrays})",
-            "    except (ValueError, TypeError) as error:",
-            f"        raise explain(op, error, ({', '.join(op.inputs)},)) from None",
-            "    t = new(Tensor); t._data = z; t._node = None"]
-
-
-def _function_lines(op):
-    arrays = [f"[v._data for v in {x}]" if x in op.variadic else f"{x}._data" for x in op.inputs]
-    given = dict(zip(op.inputs, arrays, strict=True)) | {a: a for a in op.attributes}
-    call = ", ".join(f"{name}={text}" for name, text in given.items())
-    lines = ["    try:", f"        z = launch({call})",
-             "    except (ValueError, TypeError, IndexError) as error:",
-             f"        raise explain(op, error, ({', '.join(op.inputs)},)) from None"]
-    if op.outputs is None:
-        return [*lines, "    if type(z) is not ndarray: z = array(z)",
-                "    t = new(Tensor); t._data = z; t._node = None"]
-    return [*lines, "    out = []", "    for v in z:",
-            "        t = new(Tensor); t._data = v if type(v) is ndarray else array(v); t._node = None; out.append(t)",
-            "    t = tuple(out)"]
-
-
-def _record_lines(op):
-    if not op.inputs:
-        return ["    return t"]
-    result = "list(t)" if op.listed else "t"
-    traced = [f"any([v._node is not None for v in {x}])" if x in op.variadic else f"{x}._node is not None"
-              for x in op.inputs]
-    inputs = "".join(f"{x}, " for x in op.inputs)
-    attributes = "".join(f"{a}, " for a in op.attributes)
-    return [f"    if {' or '.join(traced)}:", f"        record(op, ({inputs}), t, ({attributes}))", f"    return {result}"]
-
-
-# ---- the decorators
 def _register(made):
     if made.name in table.OPS:
         raise ValueError(f"op {made.name}: there is one already, from {table.OPS[made.name].function.__module__}")
@@ -576,7 +179,6 @@ def elementwise(body, *, grads, reference, samples, pattern=None, kinds="fc", op
 
 
 def _as_body(function):
-    from numbaflow.kernels import jit
     return jit.body(getattr(function, "py_func", function))
 
 
