@@ -1,13 +1,15 @@
 """SciPy's BLAS and LAPACK from compiled code: a routine's address, and a call of what stands at an address.
 
-The one idea: an address is an argument at run time, never a constant of the code, so compiled code can be kept
-on disk and shared by processes.  One kernel serves every dtype: sgemm and zgemm differ by address.
+The one idea: an address is an argument at run time, never a constant of the code, so compiled code can be
+kept on disk and shared by processes.  One kernel serves every dtype: sgemm and zgemm differ by address.
 """
 import ctypes
 import functools
 import importlib
 import importlib.machinery
+import importlib.util
 import sys
+import threading
 
 import numpy as np
 from llvmlite import ir
@@ -35,7 +37,7 @@ def _load(name):
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module if module.__pyx_capi__ else importlib.import_module(full)
-    except (ImportError, AttributeError):
+    except (ImportError, AttributeError, RuntimeError):
         return importlib.import_module(full)
     finally:
         # Cython enters the module by itself; a user's later import must bind it to its package as always.
@@ -43,17 +45,25 @@ def _load(name):
             sys.modules.pop(full, None)
 
 
-_capsules = functools.cache(lambda library: _load(f"cython_{library}").__pyx_capi__)
+_loading = threading.Lock()         # Cython refuses a module that two threads load at once
+
+
+@functools.cache
+def _capsules(library):
+    return _load(f"cython_{library}").__pyx_capi__
+
+
+_name_of = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
+_pointer_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi))
 
 
 @functools.cache
 def address(library, name):
     """The address of a routine, as address("blas", "sgemm") or address("lapack", "dgetrf")."""
-    capsule = _capsules(library)[name]
-    name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return pointer_of(capsule, name_of(capsule))
+    with _loading:
+        capsule = _capsules(library)[name]
+    return _pointer_of(capsule, _name_of(capsule))
 
 
 def _by_reference(context, builder, kind, value):

@@ -3,6 +3,8 @@ import math
 
 import numpy as np
 
+from .jit import kernel
+
 
 def c_order(x, axes):
     """x with its axes permuted or copied to C order, the axes there, and the permutation back or None."""
@@ -39,3 +41,18 @@ def merge_axes(shape, reduced):
 def around(shape, axis):
     """(m, n, inner) around one axis."""
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1:])
+
+
+# (Numba takes seconds to compile out[:] = x, which must do for overlapping arrays of any rank)
+@kernel
+def copy(x, out):
+    """out = x"""
+    for i in range(out.size):
+        out[i] = x[i]
+
+
+@kernel
+def fill(out, value):
+    """out = value"""
+    for i in range(out.size):
+        out[i] = value

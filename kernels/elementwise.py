@@ -163,7 +163,7 @@ class Elementwise(dict):
         super().__init__()
         self.name, self.function, self.kinds, self.options = name, function, kinds, options
         inputs, output = pattern.split("->")
-        self._inputs, self._output, self._loops = inputs, output, {}
+        self._inputs, self.output, self._loops = inputs, output, {}
         self.key = inputs.index("x")            # the operand whose dtype is looked up
 
     def letter(self, k):
@@ -178,7 +178,7 @@ class Elementwise(dict):
             raise TypeError(f"{self.name}: dtype {dtype} is not among {self.supported()}")
         with _compiling:
             if dtype not in self._loops:
-                names = [self._dtype_name(letter, dtype.name) for letter in (*self._inputs, self._output)]
+                names = [self._dtype_name(letter, dtype.name) for letter in (*self._inputs, self.output)]
                 compiled = _compile_loop(self.name, self.function, names[:-1], names[-1], self.options)
                 self._loops[dtype] = (compiled, np.dtype(names[-1]))
                 self[dtype] = _ufunc(self.name, compiled, names)
@@ -187,8 +187,12 @@ class Elementwise(dict):
     def _through(self, floating):
         """Integers given to an op of floats are computed in that float."""
         ufunc = self[floating]
-        return lambda *operands: ufunc(*[a.astype(floating) if letter == "x" else a
-                                         for a, letter in zip(operands, self._inputs, strict=True)])
+        letters = self._inputs
+
+        def cast_first(*operands, **out):
+            return ufunc(*[a.astype(floating) if letter == "x" else a for a, letter in zip(operands, letters, strict=True)],
+                         **out)
+        return cast_first
 
     @staticmethod
     def _dtype_name(letter, key):

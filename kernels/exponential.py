@@ -1,10 +1,9 @@
-"""Exponentials, logarithms, powers and hyperbolic functions as scalar bodies.
+"""Exponentials, logarithms and powers as scalar bodies.
 
 exp: x = n log 2 + r with |r| <= log(2) / 2, a polynomial in r, times 2**n in two steps (the result may be denormal).
 log: x = m 2**e with m in [sqrt(1/2), sqrt(2)), a polynomial in m - 1.  Polynomials are minimax fits of our own.
 A float32 variant that is not hot computes in float64, where its steps round to nothing.  1e999 is how a body writes inf.
 """
-import math
 
 import numpy as np
 
@@ -31,22 +30,34 @@ def scaled(y, n):
 
 # The constant parts of log(2) and so on end in zeros, so that n * part is exact without fma as well.
 @body(exact=True)
-def _reduced32(x):
-    """n, r and q(r) of exp(x) = 2**n * (1 + r + r**2 * q(r))."""
+def reduced32(x):
+    """n and r of x = n * log(2) + r"""
     n = bits.rint(x * 1.4426950408889634)
-    r = (x - n * 0.693359375) - n * -2.1219444005469057e-4
-    return n, r, bits.polynomial(r, 0.5, 0.166666672, 0.0416662693, 0.00833326392, 0.00139460876, 0.000199183967)
+    return n, (x - n * 0.693359375) - n * -2.1219444005469057e-4
 
 
 @body(exact=True)
-def _reduced64(x):
-    """n, r and q(r) of exp(x) = 2**n * (1 + r + r**2 * q(r))."""
+def reduced64(x):
+    """n and r of x = n * log(2) + r"""
     n = bits.rint(x * 1.4426950408889634)
-    r = (x - n * 0.6931471803691238) - n * 1.9082149292705877e-10
-    return n, r, bits.polynomial(
+    return n, (x - n * 0.6931471803691238) - n * 1.9082149292705877e-10
+
+
+@body(exact=True)
+def expm1_near32(r):
+    """exp(r) - 1 for |r| <= log(2) / 2"""
+    q = bits.polynomial(r, 0.5, 0.166666672, 0.0416662693, 0.00833326392, 0.00139460876, 0.000199183967)
+    return r * r * q + r
+
+
+@body(exact=True)
+def expm1_near64(r):
+    """exp(r) - 1 for |r| <= log(2) / 2"""
+    q = bits.polynomial(
         r, 0.5, 0.16666666666666685, 0.04166666666666673, 0.00833333333331673, 0.0013888888888858547,
         0.00019841269897100962, 2.4801587373573206e-05, 2.7557234179436407e-06, 2.7557233482901287e-07,
         2.5112263917774242e-08, 2.092690949252466e-09)
+    return r * r * q + r
 
 
 @body(exact=True)
@@ -57,21 +68,14 @@ def exp(x):
 
 @variant(exp, "float32")
 def _exp32(x):
-    n, r, q = _reduced32(-104.0 if x < -104.0 else (89.0 if x > 89.0 else x))
-    return scaled((q * r + 1.0) * r + 1.0, n)
+    n, r = reduced32(-104.0 if x < -104.0 else (89.0 if x > 89.0 else x))
+    return scaled(1.0 + expm1_near32(r), n)
 
 
 @variant(exp, "float64")
 def _exp64(x):
-    n, r, q = _reduced64(-746.0 if x < -746.0 else (710.0 if x > 710.0 else x))
-    return scaled((q * r + 1.0) * r + 1.0, n)
-
-
-@body(exact=True)
-def _half_exp(x):
-    """exp(x) / 2 for float64 x >= 0, finite as long as the result is."""
-    n, r, q = _reduced64(712.0 if x > 712.0 else x)
-    return scaled((q * r + 1.0) * r + 1.0, n - 1.0)
+    n, r = reduced64(-746.0 if x < -746.0 else (710.0 if x > 710.0 else x))
+    return scaled(1.0 + expm1_near64(r), n)
 
 
 @body(exact=True)
@@ -105,22 +109,22 @@ def expm1(x):
 
 
 @body(exact=True)
-def _expm1_sum(x, n, r, q):
-    # with t = 2**(n - 1), which does not overflow: 2 * (t * (e**r - 1) + (t - 1/2))
-    t = bits.power_of_two(n - 1.0)
-    return x if np.abs(x) < 1e-17 else 2.0 * (t * (q * r * r + r) + (t - 0.5))
+def _expm1_sum(x, n, y):
+    """2**n * (1 + y) - 1, or tiny x itself"""
+    t = bits.power_of_two(n - 1.0)                            # 2**n would overflow
+    return x if np.abs(x) < 1e-17 else 2.0 * (t * y + (t - 0.5))
 
 
 @variant(expm1, "float32")
 def _expm1_32(x):
-    n, r, q = _reduced32(-20.0 if x < -20.0 else (89.0 if x > 89.0 else x))
-    return _expm1_sum(x, n, r, q)
+    n, r = reduced32(-20.0 if x < -20.0 else (89.0 if x > 89.0 else x))
+    return _expm1_sum(x, n, expm1_near32(r))
 
 
 @variant(expm1, "float64")
 def _expm1_64(x):
-    n, r, q = _reduced64(-40.0 if x < -40.0 else (710.0 if x > 710.0 else x))
-    return _expm1_sum(x, n, r, q)
+    n, r = reduced64(-40.0 if x < -40.0 else (710.0 if x > 710.0 else x))
+    return _expm1_sum(x, n, expm1_near64(r))
 
 
 # ---- logarithms
@@ -244,7 +248,7 @@ def log10(x):
 def _log10_64(x):
     e, f = split64(x)
     y = 0.4342944819032518 * (f - (0.5 * f * f - _log_rest64(f)))
-    return _log_domain(x, e * 0.30102999566406652 + (y + e * -8.532344317057107e-13))
+    return _log_domain(x, e * 0.3010299956640665 + (y + e * -8.532344317057107e-14))
 
 
 # ---- roots and powers
@@ -294,11 +298,10 @@ def pow(x, y):
 @variant(pow, "integer")
 def _pow_integer(x, y):
     # by squaring, modulo 2**64; a negative power is 0 unless the base is 1 or -1
-    result, base, left = x - x + 1, x, y
+    base, left, result = np.int64(x), y, np.int64(1)
     if y < 0:
-        if x != 1 and x + 1 != 0:
-            return x - x
-        left = -y
+        unit = (x == 1) | (x + 1 == 0)
+        return (base if y & 1 else result) if unit else result - result
     while left > 0:
         if left & 1:
             result = result * base
@@ -355,141 +358,10 @@ def _pow64(x, y):
     finite = (a > 0.0) & (a < 1e999)
     h, h_lo = _log_pair(a if finite else 1.0)
     w = y * h
-    inside = np.abs(w) < 800.0
-    tail = bits.fma(y, h, -w) + y * h_lo if inside else 0.0
+    tail = bits.fma(y, h, -w) + y * h_lo if np.abs(w) < 800.0 else 0.0
     w = 800.0 if w > 800.0 else (-800.0 if w < -800.0 else w)
-    n, r, _ = _reduced64(w)
-    r = r + tail
-    _, r, q = _reduced64(r)
-    power = scaled((q * r + 1.0) * r + 1.0, n)
+    n, r = reduced64(w)
+    power = scaled(1.0 + expm1_near64(r + tail), n)
     edge = y * (-1e999 if a == 0.0 else a)                    # |x| is 0, inf or NaN
     edge = 0.0 if edge < 0.0 else edge
     return _pow_cases(x, y, power if finite else edge)
-
-
-# ---- hyperbolic functions
-@in_double
-@body(exact=True)
-def sinh(x):
-    """(exp(x) - exp(-x)) / 2"""
-    return np.sinh(x)
-
-
-@variant(sinh, "float64")
-def _sinh64(x):
-    z = x * x
-    near = x + x * z * bits.polynomial(z, 0.16666666666666669, 0.00833333333333314, 0.00019841269841436456,
-                                       2.7557319155664143e-06, 2.5052123353159916e-08, 1.6057243492709575e-10,
-                                       7.759225609300673e-13)
-    h = _half_exp(np.abs(x))
-    return near if z < 1.0 else bits.copysign(h - 0.25 / h, x)
-
-
-@in_double
-@body(exact=True)
-def cosh(x):
-    """(exp(x) + exp(-x)) / 2"""
-    return np.cosh(x)
-
-
-@variant(cosh, "float64")
-def _cosh64(x):
-    h = _half_exp(np.abs(x))
-    return h + 0.25 / h
-
-
-@body(exact=True)
-def tanh(x):
-    """sinh(x) / cosh(x)"""
-    return np.tanh(x)
-
-
-@variant(tanh, "float32")
-def _tanh32(x):
-    a, z = np.abs(x), x * x
-    near = x + x * z * bits.polynomial(z, -0.333333313, 0.133332953, -0.0539598316, 0.0217840131,
-                                       -0.00841748063, 0.0023997277)
-    n, r, q = _reduced32(20.0 if a > 10.0 else 2.0 * a)
-    e = ((q * r + 1.0) * r + 1.0) * bits.power_of_two(n)
-    return near if a < 0.55 else bits.copysign(1.0 - 2.0 / (e + 1.0), x)
-
-
-@variant(tanh, "float64")
-def _tanh64(x):
-    a, z = np.abs(x), x * x
-    near = x + x * z * bits.polynomial(
-        z, -0.33333333333333304, 0.13333333333327027, -0.05396825396396914, 0.021869488391295943,
-        -0.008863232684194547, 0.003592092816277436, -0.001455547645891844, 0.000588463348650423,
-        -0.00023342764689881075, 8.338013313042001e-05, -1.953272756605926e-05)
-    n, r, q = _reduced64(44.0 if a > 22.0 else 2.0 * a)
-    e = ((q * r + 1.0) * r + 1.0) * bits.power_of_two(n)
-    return near if a < 0.55 else bits.copysign(1.0 - 2.0 / (e + 1.0), x)
-
-
-@in_double
-@body(exact=True)
-def asinh(x):
-    """log(x + sqrt(x**2 + 1))"""
-    return np.arcsinh(x)
-
-
-@variant(asinh, "float64")
-def _asinh64(x):
-    a = np.abs(x)
-    large = a > 1e150                                         # where a * a would overflow
-    t = 0.0 if large else a * a
-    y = log1p(a + t / (1.0 + bits.sqrt(1.0 + t))) + (0.6931471805599453 if large else 0.0)
-    return bits.copysign(y, x)
-
-
-@in_double
-@body(exact=True)
-def acosh(x):
-    """log(x + sqrt(x**2 - 1))"""
-    return np.arccosh(x)
-
-
-@variant(acosh, "float64")
-def _acosh64(x):
-    t = x - 1.0
-    large = x > 1e150
-    y = log1p(t if large else t + bits.sqrt(t * (2.0 + t))) + (0.6931471805599453 if large else 0.0)
-    return 1e999 - 1e999 if x < 1.0 else y
-
-
-@in_double
-@body(exact=True)
-def atanh(x):
-    """log((1 + x) / (1 - x)) / 2"""
-    return np.arctanh(x)
-
-
-@variant(atanh, "float64")
-def _atanh64(x):
-    a = np.abs(x)
-    return bits.copysign(0.5 * log1p(2.0 * a / (1.0 - a)), x)
-
-
-# ---- logistic functions
-@body(exact=True)
-def sigmoid(x):
-    """1 / (1 + exp(-x))"""
-    return 1.0 / (1.0 + np.exp(-x))
-
-
-@variant(sigmoid, "float32", "float64")
-def _sigmoid(x):
-    e = exp(-np.abs(x))
-    return (e if x < 0.0 else 1.0) / (1.0 + e)
-
-
-@body(exact=True)
-def softplus(x):
-    """log(1 + exp(x))"""
-    return (0.0 if x < 0.0 else x) + log1p(exp(-np.abs(x)))
-
-
-@body(exact=True)
-def log_sigmoid(x):
-    """log(1 / (1 + exp(-x)))"""
-    return (x if x < 0.0 else 0.0) - log1p(exp(-np.abs(x)))

@@ -6,7 +6,7 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from .blocks import around
+from .blocks import around, copy, fill
 from .jit import body, kernel, range_kernel, variant
 from .memory import empty
 
@@ -115,8 +115,8 @@ def _columns_kernel(choose):
             i, tile = divmod(task, tiles)
             c, width = tile * TILE, min(TILE, inner - tile * TILE)
             at, found = i * n * inner + c, out[i * inner + c:i * inner + c + width]
-            found[:] = 0
-            best[:width] = x[at:at + width]
+            fill(found, 0)
+            copy(x[at:at + width], best[:width])
             for r in range(1, n):
                 visit(x[at + r * inner:at + r * inner + width], r, best[:width], found)
     return columns

@@ -109,12 +109,13 @@ def gather(params, indices, axis=0, batch_dims=0):
     shape, picked = params.shape, indices.shape
     if axis or not shape:
         axis = normal_axis(axis, len(shape))
+    k = indices.size
     if batch_dims:
-        _check_batch(shape, picked, axis, batch_dims)
+        check_batch(shape, picked, axis, batch_dims)
         picked = picked[batch_dims:]
+        k = prod(picked)
     n, inner = shape[axis], prod(shape[axis + 1:])
     outer = prod(shape[:axis]) if axis else 1
-    k = prod(picked)
     out = empty(shape[:axis] + picked + shape[axis + 1:], params.dtype)
     size = out.size
     if size == 0 or size >= PARALLEL_WORK or not params.flags.c_contiguous:
@@ -134,7 +135,8 @@ def gather(params, indices, axis=0, batch_dims=0):
     return out
 
 
-def _check_batch(shape, index_shape, axis, batch_dims):
+def check_batch(shape, index_shape, axis, batch_dims):
+    """Raise unless the first batch_dims axes of an array and of indices along its `axis` go together."""
     if not 0 < batch_dims <= min(len(index_shape), axis):
         raise ValueError(f"batch_dims {batch_dims} must be at least 0, at most the axis ({axis}) and at most "
                          f"the rank of the indices ({len(index_shape)})")

@@ -84,10 +84,9 @@ def matrix_solve(a, b, adjoint=False):
     _check_pair(a, b)
     x, n = _copy(b), a.shape[-1]
     if x.size:
-        getrf, getrs = (blas.address("lapack", letter + name) for name in ("getrf", "getrs"))
-        factors, how = _stack(_copy(a, conjugate=adjoint)), ord("N" if adjoint else "T")
-        _run(lapack.solve, a.shape[:-2], n * n * max(n, b.shape[-1]), "is not invertible", getrf, getrs,
-             factors, how, _stack(x))
+        turned = _copy(a, conjugate=True) if adjoint else _copy(a.swapaxes(-1, -2))
+        _run(lapack.solve, a.shape[:-2], n * n * max(n, b.shape[-1]), "is not invertible",
+             blas.address("lapack", letter + "gesv"), _stack(turned), _stack(x))
     return x
 
 
@@ -230,7 +229,7 @@ def _at_least_matrix(a):
 
 
 def matrix_band_part(a, num_lower, num_upper):
-    """a where row - column <= num_lower and column - row <= num_upper, else 0; a negative number keeps all."""
+    """a where row - column <= num_lower and column - row <= num_upper, else 0; a negative one keeps all."""
     _at_least_matrix(a)
     m, n = a.shape[-2:]
     below = np.arange(m)[:, None] - np.arange(n)

@@ -1,6 +1,6 @@
 """Matrix products: `matmul`, and `gemm`, one product for compiled programs.
 
-The one idea: NumPy's own calls of BLAS are the cheapest from Python (np.dot on (2, 2) takes 0.42 us, np.matmul
+The one idea: NumPy's calls of BLAS are the cheapest from Python (np.dot on (2, 2) takes 0.42 us, np.matmul
 0.98, a compiled kernel 0.53 plus the result array), take transposed and sliced matrices without a copy, and
 need no compiling.  Kernels stand where NumPy has no BLAS or no threads: integers, and many small products.
 """
@@ -15,7 +15,7 @@ from .memory import LARGE, empty
 
 _SMALL = LARGE // 16            # elements of the widest dtype: results below this do not come from the pool
 _THREADED = 1 << 23             # multiplications, about 200 us; below, threads gain nothing over np.matmul
-_SMALL_INTEGER = 1 << 13        # multiplications; below this NumPy's loop over integers does as well
+_SMALL_INTEGER = 1 << 15        # multiplications; below this NumPy's loop over integers does as well
 PLAIN, TRANSPOSE, ADJOINT = ord("N"), ord("T"), ord("C")
 
 
@@ -97,11 +97,14 @@ def _check(a, b):
     if a.shape[-1] != b.shape[-2]:
         raise ValueError(f"shapes {a.shape} and {b.shape} do not match: {a.shape[-1]} columns against "
                          f"{b.shape[-2]} rows")
+    before_a, before_b = a.shape[:-2], b.shape[:-2]
+    if before_a == before_b or not before_b:
+        return before_a
     try:
-        return np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        return np.broadcast_shapes(before_a, before_b)
     except ValueError:
-        raise ValueError(f"shapes {a.shape} and {b.shape} do not match: the dimensions {a.shape[:-2]} and "
-                         f"{b.shape[:-2]} before the matrices do not broadcast") from None
+        raise ValueError(f"shapes {a.shape} and {b.shape} do not match: the dimensions {before_a} and "
+                         f"{before_b} before the matrices do not broadcast") from None
 
 
 def _float_products(a, b, batch):

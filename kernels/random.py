@@ -52,7 +52,8 @@ def draw(m):
             whole = min(hi, out.size // (m * LANES))
             fill(out, seed, counter, params, 0, lo, whole)
             if whole < hi:
-                aside = np.empty(m * LANES, out.dtype)      # (`empty` must be no global here: see jit.fingerprint)
+                # (a global of this module named `empty` would be followed by jit.fingerprint)
+                aside = np.empty(m * LANES, out.dtype)
                 fill(aside, seed, counter, params, whole, whole, hi)
                 rest = whole * m * LANES
                 out[rest:] = aside[:out.size - rest]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import scalar
-from .blocks import c_order, merge_axes
+from .blocks import c_order, copy, fill, merge_axes
 from .extremes import argmax, argmin, maximum, minimum
 from .jit import body, kernel, range_kernel
 from .memory import empty
@@ -111,12 +111,13 @@ def _columns_kernel(combine, finish):
     @kernel
     def fold_eight(x, stride, acc):
         """acc[c] = combine(acc[c], the eight rows' x[c]), as a tree"""
-        w = acc.size
-        x0, x1, x2, x3 = x[:w], x[stride:], x[2 * stride:], x[3 * stride:]
-        x4, x5, x6, x7 = x[4 * stride:], x[5 * stride:], x[6 * stride:], x[7 * stride:]
-        for c in range(w):
-            left = combine(combine(x0[c], x1[c]), combine(x2[c], x3[c]))
-            right = combine(combine(x4[c], x5[c]), combine(x6[c], x7[c]))
+        # (unsigned: Numba would test each signed index for being negative)
+        one = np.uint64(stride)
+        two, four = one + one, one + one + one + one
+        for c in range(np.uint64(acc.size)):
+            d = c + four
+            left = combine(combine(x[c], x[c + one]), combine(x[c + two], x[c + two + one]))
+            right = combine(combine(x[d], x[d + one]), combine(x[d + two], x[d + two + one]))
             acc[c] = combine(acc[c], combine(left, right))
 
     @range_kernel
@@ -130,7 +131,7 @@ def _columns_kernel(combine, finish):
             row, last = j * ROWS, min((j + 1) * ROWS, n) - 1
             at, to = i * stride + c, i * out_stride + j * inner + c
             acc = out[to:to + width]
-            acc[:] = x[at + last * inner:at + last * inner + width]
+            copy(x[at + last * inner:at + last * inner + width], acc)
             while row + 8 <= last:
                 fold_eight(x[at + row * inner:at + (row + 7) * inner + width], inner, acc)
                 row += 8
@@ -174,11 +175,12 @@ def _logsumexp_columns(x, stride, n, inner, count, out, out_stride, lo, hi):
         c, width = tile * TILE, min(TILE, inner - tile * TILE)
         at, to = i * stride + c, i * out_stride + j * inner + c
         acc, total = out[to:to + width], sums[:width]
-        acc[:], total[:] = x[at + j * ROWS * inner:at + j * ROWS * inner + width], 0
+        copy(x[at + j * ROWS * inner:at + j * ROWS * inner + width], acc)
         for r in range(j * ROWS + 1, min((j + 1) * ROWS, n)):
             row = x[at + r * inner:at + r * inner + width]
             for k in range(width):
                 acc[k] = maximum(acc[k], row[k])
+        fill(total, 0)
         for r in range(j * ROWS, min((j + 1) * ROWS, n)):
             row = x[at + r * inner:at + r * inner + width]
             for k in range(width):

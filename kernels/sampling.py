@@ -188,7 +188,7 @@ def _poisson_rejected(i, lam, seed, counter):
         room = min(u, v)
         u = 0.5 * (u - v)
         v, _ = unit64(w2, w3)
-        k = math.floor((2.0 * a / room + b) * u + lam + 0.43)
+        k = np.floor((2.0 * a / room + b) * u + lam + 0.43)     # math.floor would make an int64
         if room >= 0.07 and v <= 0.9277 - 3.6224 / (b - 2.0):
             return k
         if k < 0.0 or (room < 0.013 and v > room):

@@ -1,12 +1,12 @@
 """Cumulative sum, product and logsumexp along an axis, from either end, with or without the element itself.
 
-Rows longer than a chunk are scanned chunk by chunk and shifted afterwards; a chunk's size is fixed, so the result
-does not depend on the number of threads.
+Rows longer than a chunk are scanned chunk by chunk and shifted afterwards; a chunk's size is fixed, so the
+result does not depend on the number of threads.
 """
 import numpy as np
 
 from . import scalar
-from .blocks import around
+from .blocks import around, copy, fill
 from .extremes import maximum, minimum
 from .jit import body, kernel, range_kernel
 from .memory import empty
@@ -36,7 +36,8 @@ class Scan:
 def _rows_kernel(combine, identity):
     @kernel
     def forward(x, out, exclusive):
-        """out[j] = x[0] + ... + x[j], or to x[j - 1]; gives the total.  Four at a time: a quarter of the latency."""
+        """out[j] = combine of x[:j + 1] or, exclusive, of x[:j]; gives the total."""
+        # four at a time: each waits for the total before, so this takes a quarter of the latency
         total = x.dtype.type(identity)
         fours = x.size - x.size % 4
         for j in range(0, fours, 4):
@@ -100,9 +101,9 @@ def _columns_kernel(combine, identity):
             at = i * n * inner + c
             at, stride = (at + (n - 1) * inner, -inner) if reverse else (at, inner)
             if exclusive:
-                out[at:at + width] = x.dtype.type(identity)
+                fill(out[at:at + width], identity)
             else:
-                out[at:at + width] = x[at:at + width]
+                copy(x[at:at + width], out[at:at + width])
             for _ in range(1, n):
                 after = at + stride
                 row = at if exclusive else after

@@ -8,7 +8,16 @@ from math import prod
 import numba
 import numpy as np
 
-from .index import around, check_along, checked_indices, contiguous, normal_axis, number_rows, words
+from .index import (
+    around,
+    check_along,
+    check_batch,
+    checked_indices,
+    contiguous,
+    normal_axis,
+    number_rows,
+    words,
+)
 from .jit import PARALLEL_WORK, body, range_kernel
 
 
@@ -96,6 +105,8 @@ def scatter_add_rows(out, indices, rows, axis=0, batch_dims=0):
     """Add rows to what `gather(out, indices, axis, batch_dims)` picks, in place: the gradient of gather."""
     axis = normal_axis(axis, out.ndim)
     shape, picked = out.shape, indices.shape[batch_dims:]
+    if batch_dims:
+        check_batch(shape, indices.shape, axis, batch_dims)
     flat = checked_indices(indices, shape[axis])
     expected = shape[:axis] + picked + shape[axis + 1:]
     if rows.shape != expected:

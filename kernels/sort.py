@@ -23,96 +23,109 @@ from .scatter import add_rows, combine_rows, replace_rows
 from .segment import count_ids
 
 _INT32 = np.dtype(np.int32)
-_KINDS = {"b": (0, np.uint64), "u": (0, np.uint64), "i": (1, np.int64), "f": (2, np.float64)}
 _SIGN = np.uint64(1 << 63)
-_INF = np.uint64(0x7FF << 52)
 _ONES = np.uint64(2**64 - 1)
-_INSERTION = 48                 # rows up to here sort by insertion: clearing the counters of a radix sort costs more
+_HIGH, _LOW, _HALF = np.uint64(2**64 - 2**32), np.uint64(2**32 - 1), np.uint64(32)
+_BYTE = np.uint64(255)
+_INSERTION = 64                 # rows up to here sort by insertion: a radix sort clears its counters first
 _FEW = 64                       # top_k keeps up to so many best in a list; beyond, it sorts
+
+# How a value's word orders: 0 as an unsigned number, 1 as a signed one, 2 as a float64, 3 as a float32.
+_UNSIGNED, _SIGNED, _FLOAT64, _FLOAT32 = 0, 1, 2, 3
+_KINDS = {"b": (_UNSIGNED, np.uint32, np.uint64), "u": (_UNSIGNED, np.uint32, np.uint64),
+          "i": (_SIGNED, np.int32, np.int64), "f": (_FLOAT32, np.float32, np.float64)}
 
 
 # ---- keys
 @body
-def order_key(word, kind, flip):
-    """A number that orders as the word's value: of kind 0 unsigned, 1 signed, 2 float64; flip reverses."""
-    if kind == 0:
+def order_key(row, i, kind, flip):
+    """The uint64 that orders as row[i]'s value does, in its high half for a 4-byte word; flip reverses."""
+    word = np.uint64(row[i]) << np.uint64(64 - 8 * row.itemsize)
+    infinity = np.uint64(0x7F800000 << 32) if kind == _FLOAT32 else np.uint64(0x7FF << 52)
+    if kind == _UNSIGNED:
         return word ^ flip
-    if kind == 1:
+    if kind == _SIGNED:
         return word ^ _SIGN ^ flip
-    if word & ~_SIGN > _INF:
+    if word & ~_SIGN > infinity:
         return _ONES                            # every NaN is last, whichever the direction
-    if word & _SIGN and word != _SIGN:
+    if word > _SIGN:
         return ~word ^ flip
-    return (word | _SIGN) ^ flip                # -0.0 as 0.0
+    return (word | _SIGN) ^ flip                # (-0.0 as 0.0)
 
 
 def _words(x):
-    """x as 8-byte words, and their kind."""
+    """x as contiguous words of 4 or 8 bytes, and their kind."""
     if x.dtype.kind not in _KINDS:
         raise TypeError(f"{x.dtype} has no order to sort by")
-    kind, wide = _KINDS[x.dtype.kind]
-    return contiguous(x.astype(wide, copy=False)).view(np.uint64), kind
-
-
-def _flip(descending):
-    return _ONES if descending else np.uint64(0)
+    kind, narrow, wide = _KINDS[x.dtype.kind]
+    if x.dtype.itemsize <= 4:
+        return contiguous(x.astype(narrow, copy=False)).view(np.uint32), kind
+    return contiguous(x.astype(wide, copy=False)).view(np.uint64), _FLOAT64 if kind == _FLOAT32 else kind
 
 
 # ---- sorting
 @kernel
-def insertion_order(keys, order):
-    """Sort keys, and order along with them; equal keys keep their places."""
-    for i in range(1, keys.size):
-        key, place, j = keys[i], order[i], i
-        while j > 0 and keys[j - 1] > key:
-            keys[j], order[j] = keys[j - 1], order[j - 1]
-            j -= 1
-        keys[j], order[j] = key, place
+def sort_by_high(keys, other, counts):
+    """Sort keys by their high halves, stably; returns whether the result stands in `other`.
 
-
-@kernel
-def radix_order(keys, order, other_keys, other_order, counts):
-    """Sort keys by bytes, the lowest first, and order along with them; a byte that all keys share is passed over.
-
-    Returns whether the result stands in the `other` arrays; counts is [8, 256] scratch.
+    A radix sort, the lowest byte first; a byte that all keys share is passed over.  counts is [256] scratch.
     """
-    n = keys.size
-    counts[:] = 0
+    if keys.size <= _INSERTION:
+        for i in range(1, keys.size):
+            key, j = keys[i], i
+            while j > 0 and keys[j - 1] >> _HALF > key >> _HALF:
+                keys[j] = keys[j - 1]
+                j -= 1
+            keys[j] = key
+        return False
+    varying, moved = np.uint64(0), False
     for key in keys:
-        for digit in range(8):
-            counts[digit, (key >> np.uint64(8 * digit)) & np.uint64(255)] += 1
-    moved = False
-    for digit in range(8):
-        shift, starts = np.uint64(8 * digit), counts[digit]
-        if starts[(keys[0] >> shift) & np.uint64(255)] == n:
-            continue
-        total = 0
-        for d in range(256):
-            starts[d], total = total, total + starts[d]
-        for i in range(n):
-            d = (keys[i] >> shift) & np.uint64(255)
-            place = np.uint64(starts[d])
-            other_keys[place], other_order[place] = keys[i], order[i]
-            starts[d] += 1
-        keys, other_keys, order, other_order = other_keys, keys, other_order, order
-        moved = not moved
+        varying |= key ^ keys[0]
+    for byte in range(4, 8):
+        shift = np.uint64(8 * byte)
+        if (varying >> shift) & _BYTE:
+            counts[:] = 0
+            for key in keys:
+                counts[(key >> shift) & _BYTE] += 1
+            total = 0
+            for d in range(256):
+                counts[d], total = total, total + counts[d]
+            for key in keys:
+                d = (key >> shift) & _BYTE
+                other[np.uint64(counts[d])] = key
+                counts[d] += 1
+            keys, other = other, keys
+            moved = not moved
     return moved
 
 
 @range_kernel
 def argsort_rows(x, kind, flip, out, lo, hi):
-    """out[r] = the stable order of row x[r].  1e6 float32 in a row: TIMES."""
+    """out[r] = the stable order of row x[r]: sort by the low halves of the keys, then by the high ones.
+
+    What is sorted is half a key with a place in the other half.
+    """
     n = x.shape[1]
-    keys, other_keys = np.empty(n, np.uint64), np.empty(n, np.uint64)
-    other_order, counts = np.empty(n, np.int32), np.empty((8, 256), np.int64)
+    keys, other, counts = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(256, np.int64)
+    low_order = np.empty(n, np.int32)
     for r in range(lo, hi):
-        order = out[r]
+        row, order = x[r], out[r]
         for i in range(n):
-            keys[i], order[i] = order_key(x[r, i], kind, flip), i
-        if n <= _INSERTION:
-            insertion_order(keys, order)
-        elif radix_order(keys, order, other_keys, other_order, counts):
-            order[:] = other_order
+            keys[i] = order_key(row, i, kind, flip)
+        if row.itemsize == 8:
+            for i in range(n):
+                keys[i] = keys[i] << _HALF | np.uint64(i)
+            low = other if sort_by_high(keys, other, counts) else keys
+            for i in range(n):
+                low_order[i] = low[i] & _LOW
+            for i in range(n):
+                keys[i] = order_key(row, low_order[i], kind, flip)
+        for i in range(n):
+            keys[i] = keys[i] & _HIGH | np.uint64(i)
+        high = other if sort_by_high(keys, other, counts) else keys
+        for i in range(n):
+            place = high[i] & _LOW
+            order[i] = low_order[place] if row.itemsize == 8 else place
 
 
 def sort(values, axis=-1, descending=False):
@@ -129,26 +142,27 @@ def sort(values, axis=-1, descending=False):
 
 
 def argsort(values, axis=-1, descending=False, stable=True):
-    """int32 places of the sorted values along the axis, NaN last; equal values stay in order, asked or not."""
+    """The int32 places of the sorted values along the axis, NaN last; equal values always stay in order."""
     axis = normal_axis(axis, values.ndim)
     moved = values.swapaxes(axis, -1)
     x, kind = _words(moved)
     out = empty(moved.shape, _INT32)
     if out.size:
         rows = (out.size // out.shape[-1], out.shape[-1])
-        argsort_rows(rows[0], 8 * out.size, x.reshape(rows), kind, _flip(descending), out.reshape(rows))
+        flip = _ONES if descending else np.uint64(0)
+        argsort_rows(rows[0], 8 * out.size, x.reshape(rows), kind, flip, out.reshape(rows))
     return contiguous(out.swapaxes(axis, -1))
 
 
 @range_kernel
-def top_rows(x, kind, out, lo, hi):
-    """out[r] = the places of the k largest of row x[r], largest first, of equal ones the first."""
+def top_rows(x, kind, flip, out, lo, hi):
+    """out[r] = the places of the k largest of row x[r], the largest first, of equal ones the first."""
     n, k = x.shape[1], out.shape[1]
     keys = np.empty(k, np.uint64)
     for r in range(lo, hi):
-        count = 0
+        row, count = x[r], 0
         for i in range(n):
-            key = order_key(x[r, i], kind, _ONES)
+            key = order_key(row, i, kind, flip)
             if count == k and key >= keys[k - 1]:
                 continue
             count = min(count + 1, k)
@@ -162,7 +176,7 @@ def top_rows(x, kind, out, lo, hi):
 def top_k(x, k=1, sorted=True):
     """The k largest along the last axis, largest first, and their int32 places; of equal ones the first."""
     if x.ndim == 0 or not 0 <= k <= x.shape[-1]:
-        raise ValueError(f"top_k: k is {k}, x has shape {x.shape}: the last axis must have at least k elements")
+        raise ValueError(f"k must be between 0 and the size of the last axis of {x.shape}, got {k}")
     if k > _FEW:
         places = np.ascontiguousarray(argsort(x, -1, True)[..., :k])
     else:
@@ -170,7 +184,8 @@ def top_k(x, k=1, sorted=True):
         places = empty((*x.shape[:-1], k), _INT32)
         rows = prod(x.shape[:-1])
         if places.size:
-            top_rows(rows, 2 * x.size, y.reshape(rows, x.shape[-1]), kind, places.reshape(rows, k))
+            y = y.reshape(rows, x.shape[-1])
+            top_rows(rows, 2 * x.size, y, kind, _ONES, places.reshape(rows, k))
     return take_along_axis(x, places, -1), places
 
 
@@ -189,7 +204,7 @@ def in_top_rows(x, targets, k, out, lo, hi):
 
 
 def in_top_k(predictions, targets, k):
-    """Whether each row's target is among its k largest; ties at the border are, in a non-finite row none is."""
+    """Whether each row's target is among its k largest, ties included; False in a row that is not finite."""
     if predictions.ndim != 2 or targets.shape != predictions.shape[:1]:
         raise ValueError(f"in_top_k takes predictions [rows, classes] and targets [rows], "
                          f"got {predictions.shape} and {targets.shape}")
@@ -244,14 +259,14 @@ def searchsorted(sorted_sequence, values, side="left", out_type=np.int32):
 def number_values(x, kind, table, first, numbers):
     """Number the distinct values in order of appearance; first[u] = a value's first place; returns how many.
 
-    `table` is zeros, a power of two and at least twice as long as x: open addressing, an entry is a number + 1.
+    `table` is zeros, a power of two and at least twice as long as x: open addressing of number + 1.
     """
     mask, shift = np.uint64(table.size - 1), np.uint64(32)
     count = 0
     for i in range(x.size):
-        key = order_key(x[i], kind, np.uint64(0))
+        key = order_key(x, i, kind, np.uint64(0))
         slot = ((key ^ (key >> shift)) * np.uint64(0x9E3779B97F4A7C15) >> shift) & mask
-        while table[slot] and order_key(x[first[table[slot] - 1]], kind, np.uint64(0)) != key:
+        while table[slot] and order_key(x, first[table[slot] - 1], kind, np.uint64(0)) != key:
             slot = (slot + np.uint64(1)) & mask
         if table[slot] == 0:
             first[count] = i
@@ -262,7 +277,7 @@ def number_values(x, kind, table, first, numbers):
 
 
 def unique(x):
-    """The distinct values in order of first appearance, and each value's int32 place among them; NaNs are one."""
+    """The distinct values in order of appearance, and each value's int32 place among them; NaNs are one."""
     if x.ndim != 1:
         raise ValueError(f"unique takes a vector, got shape {x.shape}")
     seen, kind = _words(x)
@@ -279,7 +294,7 @@ def unique_with_counts(x):
 
 
 def bincount(values, weights=None, minlength=0, maxlength=None, dtype=np.int32):
-    """out[v] = how often v stands in values, or the sum of its weights; values from maxlength on are dropped."""
+    """out[v] = how often v stands in values, or the sum of its weights; maxlength and more are dropped."""
     flat = flat_indices(values)
     if flat.size and flat.min() < 0:
         raise ValueError(f"bincount takes no negative values, got {flat.min()}")
@@ -333,6 +348,8 @@ def dynamic_partition(data, partitions, num_partitions):
     """A list of num_partitions arrays: the p-th has the slices of data where partitions is p, in order."""
     if data.shape[:partitions.ndim] != partitions.shape:
         raise ValueError(f"partitions {partitions.shape} must be a prefix of the shape of data {data.shape}")
+    if num_partitions < 1:
+        raise ValueError(f"num_partitions must be at least 1, got {num_partitions}")
     flat = checked_indices(partitions, num_partitions)
     counts, order = np.empty(num_partitions, INT64), np.empty(flat.size, INT64)
     count_ids(flat, counts)

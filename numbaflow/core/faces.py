@@ -17,7 +17,7 @@ from . import dtypes, fuse, table
 from .errors import InvalidArgumentError, OpError
 from .plans import BACK, KEEP
 from .tape import record
-from .tensor import Tensor, as_tensor, scalar_tensor
+from .tensor import Tensor, as_tensor, scalar_tensor, wrap
 
 _SCALARS = (bool, int, float, complex)
 
@@ -27,13 +27,13 @@ def pair(op, x, y):
     if type(x) is Tensor:
         kind = type(y)
         if kind is float or kind is int:
-            return x, scalar_tensor(y, x._data.dtype)
+            return x, scalar_tensor(y, x._dtype)
         if hasattr(kind, "_read"):
             return x, y._read()
     elif type(y) is Tensor:
         kind = type(x)
         if kind is float or kind is int:
-            return scalar_tensor(x, y._data.dtype), y
+            return scalar_tensor(x, y._dtype), y
         if hasattr(kind, "_read"):
             return x._read(), y
     return adapt(op, (x, y))
@@ -52,7 +52,7 @@ def adapt(op, values):
 
 def _dtype_of(value):
     if isinstance(value, Tensor):
-        return value._data.dtype
+        return value._dtype
     dtype = getattr(value, "dtype", None)
     return dtypes.as_numpy(dtype) if dtype is not None else None
 
@@ -83,28 +83,28 @@ def adapt_list(op, values):
         raise InvalidArgumentError(f"{op.name}: expected at least one tensor, got an empty list")
     partner = next((d for d in map(_dtype_of, values) if d is not None), None)
     out = [scalar_tensor(v, partner) if type(v) in _SCALARS and partner is not None else as_tensor(v) for v in values]
-    first = out[0]._data.dtype
-    if all(t._data.dtype is first for t in out):
+    first = out[0]._dtype
+    if all(t._dtype is first for t in out):
         return out
-    wanted = functools.reduce(lambda a, b: dtypes.promote(a, b, op.name), [t._data.dtype for t in out])
+    wanted = functools.reduce(lambda a, b: dtypes.promote(a, b, op.name), [t._dtype for t in out])
     return [_to(t, wanted) for t in out]
 
 
 def unify(op, tensors):
     """The tensors with those that must share a dtype cast to it."""
-    group = [t._data.dtype for x, t in zip(op.inputs, tensors, strict=True) if x in op.promote]
+    group = [t._dtype for x, t in zip(op.inputs, tensors, strict=True) if x in op.promote]
     wanted = functools.reduce(lambda a, b: dtypes.promote(a, b, op.name), group)
     return [_to(t, wanted) if x in op.promote else t for x, t in zip(op.inputs, tensors, strict=True)]
 
 
 def make_float(op, tensors):
     """The tensors with integers cast to float where the op computes in floats."""
-    return [_to(t, dtypes.floating(t._data.dtype)) if x in op.floats and t._data.dtype.kind in "iu" else t
+    return [_to(t, dtypes.floating(t._dtype)) if x in op.floats and t._dtype.kind in "iu" else t
             for x, t in zip(op.inputs, tensors, strict=True)]
 
 
 def _to(t, dtype):
-    return t if t._data.dtype == dtype else table.face("cast")(t, dtype)
+    return t if t._dtype == dtype else table.face("cast")(t, dtype)
 
 
 def explain(op, error, inputs):
@@ -145,27 +145,39 @@ def _parameters(function):
 
 
 def _face_source(op, function):
+    """The text of a face and what it refers to; its own names start with _, since parameters may have any other."""
     plain = [x for x in op.inputs if x not in op.variadic]
-    scope = {"Tensor": Tensor, "new": object.__new__, "ndarray": np.ndarray, "array": np.array, "record": record,
-             "explain": explain, "op": op, "adapt": adapt, "adapt_list": adapt_list, "pair": pair, "unify": unify,
-             "make_float": make_float, "Symbol": fuse.Symbol, "apply": fuse.apply, "kernel": op.kernel,
-             "launch": _launcher(function)}
+    scope = {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array, "_record": record,
+             "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list, "_pair": pair,
+             "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
+             "_kernel": op.kernel, "_launch": _launcher(function),
+             "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL}
+    if op.kernel is not None:
+        scope["_float32"] = _first_float32(op.kernel, scope)
     names = ", ".join(op.inputs)
     lines = [f"def {op.name}({_parameters(function)}):"]
     if plain:
-        lines.append(f"    if {' or '.join(f'type({x}) is not Tensor' for x in plain)}:")
+        lines.append(f"    if {' or '.join(f'type({x}) is not _Tensor' for x in plain)}:")
         if op.kernel is not None:
-            symbols = " or ".join(f"type({x}) is Symbol" for x in plain)
-            lines += [f"        if {symbols}:", f"            return apply(op, {names})"]
+            symbols = " or ".join(f"type({x}) is _Symbol" for x in plain)
+            lines += [f"        if {symbols}:", f"            return _apply(_op, {names})"]
         if len(op.inputs) == len(op.promote) == 2:
-            lines.append(f"        {names} = pair(op, {names})")
+            lines.append(f"        {names} = _pair(_op, {names})")
         else:
-            lines.append(f"        {names}{',' if len(op.inputs) == 1 else ''} = adapt(op, ({names},))")
-    lines += [f"    {x} = adapt_list(op, {x})" for x in op.variadic]
+            lines.append(f"        {names}{',' if len(op.inputs) == 1 else ''} = _adapt(_op, ({names},))")
+    lines += [f"    {x} = _adapt_list(_op, {x})" for x in op.variadic]
     lines += _dtype_lines(op, names)
     lines += _kernel_lines(op) if op.kernel is not None else _function_lines(op)
     lines += _record_lines(op)
     return "\n".join(lines) + "\n", scope
+
+
+def _first_float32(kernel, scope):
+    """Stands for the float32 ufunc until it is first called."""
+    def first(*operands, **out):
+        scope["_float32"] = kernel[dtypes.FLOAT32]
+        return scope["_float32"](*operands, **out)
+    return first
 
 
 def _launcher(function):
@@ -178,60 +190,60 @@ def _dtype_lines(op, names):
     lines = []
     group = [x for x in op.inputs if x in op.promote]
     if op.kernel is None and len(group) > 1:
-        different = " or ".join(f"{a}._data.dtype is not {b}._data.dtype" for a, b in itertools.pairwise(group))
-        lines += [f"    if {different}:", f"        {names} = unify(op, ({names}))"]
+        different = " or ".join(f"{a}._dtype is not {b}._dtype" for a, b in itertools.pairwise(group))
+        lines += [f"    if {different}:", f"        {names} = _unify(_op, ({names}))"]
     if op.floats and op.kernel is None:
-        test = " or ".join(f"{x}._data.dtype.kind in 'iu'" for x in op.floats)
+        test = " or ".join(f"{x}._dtype.kind in 'iu'" for x in op.floats)
         comma = "," if len(op.inputs) == 1 else ""
-        lines += [f"    if {test}:", f"        {names}{comma} = make_float(op, ({names},))"]
+        lines += [f"    if {test}:", f"        {names}{comma} = _make_float(_op, ({names},))"]
     return lines
 
 
 def _kernel_lines(op):
-    arrays = [f"a{k}" for k in range(len(op.inputs))]
+    arrays = [f"_a{k}" for k in range(len(op.inputs))]
     taken = "; ".join(f"{a} = {x}._data" for a, x in zip(arrays, op.inputs, strict=True))
-    key = arrays[op.kernel.key]
-    lines = [f"    {taken}; d = {key}.dtype"]
-    others = [a for a, x in zip(arrays, op.inputs, strict=True) if x in op.promote and a != key]
+    key = op.inputs[op.kernel.key]
+    lines = [f"    {taken}; _d = {key}._dtype"]
+    others = [x for x in op.inputs if x in op.promote and x != key]
     if others:
         names = ", ".join(op.inputs)
-        lines += [f"    if {' or '.join(f'{a}.dtype is not d' for a in others)}:",
-                  f"        {names} = unify(op, ({names}))", f"        {taken}; d = {key}.dtype"]
+        lines += [f"    if {' or '.join(f'{x}._dtype is not _d' for x in others)}:",
+                  f"        {names} = _unify(_op, ({names}))", f"        {taken}; _d = {key}._dtype"]
     operands = ", ".join(arrays)
     small = f" < {LARGE} and ".join(f"{a}.size" for a in arrays) + f" < {LARGE}"
-    return [*lines, "    try:",
-            f"        if {small}:",
-            f"            z = kernel[d]({operands}{KEEP})", *BACK,
-            "        else:",
-            f"            z = kernel.large(d, {operands})",
-            "    except (ValueError, TypeError) as error:",
-            f"        raise explain(op, error, ({', '.join(op.inputs)},)) from None",
-            "    t = new(Tensor); t._data = z; t._node = None"]
+    # looking float32 up costs 40 ns of 600: its ufunc is a global of the face, put there by the first call
+    lines += ["    try:",
+              f"        if {small}:",
+              f"            _z = _float32({operands}{KEEP}) if _d is _FLOAT32 else _kernel[_d]({operands}{KEEP})", *BACK,
+              "        else:",
+              f"            _z = _kernel.large(_d, {operands})",
+              "    except (ValueError, TypeError) as _error:",
+              f"        raise _explain(_op, _error, ({', '.join(op.inputs)},)) from None"]
+    same = op.kernel.output == "x" and "i" in op.kernel.kinds      # else integers may have been computed as floats
+    dtype = "_d" if same else "_BOOL" if op.kernel.output == "?" else "_z.dtype"
+    return [*lines, f"    _t = _new(_Tensor); _t._data = _z; _t._dtype = {dtype}; _t._node = None"]
 
 
 def _function_lines(op):
-    arrays = [f"[v._data for v in {x}]" if x in op.variadic else f"{x}._data" for x in op.inputs]
+    arrays = [f"[_v._data for _v in {x}]" if x in op.variadic else f"{x}._data" for x in op.inputs]
     given = dict(zip(op.inputs, arrays, strict=True)) | {a: a for a in op.attributes}
     call = ", ".join(f"{name}={text}" for name, text in given.items())
-    lines = ["    try:", f"        z = launch({call})",
-             "    except (ValueError, TypeError, IndexError) as error:",
-             f"        raise explain(op, error, ({', '.join(op.inputs)},)) from None"]
-    if op.outputs is None:
-        return [*lines, "    if type(z) is not ndarray: z = array(z)",
-                "    t = new(Tensor); t._data = z; t._node = None"]
-    return [*lines, "    out = []", "    for v in z:",
-            "        t = new(Tensor); t._data = v if type(v) is ndarray else array(v); t._node = None; out.append(t)",
-            "    t = tuple(out)"]
+    lines = ["    try:", f"        _z = _launch({call})",
+             "    except (ValueError, TypeError, IndexError) as _error:",
+             f"        raise _explain(_op, _error, ({', '.join(op.inputs)},)) from None"]
+    if op.outputs is not None:
+        return [*lines, "    _t = tuple([_wrap(_v) for _v in _z])"]
+    return [*lines, "    if type(_z) is not _ndarray: _z = _array(_z)",
+            "    _t = _new(_Tensor); _t._data = _z; _t._dtype = _z.dtype; _t._node = None"]
 
 
 def _record_lines(op):
     if not op.inputs:
-        return ["    return t"]
-    result = "list(t)" if op.listed else "t"
-    traced = [f"any([v._node is not None for v in {x}])" if x in op.variadic else f"{x}._node is not None"
+        return ["    return _t"]
+    result = "list(_t)" if op.listed else "_t"
+    traced = [f"any([_v._node is not None for _v in {x}])" if x in op.variadic else f"{x}._node is not None"
               for x in op.inputs]
     inputs = "".join(f"{x}, " for x in op.inputs)
     attributes = "".join(f"{a}, " for a in op.attributes)
-    return [f"    if {' or '.join(traced)}:", f"        record(op, ({inputs}), t, ({attributes}))", f"    return {result}"]
-
-
+    return [f"    if {' or '.join(traced)}:", f"        _record(_op, ({inputs}), _t, ({attributes}))",
+            f"    return {result}"]

@@ -20,7 +20,7 @@ def _fresh(value):
     if type(value) is not Tensor and x is not value and x._node is None:
         return x
     t = _new(Tensor)
-    t._data, t._node = x._data, None
+    t._data, t._dtype, t._node = x._data, x._dtype, None
     if x._node is not None:
         record(table.OPS["identity"], (x,), t)
     return t
@@ -66,7 +66,7 @@ class _Run:
         self.outputs = _outputs(self.result)
 
     def gradients(self, dy=None):
-        given = [None] * len(self.outputs) if dy is None else _output_gradients(self.outputs, dy)
+        given = None if dy is None else _output_gradients(self.outputs, dy)
         return gradients(self.tape, self.outputs, self.sources, given)
 
     def single(self):
@@ -182,7 +182,7 @@ def implicit_value_and_gradients(f):
         variables = sorted(tape.variables, key=lambda v: v._id)
         if not variables:
             raise ValueError("No trainable variables were accessed while the function was being computed.")
-        found = gradients(tape, outputs, variables, [None] * len(outputs))
+        found = gradients(tape, outputs, variables)
         return _tensors(result), list(zip(found, variables, strict=True))
     return _named(g, f, "value and gradients of")
 
@@ -397,7 +397,7 @@ def _traced_form(argument):
 
 def _untraced(y):
     x, t = as_tensor(y), _new(Tensor)
-    t._data, t._node = x._data, None
+    t._data, t._dtype, t._node = x._data, x._dtype, None
     return t
 
 

@@ -268,22 +268,29 @@ def _output_gradients(targets, given):
 
 
 def _source_nodes(tape, source):
-    if isinstance(source, Tensor):
+    """The nodes under which a source's gradient is summed: a tensor has one, a variable one a set of tapes."""
+    if type(source) is Tensor or isinstance(source, Tensor):
         node = source._node
         return (node,) if node is not None and tape.token in node.tapes else ()
     return tape.variables.get(source, ())
 
 
-def gradients(tape, targets, sources, output_gradients):
+def gradients(tape, targets, sources, output_gradients=None):
     """Gradients of tensors with respect to tensors and variables, from one tape; None where unconnected."""
-    grads = {}
-    for t, g in zip(targets, output_gradients, strict=True):
+    grads, k = {}, 0
+    for t in targets:
         node = t._node
         if node is not None and tape.token in node.tapes:
-            g = ones_like(t) if g is None else g
-            grads[node] = g if node not in grads else table.face("add")(grads[node], g)
-    nodes = [_source_nodes(tape, s) for s in sources]
-    wanted = {n for of_one in nodes for n in of_one}
+            g = output_gradients[k] if output_gradients is not None else None
+            if g is None:
+                g = ones_like(t)
+            grads[node] = g if node not in grads else summed(grads[node], g)
+        k += 1
+    nodes, wanted = [], set()
+    for s in sources:
+        of_one = _source_nodes(tape, s)
+        nodes.append(of_one)
+        wanted.update(of_one)
     if not grads or not wanted:
         return [None] * len(sources)
     entries = tape.entries
@@ -292,18 +299,18 @@ def gradients(tape, targets, sources, output_gradients):
     elif tape in listening():
         entries = entries.copy()            # the walk itself records
     walk(entries, grads, wanted)
-    return [_gathered(s, [grads[n] for n in of_one if n in grads]) for s, of_one in zip(sources, nodes, strict=True)]
-
-
-def _gathered(source, found):
-    """The one gradient of a source from those of its nodes: IndexedSlices only for variables."""
-    if not found:
-        return None
-    total = found[0]
-    for g in found[1:]:
-        total = summed(total, g)
-    keep = type(total) is Tensor or (type(total) is IndexedSlices and _is_variable(source))
-    return total if keep else total.to_dense()
+    found, k = [], 0
+    for s in sources:
+        of_one = nodes[k]
+        k += 1
+        total = grads.get(of_one[0]) if of_one else None
+        for node in of_one[1:]:
+            g = grads.get(node)
+            total = g if total is None else total if g is None else summed(total, g)
+        if total is not None and type(total) is not Tensor and not _is_variable(s):
+            total = total.to_dense()        # slices are for variables only
+        found.append(total)
+    return found
 
 
 def why_none(tape, target, source):
@@ -332,7 +339,7 @@ def why_none(tape, target, source):
     if not inner.traces(target._node):
         return ("The target was not recorded: it was made outside the tape, from values that are not traced, or through "
                 f"numpy() or Python numbers.{ends}")
-    if gradients(inner, [target], [source], [None])[0] is None:
+    if gradients(inner, [target], [source])[0] is None:
         return f"Both are on the tape, but no recorded op leads from the source to the target.{ends}"
     return "The gradient is not None."
 

@@ -33,15 +33,15 @@ class Plan:
         self.backward = self._first_backward
 
     def _unpack(self):
-        return [f"    {', '.join(self._saved)}, = s"] if self._saved else []
+        return [f"    {', '.join(self._saved)}, = _s"] if self._saved else []
 
     def _write_run(self):
         """run(g, saved): the rules as they stand, on tensors."""
-        lines, results, scope = ["def run(g, s):", *self._unpack()], [], {}
+        lines, results, scope = ["def run(g, _s):", *self._unpack()], [], {}
         for k, (rule, names, targets) in enumerate(self._rules):
-            scope[f"rule{k}"] = rule
-            out = [f"d{k}_{j}" for j in range(len(targets))]
-            lines.append(f"    {', '.join(out)}{',' if len(out) > 1 else ''} = rule{k}({', '.join(names)})")
+            scope[f"_rule{k}"] = rule
+            out = [f"_d{k}_{j}" for j in range(len(targets))]
+            lines.append(f"    {', '.join(out)}{',' if len(out) > 1 else ''} = _rule{k}({', '.join(names)})")
             results += out
         exec("\n".join([*lines, f"    return ({''.join(r + ', ' for r in results)})"]), scope)
         if not self.holomorphic:
@@ -60,23 +60,23 @@ class Plan:
             return self.run
         used = {a for k, (_, names, _) in zip(kernels, self._rules, strict=True) if isinstance(k, Elementwise)
                 for a in names if a != "g"}
-        lines = ["def backward(g, s):", *self._unpack(), "    gd = g._data; d = gd.dtype"]
-        tests = ["d is not F32 and d is not F64"]
-        tests += [f"{a}._data.dtype is not d" for a in used if self.op.letter(a) == "x"]
-        lines += [f"    if {' or '.join(tests)}:", "        return run(g, s)"]
-        scope = {"run": self.run, "Tensor": Tensor, "new": object.__new__, "ndarray": np.ndarray, "array": np.array,
-                 "F32": dtypes.FLOAT32, "F64": dtypes.FLOAT64}
+        lines = ["def backward(g, _s):", *self._unpack(), "    _g = g._data; _d = g._dtype"]
+        tests = ["_d is not _F32 and _d is not _F64"]
+        tests += [f"{a}._dtype is not _d" for a in used if self.op.letter(a) == "x"]
+        lines += [f"    if {' or '.join(tests)}:", "        return _run(g, _s)"]
+        scope = {"_run": self.run, "_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray,
+                 "_array": np.array, "_F32": dtypes.FLOAT32, "_F64": dtypes.FLOAT64}
         results = []
         for k, (kernel, (rule, names, _)) in enumerate(zip(kernels, self._rules, strict=True)):
             if isinstance(kernel, str):
                 results.append(kernel)
                 continue
-            results.append(f"t{k}")
-            scope[f"k{k}"], scope[f"rule{k}"] = kernel, rule
+            results.append(f"_t{k}")
+            scope[f"_k{k}"], scope[f"_rule{k}"] = kernel, rule
             if kernel is None:
-                lines.append(f"    t{k} = rule{k}({', '.join(names)})")
+                lines.append(f"    _t{k} = _rule{k}({', '.join(names)})")
             else:
-                lines += _launch_lines(f"k{k}", ["gd" if a == "g" else f"{a}._data" for a in names], f"t{k}")
+                lines += _launch_lines(f"_k{k}", ["_g" if a == "g" else f"{a}._data" for a in names], f"_t{k}")
         lines.append(f"    return ({''.join(r + ', ' for r in results)})")
         exec("\n".join(lines), scope)
         return scope["backward"]
@@ -90,22 +90,22 @@ class Plan:
 
 # A ufunc gives a scalar for 0-d operands unless told not to; NumPy knows how to be told since 2.3.
 KEEP = ", out=..." if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else ""
-BACK = [] if KEEP else ["            if type(z) is not ndarray: z = array(z)"]
+BACK = [] if KEEP else ["            if type(_z) is not _ndarray: _z = _array(_z)"]
 
 
 def _launch_lines(kernel, arrays, result):
     sizes = " + ".join(f"{a}.size" for a in arrays)
     operands = ", ".join(arrays)
     return [f"    if {sizes} < {LARGE}:",
-            f"            z = {kernel}[d]({operands}{KEEP})", *BACK,
+            f"            _z = {kernel}[_d]({operands}{KEEP})", *BACK,
             "    else:",
-            f"        z = {kernel}.large(d, {operands})",
-            f"    {result} = new(Tensor); {result}._data = z; {result}._node = None"]
+            f"        _z = {kernel}.large(_d, {operands})",
+            f"    {result} = _new(_Tensor); {result}._data = _z; {result}._dtype = _d; {result}._node = None"]
 
 
 def _conjugated(run, g, saved):
     """A rule g * f'(x) gives the gradient conj(f'(x)) * g for complex values."""
-    if g._data.dtype not in dtypes.COMPLEXES:
+    if g._dtype not in dtypes.COMPLEXES:
         return run(g, saved)
     conj = table.face("conj")
     return tuple(None if d is None else conj(d) for d in run(conj(g), saved))

@@ -1,6 +1,6 @@
 """Tensor: an immutable array, and what becomes one.  The operators are installed by the op table.
 
-`_data` is the NumPy array and is never written to; `_node` is the tensor's place on the tapes, None while untraced.
+`_data` is the NumPy array and is never written to, `_dtype` its dtype at hand; `_node` is the tensor's place on the tapes, None while untraced.
 """
 import itertools
 
@@ -37,16 +37,17 @@ class Tensor(Operators):
      [ 9. 16.]], shape=(2, 2), dtype=float32)
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "_node")
+    __slots__ = ("__dict__", "__weakref__", "_data", "_dtype", "_node")
 
     def __init__(self, value, dtype=None):
         self._data, self._node = as_array(value, dtype), None
+        self._dtype = self._data.dtype
 
     # ---- what it is
     @property
     def dtype(self):
         """The element type, a DType."""
-        return dtypes.of(self._data.dtype)
+        return dtypes.of(self._dtype)
 
     @property
     def shape(self):
@@ -183,7 +184,10 @@ def _restore(array):
 def wrap(array):
     """The tensor of an array that nobody else will write to."""
     t = _new(Tensor)
-    t._data = array if type(array) is np.ndarray else np.asarray(array)
+    if type(array) is not np.ndarray:
+        array = np.asarray(array)
+    t._data = array
+    t._dtype = array.dtype
     t._node = None
     return t
 
@@ -296,7 +300,7 @@ def _weak(dtype, kind):
     rank = {bool: "b", int: "i", float: "f", complex: "c"}[kind]
     own = dtype.kind.replace("u", "i")
     if rank == own or "bifc".index(rank) < "bifc".index(own):
-        if rank == "b":
+        if rank == "b" != own:
             raise InvalidArgumentError(f"a bool and a {dtype} tensor do not mix; cast one of them")
         return dtype
     if own == "b":

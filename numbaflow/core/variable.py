@@ -86,6 +86,7 @@ class Variable(Operators):
     def _read(self):
         t = _new(Tensor)
         t._data = self._data
+        t._dtype = self._data.dtype
         t._node = variable_node(self, self._data) if stack.frame[0] else None
         return t
 
