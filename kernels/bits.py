@@ -1,8 +1,8 @@
 """The few instructions that scalar bodies need below Numba's own arithmetic: bit patterns, fma, rounding.
 
 Each is a plain Python function (what the simulator and the tests run) paired with the LLVM code that compiled
-bodies get; unlike math.* or np.* these never become library calls, so loops around them vectorize.  Call them from
-exact bodies only: elsewhere the fast-math flags of the caller would spread to their additions.
+bodies get; unlike math.* or np.* these never become library calls, so loops around them vectorize.  Call them
+from exact bodies only: elsewhere the fast-math flags of the caller would spread to their additions.
 """
 import math
 from fractions import Fraction
@@ -13,7 +13,7 @@ from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-_FIELDS = {4: (np.int32, 23, 127), 8: (np.int64, 52, 1023)}      # itemsize: integer, mantissa bits, exponent bias
+_FIELDS = {4: (np.int32, 23), 8: (np.int64, 52)}                 # itemsize: integer, mantissa bits
 
 
 def _lowered(emit):
@@ -55,10 +55,10 @@ def _layout(value):
 
 
 def _pattern(x):
-    """A NumPy float's integer type, bit pattern as an int, mantissa bits and exponent bias."""
+    """A NumPy float's integer type, bit pattern as an int, and mantissa bits."""
     x = np.asarray(x)
-    integer, bits, bias = _FIELDS[x.dtype.itemsize]
-    return integer, int(x.view(integer)), bits, bias
+    integer, bits = _FIELDS[x.dtype.itemsize]
+    return integer, int(x.view(integer)), bits
 
 
 def _float(integer, pattern):
@@ -68,10 +68,10 @@ def _float(integer, pattern):
 @_lowered(_intrinsic("fma"))
 def fma(x, y, z):
     """x * y + z, rounded once."""
-    exact = x * y + z
-    if not math.isfinite(exact) or exact == 0:
-        return exact
-    return type(exact)(float(Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z))))
+    rounded = x * y + z
+    if not math.isfinite(rounded) or rounded == 0:
+        return rounded
+    return type(rounded)(float(Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z))))
 
 
 @_lowered(_intrinsic("sqrt"))
@@ -159,8 +159,8 @@ def _emit_exponent(builder, x):
 @_lowered(_emit_exponent)
 def exponent(x):
     """e of x = m * 2**e with m in [sqrt(1/2), sqrt(2)), for a positive normal x."""
-    integer, pattern, bits, _ = _pattern(x)
-    return type(x)((pattern - _CUT[integer().itemsize]) >> bits)
+    _, pattern, bits = _pattern(x)
+    return type(x)((pattern - _CUT[x.itemsize]) >> bits)
 
 
 def _emit_mantissa(builder, x):
@@ -171,5 +171,5 @@ def _emit_mantissa(builder, x):
 @_lowered(_emit_mantissa)
 def mantissa(x):
     """m of x = m * 2**e with m in [sqrt(1/2), sqrt(2)), for a positive normal x."""
-    integer, pattern, bits, _ = _pattern(x)
-    return _float(integer, pattern - (((pattern - _CUT[integer().itemsize]) >> bits) << bits))
+    integer, pattern, bits = _pattern(x)
+    return _float(integer, pattern - (((pattern - _CUT[x.itemsize]) >> bits) << bits))

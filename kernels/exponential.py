@@ -1,10 +1,11 @@
 """Exponentials, logarithms and powers as scalar bodies.
 
-exp: x = n log 2 + r with |r| <= log(2) / 2, a polynomial in r, times 2**n in two steps (the result may be denormal).
-log: x = m 2**e with m in [sqrt(1/2), sqrt(2)), a polynomial in m - 1.  Polynomials are minimax fits of our own.
-A float32 variant that is not hot computes in float64, where its steps round to nothing.  1e999 is how a body writes inf.
+exp: x = n log(2) + r with |r| <= log(2) / 2, a polynomial in r, times 2**n in two steps
+(the result may be denormal).
+log: x = m 2**e with m in [sqrt(1/2), sqrt(2)), a polynomial in m - 1.  Polynomials are minimax fits.
+A float32 variant that is not hot computes in float64, where its steps round to nothing. 1e999 is how a body
+writes inf in the precision of its arguments.
 """
-
 import numpy as np
 
 from . import bits
@@ -312,7 +313,7 @@ def _pow_integer(x, y):
 
 @body(exact=True)
 def _pow_cases(x, y, magnitude):
-    """x**y from |x|**y: the sign of odd powers, NaN for roots of negative numbers, and what is 1 in any case"""
+    """x**y from |x|**y: the sign of odd powers, NaN for roots of negative numbers, what is 1 in any case"""
     half = 0.5 * y
     whole = bits.rint(y) == y
     odd = whole & (bits.rint(half) != half)

@@ -132,12 +132,55 @@ def _sigmoid(x):
 
 
 @body(exact=True)
+def _log1p_exp32(x):
+    """log(1 + e) for e = exp(x), x <= 0, by the series of log((1 + s) / (1 - s)) with s = e / (2 + e)"""
+    e = exp(x)
+    s, h = e / (2.0 + e), 0.5 * e * e
+    z = s * s
+    p = bits.polynomial(z, 0.666666746, 0.39998883, 0.286167443, 0.21429041, 0.2429616)
+    return e - (h - s * (h + z * p))
+
+
+@body(exact=True)
+def _log1p_exp64(x):
+    """log(1 + e) for e = exp(x), x <= 0, by the series of log((1 + s) / (1 - s)) with s = e / (2 + e)"""
+    e = exp(x)
+    s, h = e / (2.0 + e), 0.5 * e * e
+    z = s * s
+    p = bits.polynomial(
+        z, 0.6666666666666667, 0.39999999999994157, 0.28571428572487106, 0.22222222126972352,
+        0.18181823144692197, 0.1538445335686169, 0.13336783211992592, 0.11716182926564545,
+        0.10971075683571938, 0.06999685328992378, 0.16459032666360376)
+    return e - (h - s * (h + z * p))
+
+
+@body(exact=True)
 def softplus(x):
     """log(1 + exp(x))"""
-    return (0.0 if x < 0.0 else x) + log1p(exp(-np.abs(x)))
+    return (0.0 if x < 0.0 else x) + np.log1p(np.exp(-np.abs(x)))
+
+
+@variant(softplus, "float32")
+def _softplus32(x):
+    return (0.0 if x < 0.0 else x) + _log1p_exp32(-np.abs(x))
+
+
+@variant(softplus, "float64")
+def _softplus64(x):
+    return (0.0 if x < 0.0 else x) + _log1p_exp64(-np.abs(x))
 
 
 @body(exact=True)
 def log_sigmoid(x):
     """log(1 / (1 + exp(-x)))"""
-    return (x if x < 0.0 else 0.0) - log1p(exp(-np.abs(x)))
+    return (x if x < 0.0 else 0.0) - np.log1p(np.exp(-np.abs(x)))
+
+
+@variant(log_sigmoid, "float32")
+def _log_sigmoid32(x):
+    return (x if x < 0.0 else 0.0) - _log1p_exp32(-np.abs(x))
+
+
+@variant(log_sigmoid, "float64")
+def _log_sigmoid64(x):
+    return (x if x < 0.0 else 0.0) - _log1p_exp64(-np.abs(x))

@@ -234,7 +234,7 @@ def log_softmax_grad(g, y, axis):
 
 def _along(rows, x, axis):
     if x.dtype.kind != "f":
-        raise TypeError(f"softmax: expected a float type, got {x.dtype}")
+        raise TypeError(f"expected a float type, got {x.dtype}")
     if axis != x.ndim - 1:
         return np.ascontiguousarray(_along(rows, x.swapaxes(axis, -1), x.ndim - 1).swapaxes(axis, -1))
     out = empty(x.shape, x.dtype)
@@ -276,25 +276,25 @@ def sparse_softmax_cross_entropy(labels, logits):
 
 def _check_labels(labels, logits):
     if logits.dtype.kind != "f" or labels.dtype.kind not in "iu":
-        raise TypeError("sparse_softmax_cross_entropy: expected integer labels and float logits, "
+        raise TypeError("expected integer labels and float logits, "
                         f"got {labels.dtype} and {logits.dtype}")
     if labels.shape != logits.shape[:-1]:
-        raise ValueError("sparse_softmax_cross_entropy: expected labels [...] and logits [..., classes], "
+        raise ValueError("expected labels [...] and logits [..., classes], "
                          f"got {labels.shape} and {logits.shape}")
 
 
 def _refuse_labels(labels, classes):
     label = labels[(labels < 0) | (labels >= classes)][0]
-    raise ValueError(f"sparse_softmax_cross_entropy: label {label} is outside the valid range [0, {classes})")
+    raise ValueError(f"label {label} is outside the valid range [0, {classes})")
 
 
 def softmax_cross_entropy(labels, logits):
     """Cross-entropy of distributions and logits, both [..., classes]: losses [...] and softmax - labels."""
     if logits.dtype.kind != "f" or labels.dtype != logits.dtype:
-        raise TypeError("softmax_cross_entropy: expected labels and logits of one float type, "
+        raise TypeError("expected labels and logits of one float type, "
                         f"got {labels.dtype} and {logits.dtype}")
     if labels.shape != logits.shape or not logits.ndim:
-        raise ValueError("softmax_cross_entropy: expected labels and logits of one shape [..., classes], "
+        raise ValueError("expected labels and logits of one shape [..., classes], "
                          f"got {labels.shape} and {logits.shape}")
     loss, backprop = empty(logits.shape[:-1], logits.dtype), empty(logits.shape, logits.dtype)
     if logits.size:

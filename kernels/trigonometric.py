@@ -1,8 +1,9 @@
 """Circular functions and their inverses as scalar bodies.
 
-An argument is reduced to quarter turns q and a rest r with |r| <= pi / 4.  float32 reduces in float64, multiplying
-by 2 / pi modulo 4 (Payne and Hanek) with few constants; float64 subtracts multiples of pi / 2 (Cody and Waite) below
-2**28 and takes 2**k * 2 / pi modulo 4 from a table above: a huge argument is as accurate as a small one.
+An argument is reduced to quarter turns q and a rest r with |r| <= pi / 4. float32 reduces in float64,
+multiplying by 2 / pi modulo 4 (Payne and Hanek) with few constants; float64 subtracts multiples of pi / 2
+(Cody and Waite) below 2**28 and takes 2**k * 2 / pi modulo 4 from a table above: huge arguments are as
+accurate as small ones.
 """
 import math
 
@@ -30,7 +31,7 @@ def _pi(precision):
 
 
 def _turns():
-    """Row k - 28: 2**(k - 53) * 2 / pi modulo 4 as a sum of four floats; the first two end at 2**-52, 2**-105."""
+    """Row k - 28: 2**(k - 53) * 2 / pi modulo 4 as a sum of four floats, two ending at 2**-52 and 2**-105"""
     precision, fraction = 1300, 240
     ratio = (1 << (2 * precision + 1)) // _pi(precision)        # 2 / pi * 2**precision
     rows = []
@@ -54,8 +55,8 @@ _TURNS = _turns()
 def _reduced32(x):
     """r and q of x = (q + 4 i) pi / 2 + r, for a float32 x given in float64."""
     a = np.abs(x)
-    # t1 + t2 + t3 = 2 / pi / scale modulo 4: a * scale is an integer where scale < 1, and has 24 bits in any case,
-    # so that the products with t1 and t2, of 29 bits, are exact.
+    # t1 + t2 + t3 = 2 / pi / scale modulo 4: a * scale is an integer where scale < 1.  It has 24 bits, t1 and
+    # t2 have 29, so that the products are exact.
     s = a < 1.125899906842624e15
     m = a < 1.5111572745182865e23
     b = a < 2.028240960365167e31
@@ -312,7 +313,7 @@ def _atan2_64(y, x):
     both = (a == 1e999) & (b == 1e999)
     a, b = 1.0 if both else a, 1.0 if both else b
     top = a if a > b else b
-    shift = 2.0**-64 if top > 1e300 else (2.0**64 if top < 1e-270 else 1.0)    # neither overflow nor denormals
+    shift = 2.0**-64 if top > 1e300 else (2.0**64 if top < 1e-270 else 1.0)   # no overflow, no denormals
     angle = _arctangent(a * shift, b * shift) if top > 0.0 else top
     angle = (3.141592653589793 - angle) + 1.2246467991473532e-16 if bits.copysign(1.0, x) < 0.0 else angle
     return x + y if (x != x) | (y != y) else bits.copysign(angle, y)

@@ -102,7 +102,8 @@ def check_forward(op, sample, dtype):
     """Assert that an op's value on a sample is its reference's, in value, shape and dtype kind."""
     args, kwargs = sample.make(dtype=dtype)
     y = op.face(*args, **kwargs)
-    expected = op.reference(*args, **kwargs)
+    with np.errstate(all="ignore"):
+        expected = op.reference(*args, **kwargs)
     flat, wanted = nest.flatten(y), nest.flatten(expected)
     assert len(flat) == len(wanted), f"{op.name}: {len(flat)} outputs, the reference gives {len(wanted)}"
     for got, want in zip(flat, wanted, strict=True):

@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 import linecache
+from collections import namedtuple
 from types import FunctionType
 
 import numpy as np
@@ -109,12 +110,14 @@ def _to(t, dtype):
 
 def explain(op, error, inputs):
     """The error that a user sees for what a kernel raised: it names the op."""
-    if isinstance(error, OpError) or op.name in str(error)[:len(op.name)]:
+    if isinstance(error, OpError):
         return error
-    shapes = [t._data.shape for t in inputs if isinstance(t, Tensor)]
-    text = str(error)
+    tensors = [t for t in inputs if isinstance(t, Tensor)]
+    text = str(error).removeprefix(f"{op.name}: ")
     if op.kernel is not None and ("broadcast" in text or "shape mismatch" in text):
-        text = f"shapes {' and '.join(map(str, shapes))} do not broadcast: Incompatible shapes"
+        text = f"shapes {' and '.join(str(t._data.shape) for t in tensors)} do not broadcast: Incompatible shapes"
+    elif op.kernel is not None and "ufunc" in text:
+        text = f"dtypes {' and '.join(t._dtype.name for t in tensors)} do not fit; a condition is bool"
     kind = type("InvalidArgumentError", (InvalidArgumentError, IndexError), {"__module__": InvalidArgumentError.__module__}) \
         if isinstance(error, IndexError) else InvalidArgumentError
     return kind(f"{op.name}: {text}")
@@ -151,6 +154,7 @@ def _face_source(op, function):
              "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list, "_pair": pair,
              "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
              "_kernel": op.kernel, "_launch": _launcher(function),
+             "_named": op.outputs and namedtuple(op.name, op.outputs),
              "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL}
     if op.kernel is not None:
         scope["_float32"] = _first_float32(op.kernel, scope)
@@ -228,7 +232,8 @@ def _function_lines(op):
     arrays = [f"[_v._data for _v in {x}]" if x in op.variadic else f"{x}._data" for x in op.inputs]
     given = dict(zip(op.inputs, arrays, strict=True)) | {a: a for a in op.attributes}
     call = ", ".join(f"{name}={text}" for name, text in given.items())
-    lines = ["    try:", f"        _z = _launch({call})",
+    results = ", ".join(["_z", *[f"_r{k}" for k in range(len(op.residuals))]])
+    lines = ["    try:", f"        {results} = _launch({call})",
              "    except (ValueError, TypeError, IndexError) as _error:",
              f"        raise _explain(_op, _error, ({', '.join(op.inputs)},)) from None"]
     if op.outputs is not None:
@@ -240,10 +245,11 @@ def _function_lines(op):
 def _record_lines(op):
     if not op.inputs:
         return ["    return _t"]
-    result = "list(_t)" if op.listed else "_t"
+    result = "_t" if op.outputs is None else "list(_t)" if op.listed else "_named(*_t)"
     traced = [f"any([_v._node is not None for _v in {x}])" if x in op.variadic else f"{x}._node is not None"
               for x in op.inputs]
     inputs = "".join(f"{x}, " for x in op.inputs)
-    attributes = "".join(f"{a}, " for a in op.attributes)
+    kept = [*op.attributes, *[f"_wrap(_r{k})" for k in range(len(op.residuals))]]
+    attributes = "".join(f"{a}, " for a in kept)
     return [f"    if {' or '.join(traced)}:", f"        _record(_op, ({inputs}), _t, ({attributes}))",
             f"    return {result}"]

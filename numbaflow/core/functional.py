@@ -6,7 +6,9 @@ import numpy as np
 
 from . import nest, table
 from .dtypes import DIFFERENTIABLE
+from .errors import InvalidArgumentError
 from .gradient_tape import UnconnectedGradients, _output_gradients, _stacked, gradients, jacobian_rows
+from .indexed_slices import IndexedSlices
 from .tape import Tape, listening, push, record, remove
 from .tensor import Tensor, as_tensor, wrap
 
@@ -63,7 +65,7 @@ class _Run:
             self.result = f(*args, **kwargs)
         finally:
             remove(tape)
-        self.outputs = _outputs(self.result)
+        self.outputs = _outputs(self.result, f)
 
     def gradients(self, dy=None):
         given = None if dy is None else _output_gradients(self.outputs, dy)
@@ -75,12 +77,12 @@ class _Run:
         return self.outputs[0]
 
 
-def _outputs(result):
+def _outputs(result, f):
     if type(result) is Tensor:
         return [result]
     if result is None:
         raise ValueError("Cannot differentiate a function that returns None; did you forget to return a value from "
-                         f"{'fn'}?")
+                         f"{getattr(f, '__name__', 'fn')}?")
     return [as_tensor(r) for r in nest.flatten(result)]
 
 
@@ -178,7 +180,7 @@ def implicit_value_and_gradients(f):
             result = f(*args, **kwargs)
         finally:
             remove(tape)
-        outputs = _outputs(result)
+        outputs = _outputs(result, f)
         variables = sorted(tape.variables, key=lambda v: v._id)
         if not variables:
             raise ValueError("No trainable variables were accessed while the function was being computed.")
@@ -298,31 +300,36 @@ def hvp(f):
 class _CustomOp:
     """What the tape sees of one call of a custom_gradient function: an op with its own backward."""
 
-    kernel = None
+    kernel, plans = None, {}            # never filled: a plan refers to its op, and no cycle may outlive a tape
 
-    def __init__(self, name, grad_fn, inputs, variables, structure):
-        self.name, self._grad_fn, self._count = name, grad_fn, inputs
-        self._variables, self._structure, self.plans = variables, structure, {}
+    def __init__(self, name, grad_fn, leaves, variables):
+        self.name, self._grad_fn = name, grad_fn
+        self._leaves, self._variables = leaves, variables       # how many tensors each positional argument holds
 
     def plan(self, mask):
-        made = self.plans[mask] = _CustomPlan(self, mask)
-        return made
+        return _CustomPlan(self, mask)
 
     def gradients(self, dys):
-        """A gradient for each positional argument and variable."""
+        """A gradient for each tensor of the positional arguments and for each variable."""
         if not self._variables:
-            found = nest.flatten(self._grad_fn(*dys))
-        else:
-            inputs, for_variables = self._grad_fn(*dys, variables=self._variables)
-            for_variables = nest.flatten(for_variables)
-            if len(for_variables) != len(self._variables):
-                raise ValueError("Must return gradient for each variable from @custom_gradient grad_fn.")
-            found = [*nest.flatten(inputs), *for_variables]
-        expected = self._count + len(self._variables)
-        if len(found) != expected:
-            raise ValueError("custom_gradient function expected to return", self._count, "gradients but returned",
-                             len(found) - len(self._variables), "instead.")
-        return [None if d is None else as_tensor(d) for d in found]
+            return self._by_argument(self._grad_fn(*dys))
+        inputs, for_variables = self._grad_fn(*dys, variables=self._variables)
+        for_variables = nest.flatten(for_variables)
+        if len(for_variables) != len(self._variables):
+            raise ValueError("Must return gradient for each variable from @custom_gradient grad_fn.")
+        return [*self._by_argument(inputs), *for_variables]
+
+    def _by_argument(self, found):
+        """One gradient a tensor, from one an argument (None stands for a whole list) or from a flat list."""
+        given = list(found) if isinstance(found, (list, tuple)) else [found]
+        parts = [[None] * n if d is None else nest.flatten(d) for d, n in zip(given, self._leaves, strict=False)]
+        flat = nest.flatten(given)
+        if len(given) == len(self._leaves) == sum(len(p) == n for p, n in zip(parts, self._leaves, strict=True)):
+            return [d for part in parts for d in part]
+        if len(flat) != sum(self._leaves):
+            raise ValueError("custom_gradient function expected to return", len(self._leaves),
+                             "gradients but returned", len(flat), "instead.")
+        return flat
 
 
 class _CustomPlan:
@@ -334,13 +341,28 @@ class _CustomPlan:
         self._op, self._traced = op, [k for k in range(mask.bit_length()) if mask >> k & 1]
 
     def collect(self, inputs, output, attributes):
-        return ()
+        return tuple([(inputs[k]._data.shape, inputs[k]._data.dtype) for k in self._traced])
 
     def run(self, g, saved):
         found = self._op.gradients(g)
-        return tuple(found[k] for k in self._traced)
+        return tuple([self._fitting(found[k], *like) for k, like in zip(self._traced, saved, strict=True)])
 
     backward = run
+
+    def _fitting(self, d, shape, dtype):
+        """What grad_fn gave, as the gradient of an argument of this shape and dtype."""
+        if d is None or isinstance(d, IndexedSlices):
+            return d
+        d = as_tensor(d)
+        if d._data.shape != shape and not _repeats(shape, d._data.shape):
+            raise InvalidArgumentError(f"{self._op.name}: grad_fn gave a gradient of shape {d._data.shape} for an "
+                                       f"argument of shape {shape}")
+        return d if d._data.dtype == dtype else table.face("cast")(d, dtype)
+
+
+def _repeats(shape, larger):
+    """Whether broadcasting makes the larger shape of this one."""
+    return len(shape) <= len(larger) and all(a in (1, b) for a, b in zip(shape[::-1], larger[::-1], strict=False))
 
 
 def custom_gradient(f):
@@ -349,7 +371,8 @@ def custom_gradient(f):
     Args:
         f: a function of positional arguments that returns (y, grad_fn).  grad_fn gets a gradient for each tensor of y
             and returns one, or None, for each argument.  If f reads variables that are not arguments, grad_fn must
-            take `variables=None` and return (gradients of the arguments, gradients of the variables).
+            take `variables=None` and return (gradients of the arguments, gradients of the variables).  Keyword
+            arguments are passed on and not differentiated.
 
     Returns:
         A function with f's arguments that returns y.  What grad_fn computes is recorded like anything else, so higher
@@ -372,14 +395,16 @@ def custom_gradient(f):
         finally:
             remove(watcher)
         flat_args = nest.flatten(list(args))
-        variables = [v for v in sorted(watcher.variables, key=lambda v: v._id) if not any(v is a for a in flat_args)]
+        passed = {id(a) for a in (*flat_args, *nest.flatten(kwargs))}
+        variables = [v for v in sorted(watcher.variables, key=lambda v: v._id) if id(v) not in passed]
         if variables and not _takes_variables(grad_fn):
             raise TypeError("If using @custom_gradient with a function that uses variables, then grad_fn must accept a "
                             "keyword argument 'variables'.")
         outputs = tuple(_untraced(y) for y in nest.flatten(result))
         if listening():
             inputs = [_traced_form(a) for a in (*flat_args, *variables)]
-            op = _CustomOp(getattr(f, "__name__", "custom_gradient"), grad_fn, len(flat_args), variables, result)
+            leaves = [len(nest.flatten(a)) for a in args]
+            op = _CustomOp(getattr(f, "__name__", "custom_gradient"), grad_fn, leaves, variables)
             record(op, inputs, outputs)
         return nest.pack(result, outputs) if nest.is_nested(result) else outputs[0]
     return decorated

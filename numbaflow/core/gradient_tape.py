@@ -10,7 +10,7 @@ from .backprop import ones_like, reaching, summed, walk, zeros
 from .dtypes import DIFFERENTIABLE
 from .indexed_slices import IndexedSlices
 from .tape import Tape, listening, push, remove
-from .tensor import Tensor, as_tensor
+from .tensor import Tensor, as_tensor, wrap
 
 _log = logging.getLogger("numbaflow")
 
@@ -51,13 +51,13 @@ class GradientTape:
 
     def __init__(self, persistent=False, watch_accessed_variables=True):
         self._persistent, self._used, self._recording, self._warned = persistent, False, False, False
-        self._watch_accessed, self._tape = watch_accessed_variables, None
+        self._watch_accessed, self._tape, self._last_variables = watch_accessed_variables, None, ()
 
     def __enter__(self):
         if self._recording:
             raise ValueError("Tape is already recording.")
         if self._tape is None:
-            self._tape = Tape(self._watch_accessed)
+            self._tape, self._used = Tape(self._watch_accessed), False
         push(self._tape)
         self._recording = True
         return self
@@ -70,12 +70,30 @@ class GradientTape:
         remove(self._tape)
         self._recording = False
 
+    def _begin(self, name, target):
+        """The tape to walk; one that is not persistent has stopped recording."""
+        if self._used:
+            raise RuntimeError("GradientTape.gradient can only be called once on non-persistent tapes.")
+        if self._tape is None:
+            raise RuntimeError(f"GradientTape.{name}: nothing was recorded; the tape has not been entered")
+        if self._recording:
+            self._inside(target)
+        return self._tape
+
+    def _end(self):
+        """Let go of a tape that is not persistent."""
+        if not self._persistent:
+            self._last_variables, self._tape, self._used = self._tape.variables, None, True
+
     # ---- what is traced
     def watch(self, tensor):
         """Trace a tensor or variable, or a structure of them, from here on."""
         if self._tape is None:
-            raise RuntimeError("GradientTape.watch: the tape has not been entered yet")
+            raise RuntimeError("GradientTape.watch: the tape is not recording; enter it with `with` first")
         for t in nest.flatten(tensor):
+            if not isinstance(t, Tensor) and not _is_variable(t):
+                raise AttributeError(f"GradientTape.watch: {type(t).__name__} is no tensor or variable; make it a "
+                                     "tensor with nf.constant first")
             if t.dtype.dtype not in DIFFERENTIABLE:
                 _log.warning("The dtype of the watched tensor must be floating (e.g. nf.float32), got %s", t.dtype.name)
             elif _is_variable(t):
@@ -85,7 +103,7 @@ class GradientTape:
 
     def watched_variables(self):
         """The variables traced, a tuple in the order they were made."""
-        variables = self._tape.variables if self._tape is not None else ()
+        variables = self._last_variables if self._tape is None else self._tape.variables
         return tuple(sorted(variables, key=lambda v: v._id))
 
     @contextlib.contextmanager
@@ -99,8 +117,7 @@ class GradientTape:
         try:
             yield
         finally:
-            push(self._tape)
-            self._recording = True
+            self.__enter__()
 
     def reset(self):
         """Forget all that was recorded and watched, and go on recording."""
@@ -125,23 +142,13 @@ class GradientTape:
             RuntimeError: a second call on a tape that is not persistent.
         """
         rule = _unconnected(unconnected_gradients)
-        if self._tape is None:
-            raise RuntimeError("GradientTape.gradient: nothing was recorded; the tape has not been entered")
-        if self._used:
-            raise RuntimeError("GradientTape.gradient can only be called once on non-persistent tapes.")
-        if self._recording:
-            self._inside(target)
-        targets = _targets(target)
-        flat = nest.flatten(sources) if nest.is_nested(sources) else [sources]
-        for s in flat:
-            if not isinstance(s, Tensor) and not _is_variable(s):
-                raise TypeError(f"GradientTape.gradient: a source must be a tensor or a variable, got {type(s).__name__}")
+        flat = _sources("gradient", sources)
+        tape = self._begin("gradient", target)
         try:
-            found = gradients(self._tape, targets, flat, _output_gradients(targets, output_gradients))
+            targets = _targets(tape, target)
+            found = gradients(tape, targets, flat, _output_gradients(targets, output_gradients))
         finally:
-            if not self._persistent:
-                self._used = True
-                self._tape.clear()
+            self._end()
         if rule is UnconnectedGradients.ZERO:
             found = [zeros(s.shape, s.dtype.dtype) if g is None else g for g, s in zip(found, flat, strict=True)]
         return nest.pack(sources, found) if nest.is_nested(sources) else found[0]
@@ -164,23 +171,15 @@ class GradientTape:
         if not experimental_use_pfor and not self._persistent:
             raise RuntimeError("GradientTape must be created with persistent=True to compute the jacobian with eager "
                                "execution enabled and with  experimental_use_pfor set to False.")
-        flat = nest.flatten(sources)
-        rows = self._rows(as_tensor(target), flat)
+        flat = _sources("jacobian", sources)
+        tape = self._begin("jacobian", target)
+        try:
+            target, = _targets(tape, [target])
+            rows = jacobian_rows(tape, target, flat)
+        finally:
+            self._end()
         found = [_stacked(column, s, target, rule) for column, s in zip(zip(*rows, strict=True), flat, strict=True)]
         return nest.pack(sources, found) if nest.is_nested(sources) else found[0]
-
-    def _rows(self, target, sources):
-        """The gradients of each element of the target, one list an element."""
-        if self._used:
-            raise RuntimeError("GradientTape.gradient can only be called once on non-persistent tapes.")
-        if self._recording and not self._persistent:
-            self._stop()
-        try:
-            return jacobian_rows(self._tape, target, sources)
-        finally:
-            if not self._persistent:
-                self._used = True
-                self._tape.clear()
 
     def batch_jacobian(self, target, source, unconnected_gradients=UnconnectedGradients.NONE,
                        parallel_iterations=None, experimental_use_pfor=True):
@@ -194,18 +193,16 @@ class GradientTape:
         if y[0] != x[0]:
             raise ValueError(f"Need first dimension of target shape ({y}) and source shape ({x}) to match.")
         rule = _unconnected(unconnected_gradients)
-        if self._used:
-            raise RuntimeError("GradientTape.gradient can only be called once on non-persistent tapes.")
-        if self._recording and not self._persistent:
-            self._stop()
         size, rows = int(np.prod(y[1:])), []
-        for k in range(size):
-            seed = np.zeros((y[0], size), target._data.dtype)
-            seed[:, k] = 1
-            rows.append(gradients(self._tape, [target], [source], [as_tensor(seed.reshape(y))])[0])
-        if not self._persistent:
-            self._used = True
-            self._tape.clear()
+        tape = self._begin("batch_jacobian", target)
+        try:
+            target, = _targets(tape, [target])
+            for k in range(size):
+                seed = np.zeros((y[0], size), target._data.dtype)
+                seed[:, k] = 1
+                rows.append(gradients(tape, [target], [source], [wrap(seed.reshape(y))])[0])
+        finally:
+            self._end()
         if rows and rows[0] is None:
             return None if rule is UnconnectedGradients.NONE else zeros(y + x[1:], target._data.dtype)
         if not rows:
@@ -234,14 +231,31 @@ def jacobian_rows(tape, target, sources):
     for k in range(size):
         seed = np.zeros(size, target._data.dtype)
         seed[k] = 1
-        rows.append(gradients(tape, [target], sources, [as_tensor(seed.reshape(target._data.shape))]))
+        rows.append(gradients(tape, [target], sources, [wrap(seed.reshape(target._data.shape))]))
     return rows or [[None] * len(sources)]
 
 
-def _targets(target):
-    if isinstance(target, Tensor):
-        return [target]
-    return [as_tensor(t) if _is_variable(t) else _checked(t) for t in nest.flatten(target)]
+def _sources(name, sources):
+    flat = nest.flatten(sources)
+    for s in flat:
+        if not isinstance(s, Tensor) and not _is_variable(s):
+            raise TypeError(f"GradientTape.{name}: a source must be a tensor or a variable, got {type(s).__name__}")
+    return flat
+
+
+def _targets(tape, target):
+    return [_read_under(tape, t) if _is_variable(t) else _checked(t) for t in nest.flatten(target)]
+
+
+def _read_under(tape, variable):
+    """A variable as a target: read once more where the tape hears it."""
+    if tape in listening():
+        return variable._read()
+    push(tape)
+    try:
+        return variable._read()
+    finally:
+        remove(tape)
 
 
 def _checked(target):
@@ -307,7 +321,7 @@ def gradients(tape, targets, sources, output_gradients=None):
         for node in of_one[1:]:
             g = grads.get(node)
             total = g if total is None else total if g is None else summed(total, g)
-        if total is not None and type(total) is not Tensor and not _is_variable(s):
+        if total is not None and type(total) is not Tensor and not (type(total) is IndexedSlices and _is_variable(s)):
             total = total.to_dense()        # slices are for variables only
         found.append(total)
     return found

@@ -22,7 +22,7 @@ class Op:
     """One entry of the table."""
 
     def __init__(self, function, *, inputs, rules, reference, samples, outputs=None, kernel=None, promote=(),
-                 floats=(), operator=None, holomorphic=True, name=None, tests=None):
+                 floats=(), residuals=(), operator=None, holomorphic=True, name=None, tests=None):
         self.name, self.function = name or function.__name__, function
         self.variadic = tuple(x[1:] for x in inputs if x.startswith("*"))
         self.inputs = tuple(x.lstrip("*") for x in inputs)
@@ -32,7 +32,7 @@ class Op:
         outputs = outputs and tuple(x.lstrip("*") for x in outputs)
         self.outputs, self.kernel, self.promote, self.floats = outputs, kernel, tuple(promote), tuple(floats)
         self.reference, self.samples, self.operator, self.holomorphic = reference, list(samples), operator, holomorphic
-        self.tests = tests or {}
+        self.tests, self.residuals = tests or {}, tuple(residuals)
         self.rules, self.plans = rules, {}
         self._output_names = outputs or (("z",) if "y" in self.inputs else ("y",))
         self._check(function)
@@ -45,7 +45,7 @@ class Op:
             refuse("a docstring is missing")
         if self.reference is None or not self.samples:
             refuse("a NumPy reference and samples are needed")
-        known = {*self.inputs, *self.attributes, *self._output_names, "g",
+        known = {*self.inputs, *self.attributes, *self.residuals, *self._output_names, "g",
                  *(f"{x}_{what}" for x in self.inputs for what in ("shape", "dtype"))}
         for key, rule in (self.rules or {}).items():
             for x in key if isinstance(key, tuple) else (key,):
@@ -79,6 +79,8 @@ class Op:
             return f"i[{self.inputs.index(name)}]"
         if name in self.attributes:
             return f"a[{self.attributes.index(name)}]"
+        if name in self.residuals:
+            return f"a[{len(self.attributes) + self.residuals.index(name)}]"
         if name in self._output_names:
             return f"o[{self.outputs.index(name)}]" if self.outputs else "o"
         x, what = name.rsplit("_", 1)
@@ -194,14 +196,17 @@ def op(*, inputs, grads, reference, samples, outputs=None, **more):
         grads: as in `elementwise`; a rule may also name attributes, `<input>_shape` and `<input>_dtype`, and serve
             several inputs under a tuple of their names, giving a tuple.  With several outputs `g` is a tuple.
         reference, samples: as in `elementwise`.
-        outputs: the names of several outputs, as one string with spaces; "*parts" is any number of them, given as a
-            list.
+        outputs: the names of several outputs, as one string with spaces: the op gives a named tuple.  "*parts" is any
+            number of them, given as a list.
         promote: inputs that are cast to a common dtype.
         floats: inputs whose integers are cast to float.
+        residuals: names of arrays that the function gives after its one result, for rules only: what the backward
+            pass would compute again.  No gradient goes through them.
     """
     def declare(function):
         made = Op(function, inputs=inputs.split(), rules=grads, reference=reference, samples=samples,
                   outputs=tuple(outputs.split()) if outputs else None,
-                  promote=more.pop("promote", "").split(), floats=more.pop("floats", "").split(), **more)
+                  promote=more.pop("promote", "").split(), floats=more.pop("floats", "").split(),
+                  residuals=more.pop("residuals", "").split(), **more)
         return _register(made)
     return declare

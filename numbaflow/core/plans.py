@@ -10,6 +10,7 @@ import numpy as np
 from numbaflow.kernels.elementwise import LARGE, Elementwise
 
 from . import dtypes, fuse, table
+from .indexed_slices import IndexedSlices
 from .tensor import Tensor
 
 
@@ -105,10 +106,15 @@ def _launch_lines(kernel, arrays, result):
 
 def _conjugated(run, g, saved):
     """A rule g * f'(x) gives the gradient conj(f'(x)) * g for complex values."""
-    if g._dtype not in dtypes.COMPLEXES:
+    if type(g) is Tensor and g._data.dtype not in dtypes.COMPLEXES:
         return run(g, saved)
-    conj = table.face("conj")
-    return tuple(None if d is None else conj(d) for d in run(conj(g), saved))
+    return _conj(run(_conj(g), saved))
 
 
-
+def _conj(g):
+    """The conjugate of a gradient, or of each in a tuple or list; what is real stays as it is."""
+    if isinstance(g, (tuple, list)):
+        return type(g)([_conj(each) for each in g])
+    if isinstance(g, IndexedSlices):
+        return IndexedSlices(_conj(g.values), g.indices, g.dense_shape)
+    return g if g is None or g._data.dtype not in dtypes.COMPLEXES else table.face("conj")(g)

@@ -67,14 +67,14 @@ class Tape:
     def watch(self, tensor):
         """Trace a tensor from here on."""
         node = tensor._node
-        if node is None:
-            data = tensor._data
-            node = tensor._node = _new(Node)
-            node.tapes, node.shape, node.dtype = self.tokens, data.shape, data.dtype
-        elif self.token not in node.tapes:
-            with _watching:
-                live = frozenset(t for t in node.tapes if t.alive)
-                node.tapes = live | self.tokens if live else self.tokens
+        if node is None or self.token not in node.tapes:
+            with _watching:             # another thread may watch the same tensor just now
+                node = tensor._node
+                if node is None:
+                    node = tensor._node = make_node(tensor._data, self.tokens)
+                else:
+                    live = frozenset(t for t in node.tapes if t.alive)
+                    node.tapes = live | self.tokens if live else self.tokens
         self.watched.add(node)
 
     def watch_variable(self, variable):
@@ -137,7 +137,7 @@ def variable_node(variable, data):
         if nodes and nodes[-1].tapes is tokens:
             return nodes[-1]
     hearing = [t for t in tapes if variable in t.variables or (t.watch_accessed and variable.trainable)]
-    if not hearing:
+    if not hearing or data.dtype not in DIFFERENTIABLE:
         return None
     nodes = hearing[0].variables.get(variable)
     if len(hearing) < len(tapes):

@@ -88,8 +88,11 @@ class Tensor(Operators):
         view.flags.writeable = False
         return view
 
-    def __dlpack__(self, **arguments):
-        return self._data.__dlpack__(**arguments)
+    def __dlpack__(self, *, max_version=None, **arguments):
+        # DLPack can say "read-only" since 1.0; who asks in an older version must not write
+        if max_version is None or max_version[0] < 1:
+            return self._data.__dlpack__(**arguments)
+        return self.__array__().__dlpack__(max_version=max_version, **arguments)
 
     def __dlpack_device__(self):
         return self._data.__dlpack_device__()
@@ -140,8 +143,10 @@ class Tensor(Operators):
 
     # ---- printing, copying
     def __repr__(self):
-        value = np.array2string(self._data, separator=", ") if self._data.ndim else repr(self._data[()].item())
-        return f"<tf.Tensor: id={next(_ids)}, shape={self._data.shape}, dtype={self.dtype.name}, numpy={_lines(value)}>"
+        if "_id" not in self.__dict__:
+            self._id = next(_ids)
+        return (f"<tf.Tensor: id={self._id}, shape={self._data.shape}, dtype={self.dtype.name}, "
+                f"numpy={array_text(self._data)}>")
 
     def __str__(self):
         return f"tf.Tensor({_lines(str(self._data))}, shape={self._data.shape}, dtype={self.dtype.name})"
@@ -177,8 +182,13 @@ def _lines(text):
     return "\n" + text if "\n" in text else text
 
 
+def array_text(array):
+    """An array as a tensor's or variable's repr shows it."""
+    return _lines(repr(array) if array.ndim else str(array[()]))
+
+
 def _restore(array):
-    return wrap(array)
+    return Tensor(array)
 
 
 def wrap(array):
@@ -202,7 +212,8 @@ def as_array(value, dtype=None):
         own = dtypes.as_numpy(value.dtype)
         if wanted is not None and not _fits(own, wanted):
             raise _no_conversion(value, wanted)
-        return np.array(value, wanted or own, order="C", subok=False)
+        # astype, not np.array: that keeps a pickled array's dtype, which equals float32 but is not the one object
+        return np.asarray(value).astype(wanted or own, order="C", subok=False)
     if isinstance(value, Tensor):
         return as_array(value._data, dtype)
     array = _array_of_python(value)
@@ -326,6 +337,8 @@ def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
     >>> nf.constant([1, 2, 3]).dtype.name, nf.constant(2.5, shape=(2, 2)).shape
     ('int32', (2, 2))
     """
+    if type(value) is Tensor and shape is None and (dtype is None or value.dtype == as_dtype(dtype)):
+        return value
     array = as_array(value, dtype)
     if shape is not None:
         array = _shaped(array, tuple(int(n) for n in shape), verify_shape)
@@ -375,7 +388,9 @@ def convert_to_tensor(value, dtype=None, name=None, preferred_dtype=None, dtype_
 
 def from_dlpack(x):
     """A tensor that shares the memory of any object with DLPack's methods, without a copy."""
-    return wrap(np.from_dlpack(x))
+    array = np.from_dlpack(x)
+    dtypes.as_dtype(array.dtype)            # TypeError for what tensors don't hold
+    return wrap(array)
 
 
 as_dtype = dtypes.as_dtype

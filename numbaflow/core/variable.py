@@ -18,7 +18,7 @@ from .errors import InvalidArgumentError
 from .indexed_slices import IndexedSlices
 from .shape import TensorShape
 from .tape import stack, variable_node
-from .tensor import Operators, Tensor, as_array, as_tensor
+from .tensor import Operators, Tensor, array_text, as_array, as_tensor
 
 _new = object.__new__
 _ids = itertools.count(1)
@@ -146,17 +146,20 @@ class Variable(Operators):
             self._data = self._data.copy()
         return self._data
 
+    def _converted(self, value, what):
+        """The array of a value in the variable's dtype: numbers, lists and arrays convert, tensors must have it."""
+        own = self._data.dtype
+        if type(value) in (int, float) and (own.kind in "fc" or (type(value) is int and own.kind in "iu")):
+            return np.asarray(value, own)
+        data = as_tensor(value, own)._data
+        if data.dtype != own:
+            raise InvalidArgumentError(f"{what}: a {data.dtype} value for variable {self.name!r} of {own}; cast it "
+                                       "first")
+        return data
+
     def _fitting(self, value, what):
-        """The array of a value to assign; its shape must be the variable's and its dtype must convert."""
-        if type(value) in (int, float, bool):
-            value = np.asarray(value, self._data.dtype) if self._data.dtype.kind in "fc" or type(value) is not float \
-                else as_array(value)
-        data = value._data if isinstance(value, (Tensor, Variable)) else as_array(value, None)
-        if data.dtype != self._data.dtype:
-            if isinstance(value, (Tensor, Variable, np.ndarray)) or data.dtype.kind > self._data.dtype.kind:
-                raise InvalidArgumentError(f"{what}: a {data.dtype} value for variable {self.name!r} of "
-                                           f"{self._data.dtype}; cast it first")
-            data = data.astype(self._data.dtype)
+        """The array of a value to assign, of the variable's dtype and shape."""
+        data = self._converted(value, what)
         if data.shape != self._data.shape:
             raise ValueError(f"Shapes {self._data.shape} and {data.shape} are incompatible: {what} to variable "
                              f"{self.name!r}")
@@ -166,7 +169,7 @@ class Variable(Operators):
         """Set the value; ValueError for another shape."""
         data = self._fitting(value, "assign")
         if sys.getrefcount(self._data) > _ALONE or self._data is data:
-            self._data = np.array(data)
+            self._data = np.array(data, order="C")
         else:
             np.copyto(self._data, data)
         return self if read_value else None
@@ -174,17 +177,20 @@ class Variable(Operators):
     def assign_add(self, delta, use_locking=None, name=None, read_value=True):
         """Add to the value."""
         data = self._fitting(delta, "assign_add")
-        np.add(self._data, data, out=self._writable())
+        own = self._writable()
+        np.add(own, data, out=own)
         return self if read_value else None
 
     def assign_sub(self, delta, use_locking=None, name=None, read_value=True):
         """Subtract from the value."""
         data = self._fitting(delta, "assign_sub")
-        np.subtract(self._data, data, out=self._writable())
+        own = self._writable()
+        np.subtract(own, data, out=own)
         return self if read_value else None
 
     def _assign_part(self, key, value, use_locking=None, name=None, read_value=True):
-        self._writable()[key] = as_array(as_tensor(value)._data).astype(self._data.dtype)
+        data = self._converted(value, "assign")
+        self._writable()[key] = data
         return self if read_value else None
 
     def load(self, value, session=None):
@@ -202,9 +208,7 @@ class Variable(Operators):
 
     def _scatter(self, write, indices, updates, what):
         at = as_tensor(indices)._data
-        rows = as_tensor(updates)._data
-        if rows.dtype != self._data.dtype:
-            rows = rows.astype(self._data.dtype)
+        rows = self._converted(updates, what)
         try:
             write(self._writable(), at, rows)
         except (ValueError, IndexError) as error:
@@ -256,9 +260,8 @@ class Variable(Operators):
         return id(self)
 
     def __repr__(self):
-        value = np.array2string(self._data, separator=", ") if self._data.ndim else repr(self._data[()].item())
-        lines = "\n" + value if "\n" in value else value
-        return f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}, numpy={lines}>"
+        return (f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}, "
+                f"numpy={array_text(self._data)}>")
 
     @property
     def initial_value(self):

@@ -1,1 +1,1 @@
-""
+"""The content of the op table, one file a family."""

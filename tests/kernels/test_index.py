@@ -65,8 +65,14 @@ def test_gather_names_the_bad_index(bad, size):
     for params in (np.zeros((5, 3), np.float32), np.zeros((9, 5, 2), np.float32)[4, ::-1]):
         with pytest.raises(ValueError, match=rf"index {bad} at position \(2, 1\) is not in \[0, 5\)"):
             index.gather(params, indices)
-    with pytest.raises(IndexError):
-        index.gather(np.zeros((2, 5)), indices, 1)
+    with pytest.raises(IndexError, match=rf"index {bad} at position \(2, 1\)"):
+        index.gather(np.zeros((size, 5)), indices, 1, 1)
+
+
+def test_gather_of_what_is_read_only():
+    params = np.frombuffer(np.arange(6, dtype=np.float32).tobytes(), np.float32)
+    indices = np.broadcast_to(np.array([[4]]), (2, 3))
+    assert index.gather(params, indices).tolist() == [[4.0] * 3] * 2
 
 
 def test_gather_of_nothing():

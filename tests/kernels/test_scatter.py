@@ -63,6 +63,8 @@ def test_scatter_refuses():
         scatter.scatter_add(ref, np.array([0.0, 1.0]), np.zeros((2, 2), np.float32))
     with pytest.raises(ValueError, match="0-d"):
         scatter.scatter_add(np.array(1.0), np.array([0]), np.zeros(1))
+    with pytest.raises(ValueError, match="differ in the first 1 axes"):
+        scatter.scatter_add_rows(ref, np.zeros((3, 1), int), np.zeros((4, 1), np.float32), 1, 1)
     with pytest.raises(ValueError, match="expected"):
         scatter.scatter_add_rows(ref, np.array([0, 1]), np.zeros((3, 2), np.float32))
 

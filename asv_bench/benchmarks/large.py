@@ -1,0 +1,105 @@
+"""Large arguments of the ops that are not elementwise: about a million elements in the
+shapes that programs have.
+
+An op is in `LARGE` or, with a reason, in `WITHOUT_LARGE`; tests/test_benches.py sees to it.
+"""
+import numpy as np
+
+from numbaflow import Sample, bools, integers, normal, uniform
+
+_rng = np.random.default_rng(0)
+ROWS = 100_000
+SEGMENTS = np.repeat(np.arange(1000), 100)                      # 1,000 sorted segments of 100 rows
+SCATTERED = _rng.permutation(SEGMENTS)
+PLACES = _rng.integers(0, 1000, (ROWS, 2))                      # coordinates in a 1000x1000 matrix
+DISTINCT_PLACES = np.unique(PLACES, axis=0)[:ROWS // 2]
+PERMUTATION = _rng.permutation(ROWS)
+
+matrix = normal(2048, 2048)
+rows = normal(ROWS, 16)
+million = normal(1_000_000)
+
+LARGE = {
+    # shapes
+    "broadcast_to": Sample(normal(1024), (1024, 1024)),
+    "cast": Sample(million, "float64"),
+    "complex": Sample(million, million),
+    "expand_dims": Sample(matrix, 0),
+    "reshape": Sample(matrix, (1024, 4096)),
+    "squeeze": Sample(normal(1, 2048, 1, 2048)),
+    "sum_to": Sample(matrix, (2048,)),
+    "transpose": Sample(matrix),
+    # joining and cutting
+    "add_n": Sample([million] * 4),
+    "concat": Sample([normal(1024, 512)] * 4, 1),
+    "getitem": Sample(matrix, (slice(1, -1), slice(None, None, 2))),
+    "add_pieces": Sample([normal(2046, 1024)], ((slice(1, -1), slice(None, None, 2)),), (2048, 2048)),
+    "pad": Sample(matrix, [[1, 1], [2, 2]]),
+    "reverse": Sample(matrix, (0,)),
+    "reverse_sequence": Sample(normal(64, 128, 64), np.arange(64) + 1, 1, 0),
+    "roll": Sample(matrix, 100, 0),
+    "split": Sample(matrix, 4, 1),
+    "stack": Sample([normal(1024, 512)] * 4),
+    "tile": Sample(normal(512, 512), [2, 4]),
+    "unstack": Sample(normal(16, 256, 256)),
+    # reductions and scans
+    "argmax": Sample(matrix, 1),
+    "argmin": Sample(matrix, 1),
+    "reduce_all": Sample(bools(2048, 2048), 0),
+    "reduce_any": Sample(bools(2048, 2048), 0),
+    "reduce_logsumexp": Sample(matrix, 1),
+    "reduce_max": Sample(matrix, 0),
+    "reduce_mean": Sample(matrix, 0),
+    "reduce_min": Sample(matrix, 0),
+    "reduce_prod": Sample(uniform(2048, 2048, low=0.99, high=1.01), 0),
+    "reduce_sum": Sample(matrix, 0),
+    "cumprod": Sample(uniform(1024, 1024, low=0.99, high=1.01), 1),
+    "cumsum": Sample(normal(1024, 1024), 1),
+    "cumulative_logsumexp": Sample(normal(1024, 1024), 1),
+    "linear_recurrence": Sample(uniform(1024, 1024), normal(1024, 1024)),
+    # indices
+    "gather": Sample(normal(10_000, 16), integers(ROWS, high=10_000)),
+    "gather_grad": Sample(rows, integers(ROWS, high=10_000), (10_000, 16)),
+    "gather_nd": Sample(normal(1000, 1000), PLACES),
+    "one_hot": Sample(integers(10_000, high=100), 100),
+    "put_along_axis": Sample(normal(1000, 100), integers(1000, 100, high=200), 1, (1000, 200)),
+    "scatter_nd": Sample(PLACES, normal(ROWS), (1000, 1000)),
+    "sequence_mask": Sample(integers(10_000, high=100), 100),
+    "take_along_axis": Sample(normal(1000, 200), integers(1000, 100, high=200), 1),
+    "tensor_scatter_add": Sample(normal(1000, 1000), PLACES, normal(ROWS)),
+    "tensor_scatter_sub": Sample(normal(1000, 1000), PLACES, normal(ROWS)),
+    "tensor_scatter_update": Sample(normal(1000, 1000), DISTINCT_PLACES, normal(ROWS // 2)),
+    "where_true": Sample(bools(1024, 1024)),
+    # segments
+    "segment_max": Sample(rows, SEGMENTS),
+    "segment_mean": Sample(rows, SEGMENTS),
+    "segment_min": Sample(rows, SEGMENTS),
+    "segment_prod": Sample(uniform(ROWS, 16, low=0.99, high=1.01), SEGMENTS),
+    "segment_slots": Sample(SCATTERED, 1000),
+    "segment_spread": Sample(normal(1000, 16), SCATTERED),
+    "segment_sum": Sample(rows, SEGMENTS),
+    "unsorted_segment_max": Sample(rows, SCATTERED, 1000),
+    "unsorted_segment_mean": Sample(rows, SCATTERED, 1000),
+    "unsorted_segment_min": Sample(rows, SCATTERED, 1000),
+    "unsorted_segment_prod": Sample(uniform(ROWS, 16, low=0.99, high=1.01), SCATTERED, 1000),
+    "unsorted_segment_sqrt_n": Sample(rows, SCATTERED, 1000),
+    "unsorted_segment_sum": Sample(rows, SCATTERED, 1000),
+    # order
+    "argsort": Sample(normal(100, 1000)),
+    "count_values": Sample(integers(1_000_000, high=1000)),
+    "dynamic_partition": Sample(rows, SCATTERED % 8, 8),
+    "dynamic_stitch": Sample([PERMUTATION[:ROWS // 2], PERMUTATION[ROWS // 2:]], [normal(ROWS // 2, 16)] * 2),
+    "in_top_k": Sample(normal(10_000, 100), integers(10_000, high=100), 5),
+    "invert_permutation": Sample(PERMUTATION),
+    "searchsorted": Sample(np.linspace(-3, 3, 10_000, dtype="float32"), normal(ROWS)),
+    "sort": Sample(normal(100, 1000)),
+    "top_k": Sample(normal(1000, 1000), 10),
+    "unique": Sample(integers(ROWS, high=1000)),
+    "unique_with_counts": Sample(integers(ROWS, high=1000)),
+    # products of matrices
+    "matmul": Sample(normal(512, 512), normal(512, 512)),
+}
+
+WITHOUT_LARGE = {
+    "identity": "makes no array: its time is the same at every size",
+}

@@ -1,0 +1,31 @@
+"""Memory over a training loop: how much at most, and that it does not grow."""
+import tracemalloc
+
+from . import training
+
+
+class Training:
+    """Adam steps of a small net."""
+
+    def setup(self):
+        self.net = training.Perceptron()
+        self.net.setup()
+
+    def peakmem_500_steps(self):
+        self.steps(500)
+
+    def track_growth(self):
+        """Bytes that 500 further steps have left behind."""
+        self.steps(20)
+        tracemalloc.start()
+        self.steps(20)
+        before, _ = tracemalloc.get_traced_memory()
+        self.steps(500)
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return after - before
+    track_growth.unit = "bytes"
+
+    def steps(self, count):
+        for _ in range(count):
+            self.net.time_step()

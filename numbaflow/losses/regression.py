@@ -1,0 +1,33 @@
+"""Losses of predicted numbers."""
+from numbaflow.core.tensor import as_tensor
+from numbaflow.ops.arithmetic import squared_difference
+
+from .weighted import Reduction, compute_weighted_loss
+
+
+def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collection="losses",
+                       reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
+    """The squares of predictions - labels, by default their mean.
+
+    Args:
+        labels, predictions: floats of one shape.
+        weights: a number, or a tensor of as many axes, each of the same extent or 1.
+        scope, loss_collection: ignored.
+        reduction: one of `Reduction`.
+
+    Raises:
+        ValueError: labels or predictions of None, or shapes that differ.
+
+    >>> from numbaflow import losses
+    >>> losses.mean_squared_error([1.0, 2.0], [1.0, 4.0]).numpy()
+    np.float32(2.0)
+    """
+    if labels is None:
+        raise ValueError("labels must not be None.")
+    if predictions is None:
+        raise ValueError("predictions must not be None.")
+    labels, predictions = as_tensor(labels), as_tensor(predictions)
+    if tuple(labels.shape) != tuple(predictions.shape):
+        raise ValueError(f"Shapes {tuple(predictions.shape)} and {tuple(labels.shape)} are incompatible: predictions and "
+                         "labels of mean_squared_error")
+    return compute_weighted_loss(squared_difference(predictions, labels), weights, scope, loss_collection, reduction)

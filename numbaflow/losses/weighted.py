@@ -1,0 +1,98 @@
+"""How losses of many elements are weighted and become one number."""
+from numbaflow.core.tensor import as_tensor
+from numbaflow.ops.arithmetic import div_no_nan
+from numbaflow.ops.casting import cast
+from numbaflow.ops.comparison import not_equal
+from numbaflow.ops.creation import ones_like
+from numbaflow.ops.reduce import reduce_mean, reduce_sum
+
+
+class Reduction:
+    """What becomes of weighted losses: a name for each way.
+
+    NONE leaves them as they are and SUM adds them up.  The others divide the sum: SUM_OVER_BATCH_SIZE by the number
+    of losses, SUM_BY_NONZERO_WEIGHTS (also SUM_OVER_NONZERO_WEIGHTS) by the number of those whose weight is not 0,
+    and MEAN by the sum of the weights.  A sum that is divided by 0 gives 0.
+    """
+
+    NONE = "none"
+    SUM = "weighted_sum"
+    SUM_OVER_BATCH_SIZE = "weighted_sum_over_batch_size"
+    MEAN = "weighted_mean"
+    SUM_BY_NONZERO_WEIGHTS = "weighted_sum_by_nonzero_weights"
+    SUM_OVER_NONZERO_WEIGHTS = SUM_BY_NONZERO_WEIGHTS
+
+    @classmethod
+    def all(cls):
+        """All names."""
+        return cls.NONE, cls.SUM, cls.MEAN, cls.SUM_OVER_BATCH_SIZE, cls.SUM_BY_NONZERO_WEIGHTS
+
+    @classmethod
+    def validate(cls, key):
+        """ValueError for what is none of the names."""
+        if key not in cls.all():
+            raise ValueError(f"Invalid Reduction Key {key}.")
+
+
+def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection="losses",
+                          reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
+    """The losses times their weights, reduced.
+
+    Args:
+        losses: floats.
+        weights: a number, or a tensor of as many axes as the losses, each of the same extent or 1.
+        scope, loss_collection: ignored.
+        reduction: one of `Reduction`.
+
+    Returns:
+        A scalar, or for Reduction.NONE a tensor of the losses' shape.
+
+    Raises:
+        ValueError: weights that don't broadcast to the losses, or an unknown reduction.
+
+    >>> from numbaflow import losses
+    >>> losses.compute_weighted_loss([1.0, 2.0, 6.0], [1.0, 1.0, 0.0]).numpy()
+    np.float32(1.5)
+    """
+    Reduction.validate(reduction)
+    losses = as_tensor(losses)
+    if type(weights) in (float, int) and weights == 1:
+        return _unweighted(losses, reduction)
+    weights = cast(as_tensor(weights), losses.dtype)
+    _check_broadcast(tuple(weights.shape), tuple(losses.shape))
+    weighted = losses * weights
+    if reduction == Reduction.NONE:
+        return weighted
+    total = reduce_sum(weighted)
+    return total if reduction == Reduction.SUM else div_no_nan(total, _divisor(losses, weights, reduction))
+
+
+def _unweighted(losses, reduction):
+    if reduction == Reduction.NONE:
+        return losses
+    if reduction == Reduction.SUM or 0 in losses.shape:         # (the mean of nothing is 0 here)
+        return reduce_sum(losses)
+    return reduce_mean(losses)
+
+
+def _divisor(losses, weights, reduction):
+    if reduction == Reduction.MEAN:
+        return reduce_sum(ones_like(losses) * weights)
+    size = _size(losses)
+    if reduction == Reduction.SUM_OVER_BATCH_SIZE:
+        return float(size)
+    present = reduce_sum(cast(not_equal(weights, 0.0), losses.dtype))
+    return present * (size / max(_size(weights), 1))            # each weight stands for that many losses
+
+
+def _size(t):
+    size = 1
+    for n in t.shape:
+        size *= n
+    return size
+
+
+def _check_broadcast(weights, losses):
+    if weights and (len(weights) != len(losses) or any(w not in (1, n) for w, n in zip(weights, losses, strict=True))):
+        raise ValueError(f"weights can not be broadcast to values. weights.shape={weights}, values.shape={losses}: "
+                         "expected a scalar, or as many axes, each of the same extent or 1")

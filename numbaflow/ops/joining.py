@@ -1,0 +1,174 @@
+"""Joining and splitting: concat and split, stack and unstack, each pair its own gradient; and tile."""
+import numpy as np
+
+from numbaflow.core.optable import Sample, integers, normal, op
+from numbaflow.kernels.memory import empty
+
+from .arguments import one_axis, shape_of
+from .reduce import reduce_sum
+from .shape import reshape
+
+__all__ = ["concat", "split", "stack", "tile", "unstack"]
+
+_LARGE = 1 << 15                # elements from which on a result comes from the pool of buffers
+
+
+# ---- along an axis that is there
+def _concat_rule(g, values_shape, axis):
+    return split(g, [s[axis] for s in values_shape], axis)
+
+
+@op(inputs="*values", grads={"values": _concat_rule}, holomorphic=False, reference=np.concatenate,
+    samples=[Sample([normal(2, 3), normal(1, 3)], 0), Sample([normal(2, 3), normal(2, 1), normal(2, 2)], -1),
+             Sample([normal(2, 0), normal(2, 2)], axis=1), Sample([normal(3)], 0),
+             Sample([integers(2), integers(3)], 0)])
+def concat(values, axis, name="concat"):
+    """The tensors one after the other along an axis.
+
+    Args:
+        values: tensors of one rank; their shapes agree but for the axis.
+        axis: the axis, counted from the end if negative.
+
+    >>> import numbaflow as nf
+    >>> nf.concat([[[1, 2]], [[3, 4], [5, 6]]], axis=0).numpy().tolist()
+    [[1, 2], [3, 4], [5, 6]]
+    """
+    first = values[0].shape
+    axis = one_axis(axis, len(first))
+    if len(values) == 1:
+        return values[0]
+    before, after, total = first[:axis], first[axis + 1:], 0
+    for v in values:
+        s = v.shape
+        if len(s) != len(first) or s[:axis] != before or s[axis + 1:] != after:
+            raise ValueError(f"shapes {', '.join(str(v.shape) for v in values)} must agree but for axis {axis}")
+        total += s[axis]
+    if sum([v.size for v in values]) < _LARGE:
+        return np.concatenate(values, axis)
+    return np.concatenate(values, axis, out=empty((*before, total, *after), values[0].dtype))
+
+
+def _sizes(given, extent, axis):
+    """The extents of the parts along the axis."""
+    if np.ndim(given) == 0:
+        n = given.__index__()
+        if n <= 0 or extent % n:
+            raise ValueError(f"axis {axis} of extent {extent} does not split into {n} equal parts")
+        return [extent // n] * n
+    sizes = list(shape_of(given))
+    if sizes.count(-1) == 1:
+        sizes[sizes.index(-1)] = extent - sum(sizes) - 1
+    if sum(sizes) != extent or min(sizes, default=0) < 0:
+        raise ValueError(f"parts of {list(shape_of(given))} do not make the extent {extent} of axis {axis}")
+    return sizes
+
+
+def _split(value, num_or_size_splits, axis=0):
+    if isinstance(num_or_size_splits, list):
+        return np.split(value, np.cumsum([3 if n == -1 else n for n in num_or_size_splits])[:-1], axis)
+    return np.split(value, num_or_size_splits, axis)
+
+
+@op(inputs="value", outputs="*parts", grads={"value": lambda g, axis: concat(g, axis)}, holomorphic=False,
+    reference=_split,
+    samples=[Sample(normal(4, 3), 2), Sample(normal(2, 6), [1, 3, 2], axis=-1), Sample(normal(5), [2, -1]),
+             Sample(normal(3, 1), 3), Sample(integers(4), 2)])
+def split(value, num_or_size_splits, axis=0, num=None, name="split"):
+    """A list of the parts of a tensor along an axis.
+
+    Args:
+        value: the tensor.
+        num_or_size_splits: how many equal parts, or the extents of the parts, one of which may be -1 for what is left.
+        axis: the axis, counted from the end if negative.
+
+    >>> import numbaflow as nf
+    >>> [part.numpy().tolist() for part in nf.split([1, 2, 3, 4, 5], [2, 3])]
+    [[1, 2], [3, 4, 5]]
+    """
+    axis = one_axis(axis, value.ndim)
+    lead, at, parts = (slice(None),) * axis, 0, []
+    for n in _sizes(num_or_size_splits, value.shape[axis], axis):
+        parts.append(value[(*lead, slice(at, at + n))])
+        at += n
+    return parts
+
+
+# ---- along a new axis
+@op(inputs="*values", grads={"values": lambda g, axis: unstack(g, axis=axis)}, holomorphic=False, reference=np.stack,
+    samples=[Sample([normal(2, 3), normal(2, 3)]), Sample([normal(2, 3), normal(2, 3)], axis=1),
+             Sample([normal(2, 3)] * 3, axis=-1), Sample([normal(), normal()]), Sample([integers(2), integers(2)])])
+def stack(values, axis=0, name="stack"):
+    """The tensors, of one shape, along a new axis.
+
+    >>> import numbaflow as nf
+    >>> nf.stack([[1, 2], [3, 4]], axis=1).numpy().tolist()
+    [[1, 3], [2, 4]]
+    """
+    first, n = values[0].shape, len(values)
+    axis = one_axis(axis, len(first) + 1)
+    for v in values:
+        if v.shape != first:
+            raise ValueError(f"shapes {', '.join(str(v.shape) for v in values)} differ")
+    if axis == len(first):                          # (concatenate needs an axis to go along)
+        values = [v.reshape((*first, 1)) for v in values]
+    shape = (*first[:axis], n, *first[axis:])
+    if values[0].size * n < _LARGE:
+        return np.concatenate(values, axis).reshape(shape)
+    out = empty(shape, values[0].dtype)
+    along = (*first[:axis], n * first[axis], *first[axis + 1:]) if axis < len(first) else shape
+    np.concatenate(values, axis, out=out.reshape(along))
+    return out
+
+
+def _unstacked(value, num=None, axis=0):
+    return list(np.moveaxis(value, axis, 0))
+
+
+@op(inputs="value", outputs="*parts", grads={"value": lambda g, axis: stack(g, axis)}, holomorphic=False,
+    reference=_unstacked,
+    samples=[Sample(normal(3, 2)), Sample(normal(3, 2), axis=1), Sample(normal(2, 2, 2), 2, -1), Sample(normal(3)),
+             Sample(integers(2, 2))])
+def unstack(value, num=None, axis=0, name="unstack"):
+    """A list of the slices of a tensor along an axis, which they lose.
+
+    Raises:
+        ValueError: `num`, if given, is not the extent of the axis.
+
+    >>> import numbaflow as nf
+    >>> [row.numpy().tolist() for row in nf.unstack([[1, 2], [3, 4]])]
+    [[1, 2], [3, 4]]
+    """
+    axis = one_axis(axis, value.ndim)
+    n = value.shape[axis]
+    if num is not None and num != n:
+        raise ValueError(f"axis {axis} of shape {value.shape} has extent {n}, expected num = {num}")
+    if axis == 0:
+        return list(value)
+    lead = (slice(None),) * axis
+    return [value[(*lead, i)] for i in range(n)]
+
+
+# ---- repeated
+def _tile_rule(g, input_shape, multiples):
+    pairs = [n for pair in zip(shape_of(multiples), input_shape, strict=True) for n in pair]
+    return reduce_sum(reshape(g, pairs), list(range(0, len(pairs), 2)))
+
+
+@op(inputs="input", grads={"input": _tile_rule}, holomorphic=False, reference=np.tile,
+    samples=[Sample(normal(2, 3), [2, 1]), Sample(normal(2, 3), (1, 3)), Sample(normal(2), [3]), Sample(normal(), []),
+             Sample(normal(2, 2), [0, 2]), Sample(integers(2, 2), [2, 2])])
+def tile(input, multiples, name=None):
+    """The tensor repeated multiples[i] times along axis i.
+
+    >>> import numbaflow as nf
+    >>> nf.tile([[1, 2]], [2, 2]).numpy().tolist()
+    [[1, 2, 1, 2], [1, 2, 1, 2]]
+    """
+    times, old = shape_of(multiples), input.shape
+    if len(times) != len(old) or min(times, default=0) < 0:
+        raise ValueError(f"multiples {times} must hold a number, not negative, for each axis of shape {old}")
+    out = empty(tuple([m * n for m, n in zip(times, old, strict=True)]), input.dtype)
+    if out.size:
+        apart = out.reshape([n for pair in zip(times, old, strict=True) for n in pair])
+        apart[...] = input.reshape([n for extent in old for n in (1, extent)])
+    return out

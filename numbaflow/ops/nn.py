@@ -1,0 +1,260 @@
+"""Softmax and the cross-entropies of logits.
+
+First derivatives are one kernel each, an op of its own whose rules are written with ops: derivatives of any order
+follow.
+"""
+import numpy as np
+
+from numbaflow.core import table
+from numbaflow.core.optable import Sample, elementwise, given, integers, normal, op, uniform
+from numbaflow.core.tensor import as_tensor
+from numbaflow.kernels import losses as loss_kernels
+from numbaflow.kernels import softmax as kernels
+
+from .activations import sigmoid
+from .arguments import one_axis
+from .exponential import exp
+from .index import one_hot
+from .reduce import reduce_sum
+from .shape import expand_dims, transpose
+
+__all__ = ["log_softmax", "sigmoid_cross_entropy_with_logits", "softmax", "softmax_cross_entropy_with_logits",
+           "softmax_cross_entropy_with_logits_v2", "sparse_softmax_cross_entropy_with_logits"]
+
+
+def _axis(axis, dim, rank):
+    if not rank:
+        raise ValueError("expected at least one axis, got a scalar")
+    axis = axis if axis is not None else -1 if dim is None else dim
+    return one_axis(axis, rank)
+
+
+def _sum(x, axis=-1):
+    return reduce_sum(x, axis, keepdims=True)
+
+
+# ---- softmax
+def _softmax(x, axis=None, name=None, dim=None):
+    axis = -1 if axis is None and dim is None else dim if axis is None else axis
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def _log_softmax(x, *args, **kwargs):
+    return np.log(_softmax(x.astype(np.float64), *args, **kwargs)).astype(x.dtype)
+
+
+_SAMPLES = [Sample(normal(3, 4)), Sample(normal(5)), Sample(normal(2, 3, 4), axis=1), Sample(normal(2, 3), dim=0),
+            Sample(normal(2, 40)), Sample(normal(0, 3)), Sample(given([[100.0, 101.0], [-99.0, -98.0]]), grad=False)]
+_PAIRS = [Sample(normal(3, 4), normal(3, 4)), Sample(normal(2, 3, 4), normal(2, 3, 4), 1)]
+
+
+@op(inputs="dy y", reference=lambda dy, y, axis=-1: y * (dy - (dy * y).sum(axis, keepdims=True)), samples=_PAIRS,
+    grads={"dy": lambda g, y, axis: softmax_grad(g, y, axis),
+           "y": lambda g, dy, y, axis: g * (dy - _sum(dy * y, axis)) - dy * _sum(g * y, axis)})
+def softmax_grad(dy, y, axis=-1):
+    """The gradient of y = softmax(x): y * (dy - sum(dy * y))."""
+    return kernels.softmax_grad(dy, y, one_axis(axis, y.ndim))
+
+
+@op(inputs="logits", floats="logits", reference=_softmax, samples=_SAMPLES,
+    grads={"logits": lambda g, y, axis, dim: softmax_grad(g, y, _axis(axis, dim, y.ndim))})
+def softmax(logits, axis=None, name=None, dim=None):
+    """exp(logits) / sum(exp(logits)) along an axis, for logits of any size.
+
+    Args:
+        logits: floats.
+        axis: the axis of classes, the last by default.
+        dim: an older name of axis.
+
+    >>> from numbaflow.ops import nn
+    >>> nn.softmax([0.0, 0.0, 1000.0, 1000.0]).numpy().tolist()
+    [0.0, 0.0, 0.5, 0.5]
+    """
+    return kernels.softmax(logits, _axis(axis, dim, logits.ndim))
+
+
+@op(inputs="dy y", reference=lambda dy, y, axis=-1: dy - np.exp(y) * dy.sum(axis, keepdims=True), samples=_PAIRS,
+    grads={"dy": lambda g, y, axis: g - _sum(g * exp(y), axis),
+           "y": lambda g, dy, y, axis: -(g * exp(y)) * _sum(dy, axis)})
+def log_softmax_grad(dy, y, axis=-1):
+    """The gradient of y = log_softmax(x): dy - exp(y) * sum(dy)."""
+    return kernels.log_softmax_grad(dy, y, one_axis(axis, y.ndim))
+
+
+@op(inputs="logits", floats="logits", reference=_log_softmax, samples=_SAMPLES,
+    grads={"logits": lambda g, y, axis, dim: log_softmax_grad(g, y, _axis(axis, dim, y.ndim))})
+def log_softmax(logits, axis=None, name=None, dim=None):
+    """log(softmax(logits)) along an axis, without overflow or log(0).
+
+    Args:
+        logits: floats.
+        axis: the axis of classes, the last by default.
+        dim: an older name of axis.
+
+    >>> from numbaflow.ops import nn
+    >>> nn.log_softmax([0.0, -1000.0]).numpy().tolist()
+    [0.0, -1000.0]
+    """
+    return kernels.log_softmax(logits, _axis(axis, dim, logits.ndim))
+
+
+# ---- cross-entropy with integer labels
+def _class(labels, logits):
+    """1 at each label, 0 elsewhere, in the dtype of the logits."""
+    return one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+
+
+def _scaled_softmax_grad(g, dy, logits):
+    """g times the derivative of dy * softmax(logits) by the logits, dy with one axis less."""
+    return softmax_grad(g * expand_dims(dy, -1), softmax(logits))
+
+
+def _sparse(labels, logits, name=None):
+    picked = np.take_along_axis(logits, labels[..., None].astype(np.int64), -1)[..., 0]
+    return np.log(np.exp(logits.astype(np.float64)).sum(-1)).astype(logits.dtype) - picked
+
+
+def _sparse_grad(dy, labels, logits, backprop):
+    return dy[..., None] * backprop
+
+
+def _sparse_grad_sample(*shape):
+    rng = np.random.default_rng(5)
+    labels, logits = rng.integers(0, shape[-1], shape[:-1]), rng.standard_normal(shape)
+    backprop = _softmax(logits) - np.eye(shape[-1])[labels]
+    return Sample(normal(*shape[:-1]), labels, logits, backprop, dtypes=("float64",), grad=False)
+
+
+@op(inputs="dy labels logits backprop", reference=_sparse_grad,
+    samples=[_sparse_grad_sample(3, 4), _sparse_grad_sample(5), _sparse_grad_sample(2, 3, 4)],
+    grads={"dy": lambda g, labels, logits: reduce_sum(g * (softmax(logits) - _class(labels, logits)), -1),
+           "labels": None, "logits": lambda g, dy, logits: _scaled_softmax_grad(g, dy, logits), "backprop": None})
+def sparse_softmax_cross_entropy_grad(dy, labels, logits, backprop):
+    """The gradient of the sparse cross-entropy by its logits: dy * backprop.
+
+    `backprop` is softmax(logits) - onehot(labels) as the forward pass left it.
+    """
+    return kernels.cross_entropy_grad(dy, backprop)
+
+
+_INDEXED = [Sample(integers(3, high=4), normal(3, 4)), Sample(integers(high=5), normal(5)),
+            Sample(integers(2, 3, high=40, dtype="int32"), normal(2, 3, 40)), Sample(integers(0), normal(0, 4))]
+
+
+@op(inputs="labels logits", floats="logits", residuals="backprop", reference=_sparse, samples=_INDEXED,
+    grads={"labels": None, "logits": lambda g, labels, logits, backprop:
+           sparse_softmax_cross_entropy_grad(g, labels, logits, backprop)})
+def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None):
+    """The cross-entropy of softmax(logits) for classes given by number: log(sum(exp(logits))) - logits[label].
+
+    Args:
+        labels: the class of each row, integers [...] from 0 to n - 1.
+        logits: floats [..., n].
+
+    Returns:
+        The losses [...].
+
+    Raises:
+        ValueError: a label out of range, or shapes that do not fit.
+
+    >>> from numbaflow.ops import nn
+    >>> nn.sparse_softmax_cross_entropy_with_logits(labels=[1, 0], logits=[[0.0, 0.0], [50.0, 0.0]]).numpy()
+    array([0.6931472, 0.       ], dtype=float32)
+    """
+    return kernels.sparse_softmax_cross_entropy(labels, logits)
+
+
+# ---- cross-entropy with distributions
+def _dense(labels, logits, name=None):
+    return -(labels * _log_softmax(logits)).sum(-1)
+
+
+def _dense_grad_sample(*shape):
+    rng = np.random.default_rng(6)
+    labels, logits = _softmax(rng.standard_normal(shape)), rng.standard_normal(shape)
+    return Sample(normal(*shape[:-1]), labels, logits, _softmax(logits) - labels, dtypes=("float64",), grad=False)
+
+
+def _distributions(*shape):
+    rng = np.random.default_rng(7)
+    return Sample(given(_softmax(rng.standard_normal(shape))), normal(*shape))
+
+
+@op(inputs="dy labels logits backprop", reference=_sparse_grad,
+    samples=[_dense_grad_sample(3, 4), _dense_grad_sample(2, 3, 4)],
+    grads={"dy": lambda g, labels, logits: reduce_sum(g * (softmax(logits) - labels), -1),
+           "labels": lambda g, dy: -(g * expand_dims(dy, -1)),
+           "logits": lambda g, dy, logits: _scaled_softmax_grad(g, dy, logits), "backprop": None})
+def softmax_cross_entropy_grad(dy, labels, logits, backprop):
+    """The gradient of the cross-entropy by its logits: dy * backprop.
+
+    `backprop` is softmax(logits) - labels as the forward pass left it.
+    """
+    return kernels.cross_entropy_grad(dy, backprop)
+
+
+@op(inputs="labels logits", floats="labels logits", promote="labels logits", residuals="backprop", reference=_dense,
+    samples=[_distributions(3, 4), _distributions(5), _distributions(2, 3, 40), Sample(normal(0, 4), normal(0, 4))],
+    grads={"labels": lambda g, logits: -(expand_dims(g, -1) * log_softmax(logits)),
+           "logits": lambda g, labels, logits, backprop: softmax_cross_entropy_grad(g, labels, logits, backprop)})
+def softmax_cross_entropy(labels, logits, name=None):
+    """-sum(labels * log_softmax(logits)) along the last axis, for labels that sum to 1."""
+    return kernels.softmax_cross_entropy(labels, logits)
+
+
+def softmax_cross_entropy_with_logits_v2(labels=None, logits=None, axis=None, name=None, dim=None):
+    """The cross-entropy of softmax(logits) for classes given as distributions: -sum(labels * log(softmax(logits))).
+
+    Args:
+        labels: a distribution over the classes for each example: not negative, of sum 1 along the axis.
+        logits: floats of the same shape.
+        axis: the axis of classes, the last by default.
+        dim: an older name of axis.
+
+    Returns:
+        The losses, of the shape without that axis.  Gradients go to the labels too.
+
+    Raises:
+        ValueError: shapes that differ.
+
+    >>> from numbaflow.ops import nn
+    >>> nn.softmax_cross_entropy_with_logits_v2(labels=[0.5, 0.5], logits=[0.0, 0.0]).numpy()
+    np.float32(0.6931472)
+    """
+    labels, logits = as_tensor(labels), as_tensor(logits)
+    rank = logits.ndim
+    if rank and (axis is not None or dim is not None) and labels.ndim == rank:
+        axis = _axis(axis, dim, rank)
+        if axis != rank - 1:
+            order = [k for k in range(rank) if k != axis] + [axis]
+            labels, logits = transpose(labels, order), transpose(logits, order)
+    return softmax_cross_entropy(labels, logits)
+
+
+def softmax_cross_entropy_with_logits(labels=None, logits=None, dim=-1, name=None, axis=None):
+    """As `softmax_cross_entropy_with_logits_v2`, without gradients for the labels."""
+    labels = table.face("stop_gradient")(labels)
+    return softmax_cross_entropy_with_logits_v2(labels, logits, dim if axis is None else axis)
+
+
+# ---- cross-entropy of independent classes
+@elementwise(loss_kernels.sigmoid_cross_entropy, kinds="f",
+             reference=lambda z, x: np.maximum(x, 0) - x * z + np.log1p(np.exp(-np.abs(x))),
+             grads={"labels": lambda g, logits: -(g * logits),
+                    "logits": lambda g, labels, logits: g * (sigmoid(logits) - labels)},
+             samples=[Sample(uniform(3, 4), normal(3, 4)), Sample(uniform(4), normal(3, 4)),
+                      Sample(uniform(3), given([0.0, -30.0, 30.0]))])
+def sigmoid_cross_entropy_with_logits(labels=None, logits=None, name=None):
+    """The cross-entropy of sigmoid(logits) for the probabilities `labels`, element by element, without overflow.
+
+    It is labels * -log(sigmoid(logits)) + (1 - labels) * -log(1 - sigmoid(logits)).
+
+    Args:
+        labels: floats from 0 to 1.
+        logits: floats of the same shape.
+
+    >>> from numbaflow.ops import nn
+    >>> nn.sigmoid_cross_entropy_with_logits(labels=[1.0, 1.0], logits=[0.0, -100.0]).numpy()
+    array([  0.6931472, 100.       ], dtype=float32)
+    """

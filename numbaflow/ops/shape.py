@@ -1,0 +1,306 @@
+"""Shapes: the same elements seen otherwise, and the pair broadcast_to and sum_to that every gradient rests on.
+
+Launches here give views.  Shapes are static: what only asks for one is plain Python.
+"""
+import functools
+from operator import index
+
+import numpy as np
+
+from numbaflow.core import dtypes
+from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.optable import Sample, integers, normal, op
+from numbaflow.core.shape import TensorShape
+from numbaflow.core.tensor import as_tensor, wrap
+from numbaflow.kernels import reduce as kernels
+
+from .arguments import axes, one_axis, shape_of
+
+__all__ = ["broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "ensure_shape", "expand_dims",
+           "identity", "matrix_transpose", "rank", "reshape", "shape", "shape_n", "size", "squeeze", "transpose"]
+
+
+@op(inputs="input", grads={"input": lambda g: g}, holomorphic=False,
+    reference=lambda input: input, samples=[Sample(normal(2, 3)), Sample(integers(3)), Sample(normal())])
+def identity(input, name=None):
+    """A tensor with the same value.
+
+    >>> import numbaflow as nf
+    >>> nf.identity([1, 2]).numpy().tolist()
+    [1, 2]
+    """
+    return input
+
+
+# ---- reshape and its kin
+@op(inputs="tensor", grads={"tensor": lambda g, tensor_shape: reshape(g, tensor_shape)}, holomorphic=False,
+    reference=np.reshape,
+    samples=[Sample(normal(2, 6), (3, 4)), Sample(normal(2, 6), [-1, 3]), Sample(normal(), [1, 1]),
+             Sample(normal(1), ()), Sample(normal(0, 3), (3, -1, 2)), Sample(normal(4), np.array([2, 2]))])
+def reshape(tensor, shape, name=None):
+    """The elements of a tensor, in C order, in another shape.
+
+    Args:
+        tensor: any tensor.
+        shape: the shape wanted; one extent may be -1, which takes what is left.
+
+    Raises:
+        ValueError: the shape has another number of elements.
+
+    >>> import numbaflow as nf
+    >>> nf.reshape([1, 2, 3, 4, 5, 6], [2, -1]).numpy().tolist()
+    [[1, 2, 3], [4, 5, 6]]
+    """
+    return tensor.reshape(shape if type(shape) is tuple else shape_of(shape))
+
+
+def _same_elements(g, input_shape):
+    return reshape(g, input_shape)
+
+
+@op(inputs="input", grads={"input": _same_elements}, holomorphic=False,
+    reference=lambda input, axis=None, dim=None: np.expand_dims(input, axis if dim is None else dim),
+    samples=[Sample(normal(2, 3), 0), Sample(normal(2, 3), -1), Sample(normal(2, 3), axis=1), Sample(normal(), 0),
+             Sample(normal(2), dim=1)])
+def expand_dims(input, axis=None, name=None, dim=None):
+    """The tensor with an axis of extent 1 put in before `axis`; a negative one counts from the end of the result.
+
+    >>> import numbaflow as nf
+    >>> nf.expand_dims([1, 2, 3], -1).shape
+    (3, 1)
+    """
+    if axis is None:
+        axis = dim
+    if axis is None:
+        raise ValueError("expected an axis, got None")
+    old = input.shape
+    k = one_axis(axis, len(old) + 1)
+    return input.reshape((*old[:k], 1, *old[k:]))
+
+
+def _squeezed(input, axis=None, squeeze_dims=None):
+    axis = squeeze_dims if axis is None else axis
+    return np.squeeze(input, tuple(axis) if isinstance(axis, list) else axis)
+
+
+@op(inputs="input", grads={"input": _same_elements}, holomorphic=False, reference=_squeezed,
+    samples=[Sample(normal(1, 3, 1)), Sample(normal(1, 3, 1), -1), Sample(normal(1, 3, 1), [0, 2]),
+             Sample(normal(1, 1), squeeze_dims=[0]), Sample(normal())])
+def squeeze(input, axis=None, name=None, squeeze_dims=None):
+    """The tensor without its axes of extent 1, or without those of them that `axis` names.
+
+    Raises:
+        ValueError: a named axis has another extent than 1.
+
+    >>> import numbaflow as nf
+    >>> nf.squeeze([[[1], [2]]]).numpy().tolist()
+    [1, 2]
+    """
+    if axis is None:
+        axis = squeeze_dims
+    old = input.shape
+    if axis is None or (type(axis) is list and not axis):
+        return input.reshape([n for n in old if n != 1])
+    gone = axes(axis, len(old))
+    for k in gone:
+        if old[k] != 1:
+            raise ValueError(f"axis {k} of shape {old} has extent {old[k]}, expected 1")
+    return input.reshape([n for k, n in enumerate(old) if k not in gone])
+
+
+# ---- transpose
+def _transpose_rule(g, perm, conjugate):
+    if perm is None:
+        return transpose(g, conjugate=conjugate)
+    back = [0] * g.ndim
+    for k, p in enumerate(perm):
+        back[p] = k
+    return transpose(g, back, conjugate=conjugate)
+
+
+def _transposed(a, perm=None, conjugate=False):
+    y = np.transpose(a, perm)
+    return y.conj() if conjugate else y
+
+
+@op(inputs="a", grads={"a": _transpose_rule}, holomorphic=False, reference=_transposed,
+    samples=[Sample(normal(2, 3)), Sample(normal(2, 3, 4), [1, 2, 0]), Sample(normal(2, 3, 4), (2, 0, 1)),
+             Sample(normal(2, 3), conjugate=True), Sample(normal()),
+             Sample(normal(2, 3), [1, 0], conjugate=True, dtypes=("complex128",))])
+def transpose(a, perm=None, name=None, conjugate=False):
+    """The tensor with its axes permuted: axis i of the result is axis perm[i] of `a`.
+
+    Args:
+        a: any tensor.
+        perm: the axes in their new order; None turns the order around.
+        conjugate: take the complex conjugate as well.
+
+    >>> import numbaflow as nf
+    >>> nf.transpose([[1, 2, 3], [4, 5, 6]]).numpy().tolist()
+    [[1, 4], [2, 5], [3, 6]]
+    """
+    try:
+        y = a.T if perm is None else a.transpose(perm if type(perm) is list else shape_of(perm))
+    except ValueError:
+        raise ValueError(f"perm {list(perm)} is not a permutation of the {a.ndim} axes of {a.shape}") from None
+    return y.conj() if conjugate and y.dtype.kind == "c" else y
+
+
+def matrix_transpose(a, name="matrix_transpose", conjugate=False):
+    """The last two axes exchanged.
+
+    >>> import numbaflow as nf
+    >>> nf.matrix_transpose(nf.zeros([5, 2, 3])).shape
+    (5, 3, 2)
+    """
+    a = as_tensor(a)
+    n = len(a.shape)
+    if n < 2:
+        raise InvalidArgumentError(f"matrix_transpose: expected at least 2 axes, got shape {tuple(a.shape)}")
+    return transpose(a, [*range(n - 2), n - 1, n - 2], conjugate=conjugate)
+
+
+# ---- broadcasting
+@functools.lru_cache(maxsize=4096)
+def _repeats(small, large, itemsize):
+    """The strides with which contiguous elements of shape `small` fill `large`."""
+    lead = len(large) - len(small)
+    strides, step = [0] * len(large), itemsize
+    for k in range(len(small) - 1, -1, -1):
+        if small[k] != 1 and small[k] != large[lead + k]:
+            raise ValueError(f"shape {small} does not broadcast to {large}")
+        if small[k] != 1:
+            strides[lead + k] = step
+        step *= small[k]
+    if lead < 0:
+        raise ValueError(f"shape {small} does not broadcast to {large}")
+    return tuple(strides)
+
+
+@op(inputs="input", grads={"input": lambda g, input_shape: sum_to(g, input_shape)}, holomorphic=False,
+    reference=np.broadcast_to,
+    samples=[Sample(normal(3), (2, 3)), Sample(normal(2, 1), [2, 4]), Sample(normal(), (2, 2)),
+             Sample(normal(3, 1, 2), (3, 5, 2)), Sample(normal(1, 3), (0, 3), grad=False),
+             Sample(integers(1, 2), (3, 2))])
+def broadcast_to(input, shape, name=None):
+    """The tensor repeated, without copying it, along the axes in which it has extent 1 or that it lacks.
+
+    Raises:
+        ValueError: the tensor's shape does not broadcast to `shape`.
+
+    >>> import numbaflow as nf
+    >>> nf.broadcast_to([1, 2], [3, 2]).numpy().tolist()
+    [[1, 2], [1, 2], [1, 2]]
+    """
+    shape = shape_of(shape)
+    if input.shape == shape:
+        return input
+    if not input.flags.c_contiguous or input.size == 0:
+        return np.broadcast_to(input, shape)
+    return np.ndarray(shape, input.dtype, input, 0, _repeats(input.shape, shape, input.itemsize))
+
+
+def _summed_to(x, shape):
+    lead = x.ndim - len(shape)
+    gone = tuple(range(lead)) + tuple(lead + k for k, n in enumerate(shape) if n == 1)
+    return x.sum(axis=gone).reshape(shape)
+
+
+@op(inputs="x", grads={"x": lambda g, x_shape: broadcast_to(g, x_shape)}, holomorphic=False, reference=_summed_to,
+    samples=[Sample(normal(2, 3), (3,)), Sample(normal(2, 3), (2, 1)), Sample(normal(2, 3), ()),
+             Sample(normal(2, 3), (2, 3)), Sample(normal(4, 2, 3), (1, 3))])
+def sum_to(x, shape, name=None):
+    """The sum of x down to a shape that broadcasts to x's: the gradient of broadcasting.
+
+    >>> import numbaflow as nf
+    >>> nf.sum_to([[1.0, 2.0], [3.0, 4.0]], (1, 2)).numpy().tolist()
+    [[4.0, 6.0]]
+    """
+    return kernels.sum_to(x, shape_of(shape))
+
+
+def broadcast_static_shape(shape_x, shape_y):
+    """The shape that two shapes broadcast to, as a TensorShape.
+
+    >>> import numbaflow as nf
+    >>> nf.broadcast_static_shape((2, 1), (3,))
+    (2, 3)
+    """
+    return TensorShape(_common_shape("broadcast_static_shape", shape_x, shape_y))
+
+
+def broadcast_dynamic_shape(shape_x, shape_y):
+    """The shape that two shapes broadcast to, as a tensor.
+
+    >>> import numbaflow as nf
+    >>> nf.broadcast_dynamic_shape([2, 1], [3]).numpy().tolist()
+    [2, 3]
+    """
+    return wrap(np.array(_common_shape("broadcast_dynamic_shape", shape_x, shape_y), dtypes.INT32))
+
+
+def _common_shape(what, x, y):
+    x, y = shape_of(x), shape_of(y)
+    try:
+        return np.broadcast_shapes(x, y)
+    except ValueError:
+        raise InvalidArgumentError(f"{what}: Incompatible shapes for broadcasting: {x} and {y}") from None
+
+
+# ---- asking for a shape
+def shape(input, name=None, out_type=dtypes.INT32):
+    """The shape of a tensor, as a tensor of integers.
+
+    >>> import numbaflow as nf
+    >>> nf.shape([[1, 2, 3]]).numpy().tolist()
+    [1, 3]
+    """
+    return wrap(np.array(tuple(as_tensor(input).shape), dtypes.as_numpy(out_type)))
+
+
+def shape_n(input, out_type=dtypes.INT32, name=None):
+    """The shapes of several tensors.
+
+    >>> import numbaflow as nf
+    >>> [s.numpy().tolist() for s in nf.shape_n([[1, 2], [[3]]])]
+    [[2], [1, 1]]
+    """
+    return [shape(x, out_type=out_type) for x in input]
+
+
+def size(input, name=None, out_type=dtypes.INT32):
+    """The number of elements of a tensor.
+
+    >>> import numbaflow as nf
+    >>> nf.size([[1, 2, 3]]).numpy()
+    np.int32(3)
+    """
+    return wrap(np.array(as_tensor(input).shape.num_elements(), dtypes.as_numpy(out_type)))
+
+
+def rank(input, name=None):
+    """The number of axes of a tensor.
+
+    >>> import numbaflow as nf
+    >>> nf.rank([[1, 2, 3]]).numpy()
+    np.int32(2)
+    """
+    return wrap(np.array(len(as_tensor(input).shape), dtypes.INT32))
+
+
+def ensure_shape(x, shape, name=None):
+    """The tensor, if its shape is `shape`, in which None stands for any extent.
+
+    Raises:
+        ValueError: it has another shape.
+
+    >>> import numbaflow as nf
+    >>> nf.ensure_shape([[1, 2]], [None, 2]).shape
+    (1, 2)
+    """
+    x = as_tensor(x)
+    wanted, found = tuple(shape), tuple(x.shape)
+    if len(wanted) != len(found) or any(w is not None and index(w) != n for w, n in zip(wanted, found, strict=True)):
+        raise InvalidArgumentError(f"ensure_shape: Shape of tensor {found} is not compatible with expected shape "
+                                   f"{wanted}")
+    return identity(x)

@@ -1,0 +1,173 @@
+"""Slicing: t[...] and the functions that say the same in begins and ends.  A slice is a view.
+
+The gradient of a slice is mostly zeros.  `Pieces` holds it as (key, gradient) pairs until it is asked for, so that
+fifty slices of one tensor cost one array of its size, not fifty.
+"""
+import builtins
+from operator import index
+
+import numpy as np
+
+from numbaflow.core import dtypes
+from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.optable import Sample, integers, normal, op
+from numbaflow.core.tensor import as_tensor
+
+from .arguments import shape_of
+
+__all__ = ["newaxis", "slice", "strided_slice"]
+
+newaxis = None
+_slice = builtins.slice
+_WORDS = ("Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors "
+          "are valid indices, got ")
+
+
+# ---- keys
+def basic_key(key):
+    """A key that NumPy takes for basic indexing, so that it gives a view; TypeError for anything else."""
+    if type(key) is tuple:
+        return tuple([_part(k) for k in key])
+    return _part(key)
+
+
+def _part(key):
+    kind = type(key)
+    if kind is int or kind is _slice or key is None or key is Ellipsis:     # (a slice's bounds know __index__)
+        return key
+    dtype = getattr(key, "dtype", None)
+    if kind is bool or (dtype is not None and (key.ndim or dtypes.as_numpy(dtype).kind not in "iu")):
+        raise TypeError(f"{_WORDS}{key!r}")
+    try:
+        return index(key)
+    except TypeError:
+        raise TypeError(f"{_WORDS}{key!r}") from None
+
+
+class Pieces:
+    """A gradient that is zero but for its parts, the gradients of the slices at `keys`; where they meet they add up."""
+
+    __slots__ = ("keys", "parts", "shape")
+
+    def __init__(self, parts, keys, shape):
+        self.parts, self.keys, self.shape = parts, keys, shape
+
+    def to_dense(self):
+        """The tensor."""
+        return add_pieces(self.parts, self.keys, self.shape)
+
+    def joined(self, other):
+        """The sum with other pieces of the same tensor."""
+        return Pieces(self.parts + other.parts, self.keys + other.keys, self.shape)
+
+
+def _piece_samples(*keys):
+    return [Sample(normal(4, 3), key) for key in keys]
+
+
+@op(inputs="x", grads={"x": lambda g, key, x_shape: Pieces((g,), (key,), x_shape)}, holomorphic=False,
+    reference=lambda x, key: x[key],
+    samples=[*_piece_samples(1, -1, slice(1, 3), slice(None, None, -2), ..., None, (2, 1), (..., 0),
+                             (slice(None), None, slice(-2, None)), (slice(3, 0, -2), 1), slice(2, 2), ()),
+             Sample(normal(), ()), Sample(normal(), (None, ...)), Sample(integers(4), -2), Sample(normal(2, 3, 4), (1, ..., 2))])
+def getitem(x, key):
+    """A part of a tensor, as NumPy's basic indexing gives it: `x[key]`.
+
+    Args:
+        x: any tensor.
+        key: an int, a slice, `...`, None, a scalar tensor of integers, or a tuple of those.
+
+    Raises:
+        TypeError: a key of another kind; use `gather` or `boolean_mask` for lists, arrays and masks.
+        IndexError: an int out of range, or more of them than axes.
+
+    >>> import numbaflow as nf
+    >>> nf.constant([[1, 2], [3, 4]])[:, 1].numpy().tolist()
+    [2, 4]
+    """
+    return x[key if type(key) is int else basic_key(key)]
+
+
+def _sum_of_pieces(parts, keys, shape):
+    out = np.zeros(shape, parts[0].dtype)
+    for g, key in zip(parts, keys, strict=True):
+        out[key] += g
+    return out
+
+
+@op(inputs="*parts", grads={"parts": lambda g, keys: [getitem(g, key) for key in keys]}, holomorphic=False,
+    reference=_sum_of_pieces,
+    samples=[Sample([normal(3)], (1,), (2, 3)), Sample([normal(2), normal(3)], (slice(2), slice(None, None, -1)), (3,)),
+             Sample([normal()], ((1, 0),), (2, 1)), Sample([normal(1, 2)], (None,), (2,))])
+def add_pieces(parts, keys, shape):
+    """Zeros of `shape` to which each part is added at its key: the gradient of slices.
+
+    >>> import numbaflow as nf
+    >>> nf.ops.slicing.add_pieces([[1.0, 2.0], [3.0, 4.0]], (slice(0, 2), slice(1, 3)), (3,)).numpy().tolist()
+    [1.0, 5.0, 4.0]
+    """
+    out = np.zeros(shape, parts[0].dtype)
+    out[basic_key(keys[0])] = parts[0]
+    for g, key in zip(parts[1:], keys[1:], strict=True):
+        key = basic_key(key)
+        seen = out[key]
+        if type(seen) is np.ndarray:
+            np.add(seen, g, out=seen)
+        else:                                       # (NumPy gives a single element as a copy)
+            out[key] = seen + g
+    return out
+
+
+# ---- the same in begins and ends
+def slice(input_, begin, size, name=None):
+    """The part of a tensor that starts at `begin` and has the extents `size`, where -1 stands for all that is left.
+
+    >>> import numbaflow as nf
+    >>> nf.slice([[1, 2, 3], [4, 5, 6]], [0, 1], [2, -1]).numpy().tolist()
+    [[2, 3], [5, 6]]
+    """
+    input_, begin, size = as_tensor(input_), shape_of(begin), shape_of(size)
+    extents = tuple(input_.shape)
+    if not len(begin) == len(size) == len(extents):
+        raise InvalidArgumentError(f"slice: begin {begin} and size {size} need a number for each axis of {extents}")
+    key = []
+    for axis, (start, length, n) in enumerate(zip(begin, size, extents, strict=True)):
+        stop = n if length == -1 else start + length
+        if not (0 <= start <= n and start <= stop <= n):
+            raise InvalidArgumentError(f"slice: Expected size[{axis}] in [0, {n - start}] from begin {start} in "
+                                       f"[0, {n}], but got {length}")
+        key.append(_slice(start, stop))
+    return getitem(input_, tuple(key))
+
+
+def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0,
+                  shrink_axis_mask=0, var=None, name=None):
+    """The part of a tensor from `begin` to `end` in steps of `strides`, as `input_[begin:end:strides]` on each axis.
+
+    Bit i of a mask changes how entry i is read: begin_mask and end_mask leave that bound open, ellipsis_mask makes
+    it `...`, new_axis_mask a new axis, and shrink_axis_mask the single index begin[i].
+
+    >>> import numbaflow as nf
+    >>> nf.strided_slice([1, 2, 3, 4, 5], [1], [5], [2]).numpy().tolist()
+    [2, 4]
+    """
+    begin, end = shape_of(begin), shape_of(end)
+    strides = (1,) * len(begin) if strides is None else shape_of(strides)
+    if not len(begin) == len(end) == len(strides):
+        raise InvalidArgumentError(f"strided_slice: begin {begin}, end {end} and strides {strides} differ in length")
+    if 0 in strides:
+        raise InvalidArgumentError(f"strided_slice: strides {strides} must not be 0")
+    masks = (ellipsis_mask, new_axis_mask, shrink_axis_mask, begin_mask, end_mask)
+    key = [_entry(*bounds, *[mask >> i & 1 for mask in masks])
+           for i, bounds in enumerate(zip(begin, end, strides, strict=True))]
+    return getitem(input_, tuple(key))
+
+
+def _entry(begin, end, stride, ellipsis, new_axis, shrink, open_begin, open_end):
+    if ellipsis:
+        return Ellipsis
+    if new_axis:
+        return None
+    if shrink:
+        return begin
+    return _slice(None if open_begin else begin, None if open_end else end, stride)

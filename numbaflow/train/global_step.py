@@ -1,0 +1,47 @@
+"""The global step: one integer variable that counts training steps."""
+import numpy as np
+
+from numbaflow.core.tensor import Tensor
+from numbaflow.core.variable import Variable
+
+_steps = {}                     # graph, None for the eager program -> its global step
+
+
+def get_global_step(graph=None):
+    """The global step, or None before it was made."""
+    return _steps.get(graph)
+
+
+def create_global_step(graph=None):
+    """Make the global step, an int64 variable that starts at 0; ValueError when there is one."""
+    if graph in _steps:
+        raise ValueError('"global_step" already exists.')
+    _steps[graph] = Variable(np.int64(0), trainable=False, name="global_step")
+    return _steps[graph]
+
+
+def get_or_create_global_step(graph=None):
+    """The global step, made at the first call.
+
+    >>> from numbaflow import train
+    >>> step = train.get_or_create_global_step()
+    >>> step is train.get_or_create_global_step(), step.dtype.name
+    (True, 'int64')
+    """
+    step = _steps.get(graph)
+    return create_global_step(graph) if step is None else step
+
+
+def global_step(sess, global_step_tensor):
+    """The value of a global step as an int; `sess` is for graphs."""
+    return int(global_step_tensor)
+
+
+def assert_global_step(global_step_tensor):
+    """TypeError for what can't be a global step: anything but a scalar integer variable or tensor."""
+    if not isinstance(global_step_tensor, (Variable, Tensor)):
+        raise TypeError(f'Existing "global_step" must be a Variable or Tensor: {global_step_tensor}.')
+    if not global_step_tensor.dtype.is_integer:
+        raise TypeError(f'Existing "global_step" does not have integer type: {global_step_tensor.dtype.name}')
+    if global_step_tensor.ndim:
+        raise TypeError(f'Existing "global_step" is not scalar: {tuple(global_step_tensor.shape)}')

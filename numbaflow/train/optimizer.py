@@ -1,0 +1,242 @@
+"""Optimizer: what all optimizers share, from gradients of a loss to variables and slots changed in place.
+
+A concrete one says three things: the kernel of its rule, the slots it keeps for a variable with their first
+values, and the rule's constants for the next step.
+"""
+import weakref
+
+import numpy as np
+
+from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.gradient_tape import GradientTape
+from numbaflow.core.indexed_slices import IndexedSlices
+from numbaflow.core.tensor import Tensor, as_tensor
+from numbaflow.core.variable import Variable
+from numbaflow.kernels.optimizers import summed_rows
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class Optimizer:
+    """The base of all optimizers: `minimize`, or `compute_gradients` and `apply_gradients`.
+
+    A subclass gives `_update`, a `numbaflow.kernels.optimizers.Update`; `_slot_values()`, the name and first value of
+    each slot, in the order of the update's arguments; and `_constants()`, the update's constants for a step.
+
+    Args:
+        use_locking: accepted and ignored; an update is never seen half done by ops of its own thread.
+        name: the name that slot variables are called by.
+
+    Hyper-parameters may be numbers, tensors, variables or functions without arguments; they are read at each step.
+    """
+
+    GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
+    _update = None
+
+    def __init__(self, use_locking, name):
+        if not name:
+            raise ValueError("Must specify the optimizer name")
+        self._use_locking, self._name = use_locking, name
+        self._slots = {}                # slot name -> {variable's id: slot}
+        self._held = {}                 # variable's id -> (its slots in order, a weak reference that tells of its end)
+        self._non_slots = {}            # name -> variable
+
+    # ---- what a subclass says
+    def _slot_values(self):
+        return {}
+
+    def _constants(self):
+        raise NotImplementedError
+
+    def _finish(self):
+        """Called once after each step."""
+
+    # ---- the public face
+    def get_name(self):
+        """The name given."""
+        return self._name
+
+    def get_slot(self, var, name):
+        """The slot variable of that name for a variable, or None."""
+        return self._slots.get(name, {}).get(var._id)
+
+    def get_slot_names(self):
+        """The names of the slots made so far, sorted."""
+        return sorted(self._slots)
+
+    def variables(self):
+        """The variables that hold this optimizer's state, sorted by name."""
+        slots = [slot for of_name in self._slots.values() for slot in of_name.values()]
+        return sorted([*self._non_slots.values(), *slots], key=lambda v: v.name)
+
+    def minimize(self, loss, global_step=None, var_list=None, gate_gradients=GATE_OP, aggregation_method=None,
+                 colocate_gradients_with_ops=False, name=None, grad_loss=None):
+        """One step down the gradient of a loss: `compute_gradients`, then `apply_gradients`.
+
+        Args:
+            loss: a function without arguments that computes the loss.
+            global_step: a variable to add 1 to.
+            var_list: the variables to change; by default the trainable ones that `loss` reads.
+            grad_loss: the gradient of what `loss` gives, ones by default.
+
+        Raises:
+            RuntimeError: a loss that is no function.
+            ValueError: the loss has no gradient for any variable.
+
+        >>> from numbaflow import train
+        >>> import numbaflow as nf
+        >>> x = nf.Variable(1.0)
+        >>> train.GradientDescentOptimizer(0.25).minimize(lambda: x * x)
+        >>> x.numpy()
+        np.float32(0.5)
+        """
+        pairs = self.compute_gradients(loss, var_list, gate_gradients, aggregation_method,
+                                       colocate_gradients_with_ops, grad_loss)
+        if all(g is None for g, _ in pairs):
+            raise ValueError("No gradients provided for any variable, check your graph for ops that do not support "
+                             f"gradients, between variables {[str(v) for _, v in pairs]} and loss {loss}.")
+        return self.apply_gradients(pairs, global_step, name)
+
+    def compute_gradients(self, loss, var_list=None, gate_gradients=GATE_OP, aggregation_method=None,
+                          colocate_gradients_with_ops=False, grad_loss=None):
+        """The list of (gradient, variable) of a loss; a gradient is a tensor, IndexedSlices or None.
+
+        The arguments are those of `minimize`.
+        """
+        if not callable(loss):
+            raise RuntimeError("`loss` passed to Optimizer.compute_gradients should be a function when eager execution "
+                               f"is enabled; got {type(loss).__name__}.")
+        variables = [var_list] if isinstance(var_list, Variable) else var_list and list(var_list)
+        with GradientTape() as tape:
+            if variables is not None:
+                tape.watch(variables)
+            value = loss()
+        if variables is None:
+            variables = list(tape.watched_variables())
+        return list(zip(tape.gradient(value, variables, grad_loss), variables, strict=True))
+
+    def apply_gradients(self, grads_and_vars, global_step=None, name=None):
+        """Change each variable by its gradient, and add 1 to global_step.
+
+        Args:
+            grads_and_vars: pairs (gradient, variable); those whose gradient is None are left alone.
+            global_step: a variable to add 1 to.
+
+        Raises:
+            ValueError: no pairs, or no gradient among them.
+            TypeError: a gradient that is none.
+            InvalidArgumentError: a gradient whose shape or dtype is not the variable's.  Nothing was changed then.
+        """
+        pairs = tuple(grads_and_vars)
+        if not pairs:
+            raise ValueError("No variables provided.")
+        held, given = self._held, []
+        for g, v in pairs:
+            if type(g) is Tensor and type(v) is Variable and v._id in held and g._data.shape == v._data.shape \
+                    and g._data.dtype is v._data.dtype:
+                given.append((g._data, v))
+            elif g is not None:
+                given.append((_checked(g, v), v))
+        if not given:
+            raise ValueError(f"No gradients provided for any variable: {[str(v) for _, v in pairs]}.")
+        for _, v in given:
+            if v._id not in held:
+                self._create_slots(v)
+        constants = self._constants()
+        for g, v in given:
+            if type(g) is tuple:
+                self._apply_sparse(*g, v, held[v._id][0], constants)
+            else:
+                self._apply_dense(g, v, held[v._id][0], constants)
+            if v.constraint is not None:
+                v.assign(v.constraint(v))
+        self._finish()
+        if global_step is not None:
+            global_step.assign_add(1)
+
+    # ---- a step of one variable
+    def _apply_dense(self, g, variable, slots, constants):
+        """Change a variable and its slots, given an array of its gradient."""
+        state = [_flat(variable)]
+        for slot in slots:
+            state.append(_flat(slot))
+        self._update(g.size, *state, g.ravel(), *constants)
+
+    def _apply_sparse(self, rows, g, variable, slots, constants):
+        """The same, for the gradients g of some rows, all different; other rows and their slots stay as they are."""
+        self._update.rows(rows, *[_flat(v) for v in (variable, *slots)], g.ravel(), *constants)
+
+    # ---- state
+    def _create_slots(self, variable):
+        """Make the slots of a variable met for the first time; they go when it goes."""
+        key, made = variable._id, []
+        for k, (name, value) in enumerate(self._slot_values().items()):
+            suffix = f"_{k}" if k else ""
+            slot = Variable(np.full(variable._data.shape, value, variable._data.dtype), trainable=False,
+                            name=f"{variable._name}/{self._name}{suffix}")
+            self._slots.setdefault(name, {})[key] = slot
+            made.append(slot)
+        owner = weakref.ref(self)
+        self._held[key] = tuple(made), weakref.ref(variable, lambda _: _forget(owner(), key))
+
+
+def _forget(optimizer, key):
+    if optimizer is not None:
+        del optimizer._held[key]
+        for of_name in optimizer._slots.values():
+            del of_name[key]
+
+
+def _flat(variable):
+    """The variable's array to write into, with one axis."""
+    data = variable._writable()
+    flat = data.ravel()
+    if flat.base is None:                       # a copy: the array was not C-contiguous
+        variable._data = flat.reshape(data.shape)
+    return flat
+
+
+# ---- checks of what users give
+def number(value):
+    """A hyper-parameter as a float: of a number, a tensor or a variable, or of what a function gives."""
+    return value if type(value) is float else float(value() if callable(value) else value)
+
+
+def _checked(g, v):
+    """The gradient as an array, or as (row numbers, their rows) for slices."""
+    if isinstance(v, Tensor):
+        raise NotImplementedError("Trying to update a Tensor ", v)
+    if not isinstance(v, Variable):
+        raise NotImplementedError("Trying to optimize unsupported type ", v)
+    if v._data.dtype not in _FLOATS:
+        raise ValueError(f"Invalid type {v.dtype.name} for {v.name}, expected: float32 or float64.")
+    if isinstance(g, IndexedSlices):
+        return _checked_slices(g, v)
+    try:
+        g = as_tensor(g, None if hasattr(g, "dtype") else v.dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"Gradient must be convertible to a Tensor or IndexedSlices, or None: {g}") from None
+    return _agreeing(g._data, v, v._data.shape)
+
+
+def _checked_slices(g, v):
+    if v.constraint is not None:
+        raise RuntimeError("Cannot use a constraint function on a sparse variable.")
+    rows, indices, shape = as_tensor(g.values)._data, as_tensor(g.indices)._data, v._data.shape
+    if not shape:
+        raise InvalidArgumentError(f"apply_gradients: IndexedSlices for variable {v.name!r}, which has no rows")
+    rows = _agreeing(rows, v, indices.shape + shape[1:]).reshape(indices.size, *shape[1:])
+    try:
+        return summed_rows(indices.ravel(), rows, shape[0])
+    except (IndexError, TypeError) as error:
+        raise InvalidArgumentError(f"apply_gradients: slices for variable {v.name!r}: {error}") from None
+
+
+def _agreeing(g, v, shape):
+    if g.shape != shape:
+        raise InvalidArgumentError(f"apply_gradients: a gradient of shape {g.shape} for variable {v.name!r} of shape "
+                                   f"{v._data.shape}")
+    if g.dtype != v._data.dtype:
+        raise InvalidArgumentError(f"apply_gradients: a {g.dtype} gradient for variable {v.name!r} of {v._data.dtype}; "
+                                   "cast it first")
+    return g
