@@ -13,7 +13,7 @@ from numba import types
 from numba.core.typing import signature
 from numba.extending import intrinsic
 
-from .jit import OPTIONS, loop, range_kernel
+from .jit import OPTIONS, loop, range_kernel, wide_vectors
 from .memory import empty
 
 LARGE = 1 << 16                 # elements; below, one thread and NumPy's own allocation
@@ -86,7 +86,7 @@ def _loop_source(name, inputs, output):
     """The loop's text: one form for contiguous operands, forms for one scalar operand, one for any strides."""
     n = len(inputs)
     sizes = [np.dtype(t).itemsize for t in (*inputs, output)]
-    lines = [f"def {name}(args, dims, steps, data):", "    n = dims[0]"]
+    lines = [f"def {name}(args, dims, steps, data):", "    wide_vectors()", "    n = dims[0]"]
     lines += [f"    s{k} = steps[{k}]" for k in range(n + 1)]
     lines += [f"    p{k} = args[{k}]" for k in range(n + 1)]
 
@@ -115,7 +115,7 @@ def _loop_source(name, inputs, output):
 
 
 def _compile_loop(name, function, inputs, output, options):
-    scope = {"body": function, "clear_float_flags": clear_float_flags, "__name__": __name__}
+    scope = {"body": function, "clear_float_flags": clear_float_flags, "wide_vectors": wide_vectors, "__name__": __name__}
     scope |= {f"at_{t}": _AT[t] for t in (*inputs, output)}
     exec(_loop_source(name, inputs, output), scope)
     return loop(scope[name], LOOP, options)

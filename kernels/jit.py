@@ -12,6 +12,7 @@ import threading
 import types as python_types
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba import types
@@ -19,7 +20,7 @@ from numba.core import compiler, config, serialize
 from numba.core.caching import _Cache
 from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
-from numba.extending import overload
+from numba.extending import intrinsic, overload
 
 from .fingerprint import Unfingerprintable, fingerprint
 
@@ -164,6 +165,25 @@ def variant(of, *kinds):
 
 
 # ---- kernels
+def _prefers_wide_vectors():
+    features = config.CPU_FEATURES if config.CPU_FEATURES is not None else llvm.get_host_cpu_features().flatten()
+    return "+avx512vbmi2" in features
+
+
+@intrinsic
+def wide_vectors(typingctx):
+    """Let this function's loops use 512-bit vectors where the processor has them since Ice Lake.
+
+    LLVM tunes for 256 bits there, after the first AVX-512 processors, which slowed down.  exp over 4096 float32 in
+    512 bits takes 0.68 of the time in 256.
+    """
+    def codegen(context, builder, sig, args):
+        if _prefers_wide_vectors():             # llvmlite's own add() knows named attributes only
+            set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+    return types.void(), codegen
+
+
 def kernel(function=None, *, parallel=False, options=OPTIONS):
     """Compile a function over arrays on first use, without the GIL, kept on disk."""
     if function is None:

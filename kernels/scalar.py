@@ -14,6 +14,8 @@ against float128:
 In float64 the gamma family has an absolute error too: 1e-15 for digamma, trigamma, tetragamma of x > 0;
 2e-14 for x < 0, and for lgamma there.
 """
+import math
+
 import numpy as np
 
 from . import bits
@@ -90,6 +92,22 @@ def floordiv(x, y):
     return x // y
 
 
+@body(exact=True)
+def _remainder(x, y):
+    """fmod, asked only where it is a number: the library's leaves a floating-point exception behind elsewhere"""
+    defined = (y != 0.0) & (np.abs(x) < 1e999)
+    rest = math.fmod(x if defined else 0.0, y if defined else 1.0)
+    return rest if defined else 1e999 - 1e999
+
+
+@variant(floordiv, "float32", "float64")
+def _floordiv_float(x, y):
+    rest = _remainder(x, y)
+    quotient = bits.rint((x - rest) / y)
+    quotient = quotient - 1.0 if (rest != 0.0) & ((rest < 0.0) != (y < 0.0)) else quotient
+    return x / y if y == 0.0 else quotient
+
+
 @variant(floordiv, "integer")
 def _floordiv_integer(x, y):
     # the divisors 0 and -1 trap in hardware (-1 for the least integer)
@@ -108,10 +126,8 @@ def mod(x, y):
 
 @variant(mod, "float32", "float64")
 def _mod_float(x, y):
-    # NaN of its own making: the library's fmod would leave a floating-point exception behind
-    defined = (y != 0.0) & (np.abs(x) < 1e999)
-    rest = (x if defined else 0.0) % (y if defined else 1.0)
-    return rest if defined else 1e999 - 1e999
+    rest = _remainder(x, y)
+    return rest + y if (rest != 0.0) & ((rest < 0.0) != (y < 0.0)) else bits.copysign(rest, y if rest == 0.0 else rest)
 
 
 @variant(mod, "integer")

@@ -5,7 +5,7 @@ An op is in `LARGE` or, with a reason, in `WITHOUT_LARGE`; tests/test_benches.py
 """
 import numpy as np
 
-from numbaflow import Sample, bools, integers, normal, uniform
+from numbaflow import Sample, bools, integers, normal, positive_definite, uniform
 
 _rng = np.random.default_rng(0)
 ROWS = 100_000
@@ -18,6 +18,9 @@ PERMUTATION = _rng.permutation(ROWS)
 matrix = normal(2048, 2048)
 rows = normal(ROWS, 16)
 million = normal(1_000_000)
+positive = positive_definite(256, 256)
+classes = normal(1024, 1000)                                    # 1024 examples of 1000 classes
+chances = uniform(1024, 1000, high=0.002)
 
 LARGE = {
     # shapes
@@ -96,8 +99,36 @@ LARGE = {
     "top_k": Sample(normal(1000, 1000), 10),
     "unique": Sample(integers(ROWS, high=1000)),
     "unique_with_counts": Sample(integers(ROWS, high=1000)),
-    # products of matrices
+    # matrices
+    "cholesky": Sample(positive),
+    "cross": Sample(normal(ROWS, 3), normal(ROWS, 3)),
+    "diag": Sample(normal(1000)),
+    "diag_part": Sample(normal(1000, 1000)),
     "matmul": Sample(normal(512, 512), normal(512, 512)),
+    "matrix_band_part": Sample(matrix, -1, 0),
+    "matrix_determinant": Sample(uniform(256, 256)),
+    "matrix_diag": Sample(normal(100, 100)),
+    "matrix_diag_part": Sample(normal(100, 100, 100)),
+    "matrix_inverse": Sample(positive),
+    "matrix_set_diag": Sample(normal(100, 100, 100), normal(100, 100)),
+    "matrix_solve": Sample(positive, normal(256, 16)),
+    "matrix_triangular_solve": Sample(positive, normal(256, 16)),
+    "qr": Sample(normal(256, 256)),
+    "self_adjoint_eig": Sample(positive),
+    "self_adjoint_eigvals": Sample(positive),
+    "singular_values": Sample(normal(256, 256)),
+    "slogdet": Sample(positive),
+    "svd_factors": Sample(normal(256, 256)),
+    "trace": Sample(matrix),
+    # classes
+    "log_softmax": Sample(classes),
+    "log_softmax_grad": Sample(classes, classes),
+    "softmax": Sample(classes),
+    "softmax_cross_entropy": Sample(chances, classes),
+    "softmax_cross_entropy_grad": Sample(normal(1024), chances, classes, classes),
+    "softmax_grad": Sample(classes, chances),
+    "sparse_softmax_cross_entropy_grad": Sample(normal(1024), integers(1024, high=1000), classes, classes),
+    "sparse_softmax_cross_entropy_with_logits": Sample(integers(1024, high=1000), classes),
 }
 
 WITHOUT_LARGE = {

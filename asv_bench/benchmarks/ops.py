@@ -1,7 +1,7 @@
 """Every op of the table, forward and gradient, at two sizes: an op is timed by being declared.
 
-Small is the op's own first sample.  Large is, for elementwise ops, 2**20 elements in that sample's range, and what
-`large.py` says for all others.
+Small is the op's own first sample.  Large is 2**20 elements in that sample's range for elementwise
+ops, and for all others what `large.py` says.
 """
 import inspect
 

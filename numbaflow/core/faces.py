@@ -4,7 +4,6 @@ A face converts its arguments, runs the kernel, wraps the result, and records wh
 with the op's real signature and without *args, because an eager op costs what its Python costs.
 """
 import functools
-import inspect
 import itertools
 import linecache
 from collections import namedtuple
@@ -137,14 +136,20 @@ def make_face(op, function):
     return face
 
 
+def parameter_names(function):
+    """The names of a function's parameters; inspect.signature takes 50 us, which counts at import."""
+    code = function.__code__
+    return list(code.co_varnames[:code.co_argcount + code.co_kwonlyargcount])
+
+
 def _parameters(function):
-    """The parameter list with defaults that `__defaults__` then replaces."""
-    parts = []
-    for p in inspect.signature(function).parameters.values():
-        if p.kind is p.KEYWORD_ONLY and "*" not in parts:
-            parts.append("*")
-        parts.append(p.name if p.default is p.empty else f"{p.name}=None")
-    return ", ".join(parts)
+    """The parameter list; `__defaults__` then replaces its defaults."""
+    names, code = parameter_names(function), function.__code__
+    first = code.co_argcount - len(function.__defaults__ or ())
+    positional = [n if k < first else f"{n}=None" for k, n in enumerate(names[:code.co_argcount])]
+    optional = function.__kwdefaults__ or {}
+    only = [f"{n}=None" if n in optional else n for n in names[code.co_argcount:]]
+    return ", ".join([*positional, *(["*", *only] if only else [])])
 
 
 def _face_source(op, function):

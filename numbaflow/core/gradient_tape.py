@@ -291,15 +291,14 @@ def _source_nodes(tape, source):
 
 def gradients(tape, targets, sources, output_gradients=None):
     """Gradients of tensors with respect to tensors and variables, from one tape; None where unconnected."""
-    grads, k = {}, 0
-    for t in targets:
+    grads = {}
+    for k, t in enumerate(targets):
         node = t._node
         if node is not None and tape.token in node.tapes:
             g = output_gradients[k] if output_gradients is not None else None
             if g is None:
                 g = ones_like(t)
             grads[node] = g if node not in grads else summed(grads[node], g)
-        k += 1
     nodes, wanted = [], set()
     for s in sources:
         of_one = _source_nodes(tape, s)
@@ -313,10 +312,8 @@ def gradients(tape, targets, sources, output_gradients=None):
     elif tape in listening():
         entries = entries.copy()            # the walk itself records
     walk(entries, grads, wanted)
-    found, k = [], 0
-    for s in sources:
-        of_one = nodes[k]
-        k += 1
+    found = []
+    for s, of_one in zip(sources, nodes, strict=True):
         total = grads.get(of_one[0]) if of_one else None
         for node in of_one[1:]:
             g = grads.get(node)

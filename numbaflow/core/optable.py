@@ -3,13 +3,12 @@
 `@elementwise(body, ...)` and `@op(...)` read a declaration, refuse an incomplete one, and put it in the table.
 """
 import functools
-import inspect
 
 from numbaflow.kernels import jit
 from numbaflow.kernels.elementwise import Elementwise
 
 from . import fuse, table
-from .faces import make_face
+from .faces import make_face, parameter_names
 from .plans import Plan
 from .samples import Sample, bools, distinct, given, integers, normal, positive_definite, uniform
 from .tensor import Operators
@@ -26,7 +25,7 @@ class Op:
         self.name, self.function = name or function.__name__, function
         self.variadic = tuple(x[1:] for x in inputs if x.startswith("*"))
         self.inputs = tuple(x.lstrip("*") for x in inputs)
-        parameters = inspect.signature(function).parameters
+        parameters = parameter_names(function)
         self.attributes = tuple(p for p in parameters if p not in self.inputs and p != "name")
         self.listed = outputs is not None and outputs[0].startswith("*")
         outputs = outputs and tuple(x.lstrip("*") for x in outputs)
@@ -41,7 +40,7 @@ class Op:
     def _check(self, function):
         def refuse(why):
             raise ValueError(f"op {self.name}: {why}")
-        if not inspect.getdoc(function):
+        if not function.__doc__:
             refuse("a docstring is missing")
         if self.reference is None or not self.samples:
             refuse("a NumPy reference and samples are needed")
@@ -51,7 +50,7 @@ class Op:
             for x in key if isinstance(key, tuple) else (key,):
                 if x not in self.inputs:
                     refuse(f"a rule for {x!r}, which is no input; inputs are {', '.join(self.inputs)}")
-            for a in inspect.signature(rule).parameters if rule is not None else ():
+            for a in parameter_names(rule) if rule is not None else ():
                 if a not in known:
                     refuse(f"a rule asks for {a!r}; there are {', '.join(sorted(known))}")
         if self.rules is not None:
@@ -66,7 +65,7 @@ class Op:
             targets = key if isinstance(key, tuple) else (key,)
             if rule is None or not any(x in traced for x in targets):
                 continue
-            names = list(inspect.signature(rule).parameters)
+            names = parameter_names(rule)
             wanted = [x in traced for x in targets]
             if not all(wanted):
                 rule = functools.wraps(rule)(functools.partial(_some_of, rule, wanted))
@@ -169,7 +168,7 @@ def elementwise(body, *, grads, reference, samples, pattern=None, kinds="fc", op
     np.float32(12.0)
     """
     def declare(function):
-        inputs = [p for p in inspect.signature(function).parameters if p != "name"]
+        inputs = [p for p in parameter_names(function) if p != "name"]
         letters = pattern or "x" * len(inputs) + "->x"
         name = more.get("name") or function.__name__
         kernel = Elementwise(name, body if hasattr(body, "variants") else _as_body(body), letters, kinds)
