@@ -184,6 +184,13 @@ class Elementwise(dict):
                 self[dtype] = _ufunc(self.name, compiled, names)
         return self[dtype]
 
+    def bind_float32(self, scope, name):
+        """Put the float32 ufunc into a namespace: at once something that calls it, itself when it is first called."""
+        def first(*operands, **out):
+            scope[name] = self[np.dtype(np.float32)]
+            return scope[name](*operands, **out)
+        scope[name] = first
+
     def _through(self, floating):
         """Integers given to an op of floats are computed in that float."""
         ufunc = self[floating]

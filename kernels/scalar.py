@@ -94,7 +94,7 @@ def floordiv(x, y):
 
 @body(exact=True)
 def _remainder(x, y):
-    """fmod, asked only where it is a number: the library's leaves a floating-point exception behind elsewhere"""
+    """fmod, which is asked only where it is a number: elsewhere it leaves a floating-point exception behind"""
     defined = (y != 0.0) & (np.abs(x) < 1e999)
     rest = math.fmod(x if defined else 0.0, y if defined else 1.0)
     return rest if defined else 1e999 - 1e999
@@ -127,7 +127,8 @@ def mod(x, y):
 @variant(mod, "float32", "float64")
 def _mod_float(x, y):
     rest = _remainder(x, y)
-    return rest + y if (rest != 0.0) & ((rest < 0.0) != (y < 0.0)) else bits.copysign(rest, y if rest == 0.0 else rest)
+    signed = bits.copysign(rest, y) if rest == 0.0 else rest
+    return rest + y if (rest != 0.0) & ((rest < 0.0) != (y < 0.0)) else signed
 
 
 @variant(mod, "integer")

@@ -25,5 +25,7 @@ from .ops.linalg import *
 from .ops.factors import *
 from .ops.norms import *
 from .ops.einsum import *
+from .ops.random import *
+from .ops.control import *
 from .ops.shape import *
 from .ops.slicing import *

@@ -43,7 +43,10 @@ def benches_of(owner):
 @pytest.mark.parametrize(("owner", "method", "values"), list(benches()))
 def test_every_bench_runs(owner, method, values):
     bench = owner()
-    bench.setup(*values)
+    try:
+        bench.setup(*values)
+    except NotImplementedError as error:            # as asv does
+        pytest.skip(str(error))
     result = getattr(bench, method)(*values)
     if method.startswith("timeraw_"):
         timed, before = (result, "") if isinstance(result, str) else result
@@ -54,7 +57,8 @@ def test_every_bench_runs(owner, method, values):
 
 def test_every_op_has_a_forward_bench_and_every_differentiable_op_a_gradient_bench():
     assert set(OPS.Forward.params[0]) == set(library_ops())
-    assert set(OPS.Gradient.params[0]) == {name for name, op in library_ops().items() if op.rules}
+    ruled = {name for name, op in library_ops().items() if any((op.rules or {}).values())}
+    assert set(OPS.Gradient.params[0]) == ruled
 
 
 def test_every_op_has_large_arguments_or_a_reason_for_none():
@@ -69,5 +73,5 @@ def test_every_op_has_large_arguments_or_a_reason_for_none():
 @pytest.mark.parametrize("name", [n for n in OPS.OPS if n not in LARGE.WITHOUT_LARGE])
 def test_large_arguments_fit_the_op_and_are_large(name):
     args, kwargs = OPS.arguments(name, "large")
-    tensors = [v for v in nest.flatten([*args, *kwargs.values()]) if isinstance(v, nf.Tensor)]
-    assert not tensors or sum(np.size(t) for t in tensors) > 1000
+    tensors = nest.flatten([*args, *kwargs.values(), table.face(name)(*args, **kwargs)])
+    assert sum(np.size(t) for t in tensors if isinstance(t, nf.Tensor)) >= 10_000

@@ -5,7 +5,7 @@ An op is in `LARGE` or, with a reason, in `WITHOUT_LARGE`; tests/test_benches.py
 """
 import numpy as np
 
-from numbaflow import Sample, bools, integers, normal, positive_definite, uniform
+from numbaflow import Sample, bools, given, integers, normal, positive_definite, uniform
 
 _rng = np.random.default_rng(0)
 ROWS = 100_000
@@ -14,6 +14,7 @@ SCATTERED = _rng.permutation(SEGMENTS)
 PLACES = _rng.integers(0, 1000, (ROWS, 2))                      # coordinates in a 1000x1000 matrix
 DISTINCT_PLACES = np.unique(PLACES, axis=0)[:ROWS // 2]
 PERMUTATION = _rng.permutation(ROWS)
+KEY = np.array([12345, 67])                                     # of a sequence of random numbers
 
 matrix = normal(2048, 2048)
 rows = normal(ROWS, 16)
@@ -129,6 +130,16 @@ LARGE = {
     "softmax_grad": Sample(classes, chances),
     "sparse_softmax_cross_entropy_grad": Sample(normal(1024), integers(1024, high=1000), classes, classes),
     "sparse_softmax_cross_entropy_with_logits": Sample(integers(1024, high=1000), classes),
+    # random numbers
+    "bernoulli_draw": Sample((1_000_000,), KEY, 0.3),
+    "categorical_draw": Sample(normal(100, 100), KEY, 1000),
+    "gamma_draw": Sample((ROWS,), KEY, uniform(ROWS, low=0.5, high=5.0), given(1.0)),
+    "gamma_sample_gradient": Sample(uniform(ROWS, low=0.5, high=5.0), uniform(ROWS, low=0.2, high=6.0)),
+    "normal_draw": Sample((1_000_000,), KEY, 0.0, 1.0, "float32"),
+    "permutation_draw": Sample(ROWS, KEY),
+    "poisson_draw": Sample((ROWS,), KEY, uniform(ROWS, high=9.0), "float32"),
+    "truncated_normal_draw": Sample((1_000_000,), KEY, 0.0, 1.0, "float32"),
+    "uniform_draw": Sample((1_000_000,), KEY, 0.0, 1.0, "float32"),
 }
 
 WITHOUT_LARGE = {

@@ -16,7 +16,7 @@ from .large import LARGE, WITHOUT_LARGE
 ELEMENTS = 1 << 20
 SIZES = ["small", "large"]
 OPS = sorted(name for name, op in table.OPS.items() if op.function.__module__.startswith("numbaflow."))
-DIFFERENTIABLE_OPS = [name for name in OPS if table.OPS[name].rules]
+DIFFERENTIABLE_OPS = [name for name in OPS if any((table.OPS[name].rules or {}).values())]
 
 
 def sample_of(op, gradient=False):

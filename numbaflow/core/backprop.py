@@ -65,10 +65,8 @@ def walk(entries, grads, wanted):
                 kept[out] = g
             if type(g) is not Tensor:
                 g = g.to_dense()
-        k = 0
-        for d in plan.backward(g, saved) if silent else plan.run(g, saved):
-            node = nodes[k]
-            k += 1
+        found = plan.backward(g, saved) if silent else plan.run(g, saved)
+        for node, d in zip(nodes, found):               # noqa: B905  # (strict costs as much as the rest of the loop)
             if d is None:
                 continue
             if type(node) is tuple:                     # a variadic input: a gradient for each tensor of the list

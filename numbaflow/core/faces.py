@@ -75,6 +75,13 @@ def _adapted(op, x, v, partner):
 
 def adapt_list(op, values):
     """A list of tensors for a variadic input; Python numbers take the dtype of the tensors among them."""
+    if type(values) is list and values and type(values[0]) is Tensor:
+        first = values[0]._dtype
+        for v in values:
+            if type(v) is not Tensor or v._dtype is not first:
+                break
+        else:
+            return values.copy()
     if isinstance(values, Tensor):
         values = list(values)
     if not isinstance(values, (list, tuple)):
@@ -124,16 +131,26 @@ def explain(op, error, inputs):
 
 # ---- faces
 def make_face(op, function):
-    source, scope = _face_source(op, function)
-    filename = f"<numbaflow op {op.name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    exec(compile(source, filename, "exec"), scope)
-    face = scope[op.name]
+    """The public function of an op."""
+    face = _compiled(op, function, _parameters(function))
     face.__kwdefaults__ = function.__kwdefaults__
     face.__defaults__ = function.__defaults__
     face.__doc__, face.__module__, face.__qualname__ = function.__doc__, function.__module__, op.name
     face.op = op
     return face
+
+
+def make_reflected(op, function):
+    """The op with its two inputs given the other way round, for reflected operators."""
+    return _compiled(op, function, ", ".join(op.inputs[::-1]) + ", name=None")
+
+
+def _compiled(op, function, parameters):
+    source, scope = _face_source(op, function, parameters)
+    filename = f"<numbaflow op {op.name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    exec(compile(source, filename, "exec"), scope)
+    return scope[op.name]
 
 
 def parameter_names(function):
@@ -152,28 +169,22 @@ def _parameters(function):
     return ", ".join([*positional, *(["*", *only] if only else [])])
 
 
-def _face_source(op, function):
+def _face_source(op, function, parameters):
     """The text of a face and what it refers to; its own names start with _, since parameters may have any other."""
     plain = [x for x in op.inputs if x not in op.variadic]
     scope = {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array, "_record": record,
-             "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list, "_pair": pair,
+             "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list, "_pair": pair, "_scalar_tensor": scalar_tensor,
              "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
              "_kernel": op.kernel, "_launch": _launcher(function),
              "_named": op.outputs and namedtuple(op.name, op.outputs),
              "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL}
     if op.kernel is not None:
-        scope["_float32"] = _first_float32(op.kernel, scope)
+        op.kernel.bind_float32(scope, "_float32")
     names = ", ".join(op.inputs)
-    lines = [f"def {op.name}({_parameters(function)}):"]
+    lines = [f"def {op.name}({parameters}):"]
     if plain:
         lines.append(f"    if {' or '.join(f'type({x}) is not _Tensor' for x in plain)}:")
-        if op.kernel is not None:
-            symbols = " or ".join(f"type({x}) is _Symbol" for x in plain)
-            lines += [f"        if {symbols}:", f"            return _apply(_op, {names})"]
-        if len(op.inputs) == len(op.promote) == 2:
-            lines.append(f"        {names} = _pair(_op, {names})")
-        else:
-            lines.append(f"        {names}{',' if len(op.inputs) == 1 else ''} = _adapt(_op, ({names},))")
+        lines += _conversion_lines(op, plain, names)
     lines += [f"    {x} = _adapt_list(_op, {x})" for x in op.variadic]
     lines += _dtype_lines(op, names)
     lines += _kernel_lines(op) if op.kernel is not None else _function_lines(op)
@@ -181,12 +192,22 @@ def _face_source(op, function):
     return "\n".join(lines) + "\n", scope
 
 
-def _first_float32(kernel, scope):
-    """Stands for the float32 ufunc until it is first called."""
-    def first(*operands, **out):
-        scope["_float32"] = kernel[dtypes.FLOAT32]
-        return scope["_float32"](*operands, **out)
-    return first
+def _conversion_lines(op, plain, names):
+    """What happens to arguments that are no tensors; floats, met in every expression, come first."""
+    tests = []
+    if len(op.inputs) == len(op.promote) == 2:
+        for value, other in (op.inputs[::-1], op.inputs):
+            tests.append((f"(type({value}) is float or type({value}) is int) and type({other}) is _Tensor",
+                          f"{value} = _scalar_tensor({value}, {other}._dtype)"))
+        rest = f"{names} = _pair(_op, {names})"
+    else:
+        rest = f"{names}{',' if len(op.inputs) == 1 else ''} = _adapt(_op, ({names},))"
+    if op.kernel is not None:
+        tests.append((" or ".join(f"type({x}) is _Symbol" for x in plain), f"return _apply(_op, {names})"))
+    lines = []
+    for word, (test, act) in zip(itertools.chain(["if"], itertools.repeat("elif")), tests, strict=False):
+        lines += [f"        {word} {test}:", f"            {act}"]
+    return [*lines, "        else:", f"            {rest}"] if tests else [f"        {rest}"]
 
 
 def _launcher(function):

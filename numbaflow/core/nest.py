@@ -24,19 +24,19 @@ def _keys(mapping):
 
 def pack(structure, leaves):
     """The structure with its leaves replaced, in order, by those given."""
-    leaves = iter(leaves)
+    return _packed(structure, iter(leaves))
 
-    def build(part):
-        if isinstance(part, dict):
-            made = {key: build(part[key]) for key in _keys(part)}
-            return type(part)((key, made[key]) for key in part)
-        if isinstance(part, tuple) and hasattr(part, "_fields"):
-            return type(part)(*[build(p) for p in part])
-        if isinstance(part, (list, tuple)):
-            kind = type(part) if type(part) in (list, tuple) else list
-            return kind(build(p) for p in part)
-        return next(leaves)
-    return build(structure)
+
+def _packed(part, leaves):      # no closure: one that calls itself is a reference cycle, with the leaves in it
+    if isinstance(part, dict):
+        made = {key: _packed(part[key], leaves) for key in _keys(part)}
+        return type(part)((key, made[key]) for key in part)
+    if isinstance(part, tuple) and hasattr(part, "_fields"):
+        return type(part)(*[_packed(p, leaves) for p in part])
+    if isinstance(part, (list, tuple)):
+        kind = type(part) if type(part) in (list, tuple) else list
+        return kind([_packed(p, leaves) for p in part])
+    return next(leaves)
 
 
 def map_structure(function, structure, *others):

@@ -8,7 +8,7 @@ from numbaflow.kernels import jit
 from numbaflow.kernels.elementwise import Elementwise
 
 from . import fuse, table
-from .faces import make_face, parameter_names
+from .faces import make_face, make_reflected, parameter_names
 from .plans import Plan
 from .samples import Sample, bools, distinct, given, integers, normal, positive_definite, uniform
 from .tensor import Operators
@@ -136,7 +136,9 @@ def _install_operator(made):
     face, name = made.face, made.operator
     setattr(Operators, name, _comparing(face) if name in ("__eq__", "__ne__") else face)
     if name in REFLECTED:
-        setattr(Operators, REFLECTED[name], lambda self, other: face(other, self))
+        attributes = made.attributes            # of matmul, say: those take their defaults
+        setattr(Operators, REFLECTED[name], (lambda self, other: face(other, self)) if attributes
+                else make_reflected(made, made.function))
     if made.kernel is not None:
         fuse.install_operator(name, made, REFLECTED.get(name))
 

@@ -77,6 +77,7 @@ class Plan:
             if kernel is None:
                 lines.append(f"    _t{k} = _rule{k}({', '.join(names)})")
             else:
+                kernel.bind_float32(scope, f"_k{k}f")
                 lines += _launch_lines(f"_k{k}", ["_g" if a == "g" else f"{a}._data" for a in names], f"_t{k}")
         lines.append(f"    return ({''.join(r + ', ' for r in results)})")
         exec("\n".join(lines), scope)
@@ -98,7 +99,7 @@ def _launch_lines(kernel, arrays, result):
     sizes = " + ".join(f"{a}.size" for a in arrays)
     operands = ", ".join(arrays)
     return [f"    if {sizes} < {LARGE}:",
-            f"            _z = {kernel}[_d]({operands}{KEEP})", *BACK,
+            f"            _z = {kernel}f({operands}{KEEP}) if _d is _F32 else {kernel}[_d]({operands}{KEEP})", *BACK,
             "    else:",
             f"        _z = {kernel}.large(_d, {operands})",
             f"    {result} = _new(_Tensor); {result}._data = _z; {result}._dtype = _d; {result}._node = None"]

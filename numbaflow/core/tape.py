@@ -157,7 +157,7 @@ def record(op, inputs, output, attributes=()):
     `inputs` holds tensors, and lists of tensors for a variadic input; `output` is a tensor or a tuple of tensors.
     """
     tapes, tokens = stack.frame
-    first = True
+    out = None
     for tape in tapes:
         token, mask, bit, nodes = tape.token, 0, 1, []
         for x in inputs:
@@ -180,10 +180,13 @@ def record(op, inputs, output, attributes=()):
             continue
         if plan.chosen is not None:
             nodes = [nodes[k] for k in plan.chosen]
-        if first:
-            first, out = False, _output_nodes(output, tape.tokens)
-        elif out is not None:
+        if out is not None:
             _trace_too(output, tape.tokens, tokens)
+        elif type(output) is tuple or output._dtype not in DIFFERENTIABLE:
+            out = _output_nodes(output, tape.tokens)
+        else:
+            output._node = out = _new(Node)
+            out.tapes, out.shape, out.dtype = tape.tokens, output._data.shape, output._dtype
         if out is None:
             _break(tape, op)
         else:
@@ -191,20 +194,15 @@ def record(op, inputs, output, attributes=()):
 
 
 def _output_nodes(output, tapes):
-    """Nodes for what an op gave: one, or a tuple with None for what has no gradient; None if nothing has."""
-    if type(output) is tuple:
-        nodes = []
-        for t in output:
-            if t._data.dtype in DIFFERENTIABLE:
-                t._node = make_node(t._data, tapes)
-            nodes.append(t._node)
-        return tuple(nodes) if any(nodes) else None
-    data = output._data
-    if data.dtype not in DIFFERENTIABLE:
+    """Nodes for several outputs, None for what has no gradient; None if nothing has."""
+    if type(output) is not tuple:
         return None
-    output._node = node = _new(Node)
-    node.tapes, node.shape, node.dtype = tapes, data.shape, data.dtype
-    return node
+    nodes = []
+    for t in output:
+        if t._dtype in DIFFERENTIABLE:
+            t._node = make_node(t._data, tapes)
+        nodes.append(t._node)
+    return tuple(nodes) if any(nodes) else None
 
 
 def _trace_too(output, added, all_tokens):

@@ -18,8 +18,8 @@ def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collec
     Raises:
         ValueError: labels or predictions of None, or shapes that differ.
 
-    >>> from numbaflow import losses
-    >>> losses.mean_squared_error([1.0, 2.0], [1.0, 4.0]).numpy()
+    >>> import numbaflow as nf
+    >>> nf.losses.mean_squared_error([1.0, 2.0], [1.0, 4.0]).numpy()
     np.float32(2.0)
     """
     if labels is None:
@@ -28,6 +28,7 @@ def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collec
         raise ValueError("predictions must not be None.")
     labels, predictions = as_tensor(labels), as_tensor(predictions)
     if tuple(labels.shape) != tuple(predictions.shape):
-        raise ValueError(f"Shapes {tuple(predictions.shape)} and {tuple(labels.shape)} are incompatible: predictions and "
-                         "labels of mean_squared_error")
-    return compute_weighted_loss(squared_difference(predictions, labels), weights, scope, loss_collection, reduction)
+        raise ValueError(f"Shapes {tuple(predictions.shape)} and {tuple(labels.shape)} are incompatible: "
+                         "predictions and labels of mean_squared_error")
+    losses = squared_difference(predictions, labels)
+    return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)

@@ -10,9 +10,9 @@ from numbaflow.ops.reduce import reduce_mean, reduce_sum
 class Reduction:
     """What becomes of weighted losses: a name for each way.
 
-    NONE leaves them as they are and SUM adds them up.  The others divide the sum: SUM_OVER_BATCH_SIZE by the number
-    of losses, SUM_BY_NONZERO_WEIGHTS (also SUM_OVER_NONZERO_WEIGHTS) by the number of those whose weight is not 0,
-    and MEAN by the sum of the weights.  A sum that is divided by 0 gives 0.
+    NONE leaves them as they are and SUM adds them up.  The others divide the sum: SUM_OVER_BATCH_SIZE by the
+    number of losses, SUM_BY_NONZERO_WEIGHTS (also SUM_OVER_NONZERO_WEIGHTS) by the number of those of weights
+    other than 0, and MEAN by the sum of the weights.  A sum that is divided by 0 gives 0.
     """
 
     NONE = "none"
@@ -50,8 +50,8 @@ def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection="loss
     Raises:
         ValueError: weights that don't broadcast to the losses, or an unknown reduction.
 
-    >>> from numbaflow import losses
-    >>> losses.compute_weighted_loss([1.0, 2.0, 6.0], [1.0, 1.0, 0.0]).numpy()
+    >>> import numbaflow as nf
+    >>> nf.losses.compute_weighted_loss([1.0, 2.0, 6.0], [1.0, 1.0, 0.0]).numpy()
     np.float32(1.5)
     """
     Reduction.validate(reduction)
@@ -93,6 +93,7 @@ def _size(t):
 
 
 def _check_broadcast(weights, losses):
-    if weights and (len(weights) != len(losses) or any(w not in (1, n) for w, n in zip(weights, losses, strict=True))):
-        raise ValueError(f"weights can not be broadcast to values. weights.shape={weights}, values.shape={losses}: "
-                         "expected a scalar, or as many axes, each of the same extent or 1")
+    fits = len(weights) == len(losses) and all(w in (1, n) for w, n in zip(weights, losses, strict=True))
+    if weights and not fits:
+        raise ValueError(f"weights can not be broadcast to values. weights.shape={weights}, "
+                         f"values.shape={losses}: expected a scalar, or as many axes of that extent or 1")

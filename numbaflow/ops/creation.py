@@ -1,6 +1,6 @@
 """Tensors made from nothing but shapes and numbers: zeros, ones, fill, eye, range, linspace, meshgrid.
 
-Those that depend on no tensor are plain functions; `fill` is broadcasting, so it is differentiable in its value.
+What depends on no tensor is a plain function; `fill` is broadcasting, so it is differentiable in its value.
 """
 import builtins
 from operator import index
@@ -15,7 +15,8 @@ from numbaflow.core.tensor import as_array, as_tensor, wrap
 from .arguments import shape_of
 from .shape import broadcast_to, reshape
 
-__all__ = ["eye", "fill", "linspace", "meshgrid", "ones", "ones_like", "range", "sequence_mask", "zeros", "zeros_like"]
+__all__ = ["eye", "fill", "linspace", "meshgrid", "ones", "ones_like", "range", "sequence_mask", "zeros",
+           "zeros_like"]
 
 
 # ---- one value everywhere
@@ -26,7 +27,7 @@ def zeros(shape, dtype=dtypes.FLOAT32, name=None):
     >>> nf.zeros([2, 2]).numpy().tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
-    return wrap(np.zeros(_extents("zeros", shape), dtypes.as_numpy(dtype)))
+    return _made("zeros", np.zeros, shape, dtype)
 
 
 def ones(shape, dtype=dtypes.FLOAT32, name=None):
@@ -36,17 +37,14 @@ def ones(shape, dtype=dtypes.FLOAT32, name=None):
     >>> nf.ones([3], dtype=nf.int32).numpy().tolist()
     [1, 1, 1]
     """
-    return wrap(np.ones(_extents("ones", shape), dtypes.as_numpy(dtype)))
+    return _made("ones", np.ones, shape, dtype)
 
 
-def _extents(name, given):
+def _made(name, make, shape, dtype):
     try:
-        extents = shape_of(given)
+        return wrap(make(shape_of(shape), dtypes.as_numpy(dtype)))
     except ValueError as error:
-        raise InvalidArgumentError(f"{name}: {error}") from None
-    if builtins.any(n < 0 for n in extents):
-        raise InvalidArgumentError(f"{name}: shape {extents} has a negative extent")
-    return extents
+        raise InvalidArgumentError(f"{name}: {error}; the shape is {shape}") from None
 
 
 def zeros_like(tensor, dtype=None, name=None, optimize=True):
@@ -81,7 +79,7 @@ def fill(dims, value, name=None):
     value = as_tensor(value)
     if len(value.shape):
         raise InvalidArgumentError(f"fill: expected a scalar value, got shape {tuple(value.shape)}")
-    return broadcast_to(value, _extents("fill", dims))
+    return broadcast_to(value, dims)
 
 
 def eye(num_rows, num_columns=None, batch_shape=None, dtype=dtypes.FLOAT32, name=None):
@@ -96,7 +94,7 @@ def eye(num_rows, num_columns=None, batch_shape=None, dtype=dtypes.FLOAT32, name
     if rows < 0 or columns < 0:
         raise InvalidArgumentError(f"eye: expected sizes that are not negative, got {rows} x {columns}")
     one = wrap(np.eye(rows, columns, dtype=dtypes.as_numpy(dtype)))
-    return one if batch_shape is None else broadcast_to(one, (*_extents("eye", batch_shape), rows, columns))
+    return one if batch_shape is None else broadcast_to(one, (*shape_of(batch_shape), rows, columns))
 
 
 # ---- sequences
@@ -122,7 +120,10 @@ def range(start, limit=None, delta=1, dtype=None, name="range"):
     first, last, step = [a.astype(kind).item() for a in arrays]
     if step == 0:
         raise InvalidArgumentError("range: delta must not be 0")
-    n = len(builtins.range(first, last, step)) if kind.kind in "iu" else builtins.max(0, int(np.ceil((last - first) / step)))
+    if kind.kind in "iu":
+        n = len(builtins.range(first, last, step))
+    else:
+        n = max(0, int(np.ceil((last - first) / step)))
     return wrap((first + step * np.arange(n)).astype(kind))
 
 
@@ -171,12 +172,13 @@ def meshgrid(*args, indexing="xy", name=None):
 
 # ---- masks of sequences
 def _masked(lengths, maxlen=None, dtype=bool):
-    return (np.arange(lengths.max(initial=0) if maxlen is None else maxlen) < lengths[..., None]).astype(dtype)
+    longest = lengths.max(initial=0) if maxlen is None else maxlen
+    return (np.arange(longest) < lengths[..., None]).astype(dtype)
 
 
 @op(inputs="lengths", grads=None, reference=_masked,
-    samples=[Sample(integers(3, low=1, high=4), 5), Sample(integers(2, 3, high=4)), Sample(integers(high=4), 2),
-             Sample(np.array([0, 2]), dtype="float32")])
+    samples=[Sample(integers(3, low=1, high=4), 5), Sample(integers(2, 3, high=4)),
+             Sample(integers(high=4), 2), Sample(np.array([0, 2]), dtype="float32")])
 def sequence_mask(lengths, maxlen=None, dtype=dtypes.BOOL, name=None):
     """For each length a row that is True in its first `length` places.
 

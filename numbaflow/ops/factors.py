@@ -121,8 +121,13 @@ def qr(input, full_matrices=False, name=None):
         ValueError: gradients where full_matrices and m > n: there are many q.
 
     >>> import numbaflow as nf
-    >>> [t.numpy().round(4).tolist() for t in nf.qr([[3.0, 1.0], [4.0, 2.0]])]
-    [[[-0.6, -0.8], [-0.8, 0.6]], [[-5.0, -2.2], [0.0, 0.4]]]
+    >>> q, r = nf.qr([[3.0, 1.0], [4.0, 2.0]])
+    >>> q.numpy().round(4)
+    array([[-0.6, -0.8],
+           [-0.8,  0.6]], dtype=float32)
+    >>> nf.matmul(q, r).numpy().round(4)
+    array([[3., 1.],
+           [4., 2.]], dtype=float32)
     """
     return kernels.qr(input, bool(full_matrices))
 

@@ -4,7 +4,7 @@ The gradient of gathering rows is IndexedSlices: it costs what was gathered, not
 """
 import numpy as np
 
-from numbaflow.core import dtypes, table
+from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.optable import Sample, integers, normal, op
@@ -14,8 +14,11 @@ from numbaflow.kernels import scatter
 
 from .arguments import one_axis, shape_of
 from .comparison import where
+from .creation import range as numbers_to
 from .creation import zeros
-from .shape import reshape
+from .joining import concat
+from .norms import clip_by_norm
+from .shape import broadcast_to, reshape
 from .slicing import getitem
 
 __all__ = ["batch_gather", "boolean_mask", "embedding_lookup", "gather", "gather_nd", "one_hot", "scatter_nd",
@@ -53,13 +56,13 @@ def _gathered(params, indices, axis=None, batch_dims=0):
     samples=[Sample(normal(4, 3), integers(5, high=4)), Sample(normal(4), integers(2, 3, high=4)),
              Sample(normal(2, 4), integers(3, high=4), axis=1), Sample(normal(4, 2), integers(high=4)),
              Sample(normal(2, 3, 4), integers(2, 2, high=3), axis=1, batch_dims=1),
-             Sample(normal(2, 3), integers(2, 2, high=3), batch_dims=1), Sample(integers(4), integers(3, high=4)),
-             Sample(normal(3, 2), integers(0, high=3))])
+             Sample(normal(2, 3), integers(2, 2, high=3), batch_dims=1),
+             Sample(integers(4), integers(3, high=4)), Sample(normal(3, 2), integers(0, high=3))])
 def gather(params, indices, validate_indices=None, name=None, axis=None, batch_dims=0):
     """Slices of a tensor along an axis, one for each index.
 
     Args:
-        params: the tensor; of the shape params[:axis] + indices[batch_dims:] + params[axis + 1:] is the result.
+        params: the tensor; the result has the shape params[:axis] + indices[batch_dims:] + params[axis + 1:].
         indices: integers in [0, extent of the axis).
         axis: the axis; by default the first, or the first after the batch.
         batch_dims: how many axes in front `params` and `indices` have in common.
@@ -90,10 +93,11 @@ def _gather_grad_loop(g, indices, shape, axis=0, batch_dims=0):
 @op(inputs="g indices", holomorphic=False, reference=_gather_grad_loop,
     grads={"g": lambda g, indices, axis, batch_dims: gather(g, indices, axis=axis, batch_dims=batch_dims),
            "indices": None},
-    samples=[Sample(normal(5, 3), integers(5, high=4), (4, 3)), Sample(normal(2, 3), integers(3, high=4), (2, 4), 1),
+    samples=[Sample(normal(5, 3), integers(5, high=4), (4, 3)),
+             Sample(normal(2, 3), integers(3, high=4), (2, 4), 1),
              Sample(normal(2, 2, 4), integers(2, 2, high=3), (2, 3, 4), 1, 1)])
 def gather_grad(g, indices, shape, axis=0, batch_dims=0):
-    """Zeros of `shape` to which the slices of g are added where `gather` takes them from: the gradient of gather.
+    """Zeros of `shape` to which slices of g are added where `gather` takes them from: its gradient.
 
     >>> import numbaflow as nf
     >>> nf.ops.index.gather_grad([1.0, 2.0, 3.0], [1, 1, 0], (3,)).numpy().tolist()
@@ -129,31 +133,56 @@ def embedding_lookup(params, ids, partition_strategy="mod", name=None, validate_
     """
     if isinstance(params, (list, tuple)) and params and hasattr(params[0], "dtype"):
         if len(params) > 1:
-            raise InvalidArgumentError(f"embedding_lookup: expected one table, got {len(params)} parts; concat them")
+            raise InvalidArgumentError(f"embedding_lookup: expected one table, got {len(params)} parts; "
+                                       "concat them")
         params = params[0]
     rows = gather(params, ids)
     if max_norm is None:
         return rows
     along = list(range(len(as_tensor(ids).shape), len(rows.shape)))
-    return table.face("clip_by_norm")(rows, max_norm, axes=along)
+    return clip_by_norm(rows, max_norm, axes=along)
 
 
 # ---- coordinates
-def _at_coordinates(params, indices):
-    return params[tuple(np.moveaxis(indices, -1, 0))] if indices.shape[-1] else \
-        np.broadcast_to(params, indices.shape[:-1] + params.shape)
+def _at_coordinates(params, indices, batch_dims=0):
+    if batch_dims:
+        pairs = zip(params, indices, strict=True)
+        return np.stack([_at_coordinates(*pair, batch_dims - 1) for pair in pairs])
+    if not indices.shape[-1]:
+        return np.broadcast_to(params, indices.shape[:-1] + params.shape)
+    return params[tuple(np.moveaxis(indices, -1, 0))]
+
+
+def _gather_nd_rule(g, indices, batch_dims, params_shape):
+    if batch_dims:
+        indices = concat([*_batch_coordinates(indices.shape[:-1], batch_dims), indices], -1)
+    return scatter_nd(indices, g, params_shape)
+
+
+def _batch_coordinates(lead, batch_dims):
+    """For each batch axis a tensor of lead + (1,) that counts along it."""
+    rank = len(lead)
+    for k, n in enumerate(lead[:batch_dims]):
+        alone = reshape(numbers_to(n), [n if j == k else 1 for j in range(rank + 1)])
+        yield broadcast_to(alone, (*lead, 1))
 
 
 _PAIRS = np.array([[0, 1], [2, 0], [0, 1]])
 
 
 @op(inputs="params indices", holomorphic=False, reference=_at_coordinates,
-    grads={"params": lambda g, indices, params_shape: scatter_nd(indices, g, params_shape), "indices": None},
-    samples=[Sample(normal(3, 2), _PAIRS), Sample(normal(3, 2, 2), _PAIRS), Sample(normal(4, 2), integers(3, 1, high=4)),
-             Sample(normal(3), np.array([1])), Sample(normal(3, 2), np.zeros((2, 0), int)),
-             Sample(integers(3, 2), _PAIRS)])
-def gather_nd(params, indices, name=None):
+    grads={"params": _gather_nd_rule, "indices": None},
+    samples=[Sample(normal(3, 2), _PAIRS), Sample(normal(3, 2, 2), _PAIRS),
+             Sample(normal(4, 2), integers(3, 1, high=4)), Sample(normal(3), np.array([1])),
+             Sample(normal(3, 2), np.zeros((2, 0), int)), Sample(integers(3, 2), _PAIRS),
+             Sample(normal(2, 3, 4), integers(2, 3, 2, 1, high=4), batch_dims=2)])
+def gather_nd(params, indices, name=None, batch_dims=0):
     """The slices of a tensor at coordinates: out[i...] = params[indices[i..., 0], indices[i..., 1], ...].
+
+    Args:
+        params: the tensor.
+        indices: integers, with the coordinates along the last axis.
+        batch_dims: how many axes in front `params` and `indices` have in common.
 
     Raises:
         IndexError: coordinates out of range.
@@ -162,7 +191,7 @@ def gather_nd(params, indices, name=None):
     >>> nf.gather_nd([[1, 2], [3, 4]], [[0, 1], [1, 0]]).numpy().tolist()
     [2, 3]
     """
-    return kernels.gather_nd(params, indices)
+    return kernels.gather_nd(params, indices, batch_dims)
 
 
 def _scattered(indices, updates, shape):
@@ -200,7 +229,8 @@ def _with_updates(ufunc):
 def _tensor_scatter(ufunc, for_tensor, for_updates):
     """The declaration of a function of (tensor, indices, updates)."""
     where = np.array([[0, 1], [2, 0]]) if ufunc is None else _PAIRS
-    return op(inputs="tensor indices updates", holomorphic=False, reference=_with_updates(ufunc), promote="tensor updates",
+    return op(inputs="tensor indices updates", promote="tensor updates", holomorphic=False,
+              reference=_with_updates(ufunc),
               grads={"tensor": for_tensor, "indices": None, "updates": for_updates},
               samples=[Sample(normal(3, 2), where, normal(len(where))),
                        Sample(normal(3, 2, 2), where, normal(len(where), 2)),
@@ -269,7 +299,8 @@ def _put_along(values, indices, axis, shape):
 
 @op(inputs="values indices", holomorphic=False, reference=_put_along,
     grads={"values": lambda g, indices, axis: take_along_axis(g, indices, axis), "indices": None},
-    samples=[Sample(normal(3, 2), integers(3, 2, high=4), 1, (3, 4)), Sample(normal(5, 2), integers(5, 2, high=3), 0, (3, 2))])
+    samples=[Sample(normal(3, 2), integers(3, 2, high=4), 1, (3, 4)),
+             Sample(normal(5, 2), integers(5, 2, high=3), 0, (3, 2))])
 def put_along_axis(values, indices, axis, shape):
     """Zeros of `shape` to which values are added where `take_along_axis` takes from: its gradient.
 
@@ -277,7 +308,8 @@ def put_along_axis(values, indices, axis, shape):
     >>> nf.ops.index.put_along_axis([[1.0, 2.0]], [[2, 2]], 1, (1, 3)).numpy().tolist()
     [[0.0, 0.0, 3.0]]
     """
-    return scatter.put_along_axis_add(np.zeros(shape, values.dtype), indices, values, one_axis(axis, len(shape)))
+    out = np.zeros(shape, values.dtype)
+    return scatter.put_along_axis_add(out, indices, values, one_axis(axis, out.ndim))
 
 
 # ---- masks
@@ -301,20 +333,23 @@ def boolean_mask(tensor, mask, name="boolean_mask", axis=None):
         raise InvalidArgumentError(f"boolean_mask: {error}") from None
     end = first + len(covered)
     if mask.dtype.dtype.kind != "b" or not covered or extents[first:end] != covered:
-        raise InvalidArgumentError(f"boolean_mask: a {mask.dtype.name} mask of shape {covered} for a tensor of shape "
-                                   f"{extents}; expected a bool mask that fits from axis {first} on")
+        raise InvalidArgumentError(f"boolean_mask: a {mask.dtype.name} mask of shape {covered} for a tensor "
+                                   f"of shape {extents}; expected a bool mask that fits from axis {first} on")
     if len(covered) > 1:
         tensor = reshape(tensor, (*extents[:first], mask.shape.num_elements(), *extents[end:]))
         mask = reshape(mask, (-1,))
     return gather(tensor, getitem(where(mask), (slice(None), 0)), axis=first)
 
 
-@op(inputs="indices", grads=None,
-    reference=lambda indices, depth, on_value=1.0, off_value=0.0, axis=-1, dtype=np.float32:
-        np.moveaxis(np.where(np.asarray(indices)[..., None] == np.arange(depth), on_value, off_value), -1, axis)
-        .astype(dtype or np.float32),
-    samples=[Sample(integers(3, high=4), 4), Sample(integers(2, 3, high=4), 3, axis=1), Sample(integers(high=3), 3),
-             Sample(np.array([-1, 0, 5]), 2, 5.0, -5.0), Sample(integers(3, high=2), 2, axis=0, dtype="int32")])
+def _hot(indices, depth, on_value=1.0, off_value=0.0, axis=-1, dtype=np.float32):
+    y = np.where(indices[..., None] == np.arange(depth), on_value, off_value)
+    return np.moveaxis(y, -1, axis).astype(dtype)
+
+
+@op(inputs="indices", grads=None, reference=_hot,
+    samples=[Sample(integers(3, high=4), 4), Sample(integers(2, 3, high=4), 3, axis=1),
+             Sample(integers(high=3), 3), Sample(np.array([-1, 0, 5]), 2, 5.0, -5.0),
+             Sample(integers(3, high=2), 2, axis=0, dtype="int32")])
 def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None, name=None):
     """Vectors of length `depth` with on_value at the index and off_value elsewhere.
 
@@ -329,7 +364,7 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
     >>> nf.one_hot([0, 2], 3).numpy().tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    given = next((as_tensor(v) for v in (on_value, off_value) if v is not None), None)
-    dtype = dtypes.as_numpy(dtype) if dtype is not None else dtypes.FLOAT32 if given is None else given.dtype.dtype
+    if dtype is None:
+        dtype = next((as_tensor(v).dtype for v in (on_value, off_value) if v is not None), dtypes.FLOAT32)
     on, off = [default if v is None else np.asarray(v) for v, default in ((on_value, 1), (off_value, 0))]
-    return kernels.one_hot(indices, int(depth), on, off, -1 if axis is None else axis, dtype)
+    return kernels.one_hot(indices, int(depth), on, off, -1 if axis is None else axis, dtypes.as_numpy(dtype))

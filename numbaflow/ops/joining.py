@@ -1,4 +1,6 @@
 """Joining and splitting: concat and split, stack and unstack, each pair its own gradient; and tile."""
+from operator import index
+
 import numpy as np
 
 from numbaflow.core.optable import Sample, integers, normal, op
@@ -11,6 +13,10 @@ from .shape import reshape
 __all__ = ["concat", "split", "stack", "tile", "unstack"]
 
 _LARGE = 1 << 15                # elements from which on a result comes from the pool of buffers
+
+
+def _shapes(values):
+    return ", ".join(str(v.shape) for v in values)
 
 
 # ---- along an axis that is there
@@ -33,25 +39,21 @@ def concat(values, axis, name="concat"):
     >>> nf.concat([[[1, 2]], [[3, 4], [5, 6]]], axis=0).numpy().tolist()
     [[1, 2], [3, 4], [5, 6]]
     """
-    first = values[0].shape
-    axis = one_axis(axis, len(first))
-    if len(values) == 1:
-        return values[0]
-    before, after, total = first[:axis], first[axis + 1:], 0
-    for v in values:
-        s = v.shape
-        if len(s) != len(first) or s[:axis] != before or s[axis + 1:] != after:
-            raise ValueError(f"shapes {', '.join(str(v.shape) for v in values)} must agree but for axis {axis}")
-        total += s[axis]
-    if sum([v.size for v in values]) < _LARGE:
-        return np.concatenate(values, axis)
-    return np.concatenate(values, axis, out=empty((*before, total, *after), values[0].dtype))
+    axis = one_axis(axis, values[0].ndim)
+    try:
+        if sum([v.size for v in values]) < _LARGE:
+            return np.concatenate(values, axis)
+        extents = list(values[0].shape)
+        extents[axis] = sum([v.shape[axis] for v in values])
+        return np.concatenate(values, axis, out=empty(tuple(extents), values[0].dtype))
+    except (ValueError, IndexError):
+        raise ValueError(f"shapes {_shapes(values)} must agree but for axis {axis}") from None
 
 
 def _sizes(given, extent, axis):
     """The extents of the parts along the axis."""
-    if np.ndim(given) == 0:
-        n = given.__index__()
+    if type(given) is int or np.ndim(given) == 0:
+        n = index(given)
         if n <= 0 or extent % n:
             raise ValueError(f"axis {axis} of extent {extent} does not split into {n} equal parts")
         return [extent // n] * n
@@ -78,7 +80,7 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split"):
 
     Args:
         value: the tensor.
-        num_or_size_splits: how many equal parts, or the extents of the parts, one of which may be -1 for what is left.
+        num_or_size_splits: how many equal parts; or the extents of the parts, one -1 for what is left.
         axis: the axis, counted from the end if negative.
 
     >>> import numbaflow as nf
@@ -94,9 +96,11 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split"):
 
 
 # ---- along a new axis
-@op(inputs="*values", grads={"values": lambda g, axis: unstack(g, axis=axis)}, holomorphic=False, reference=np.stack,
+@op(inputs="*values", grads={"values": lambda g, axis: unstack(g, axis=axis)}, holomorphic=False,
+    reference=np.stack,
     samples=[Sample([normal(2, 3), normal(2, 3)]), Sample([normal(2, 3), normal(2, 3)], axis=1),
-             Sample([normal(2, 3)] * 3, axis=-1), Sample([normal(), normal()]), Sample([integers(2), integers(2)])])
+             Sample([normal(2, 3)] * 3, axis=-1), Sample([normal(), normal()]),
+             Sample([integers(2), integers(2)])])
 def stack(values, axis=0, name="stack"):
     """The tensors, of one shape, along a new axis.
 
@@ -108,7 +112,7 @@ def stack(values, axis=0, name="stack"):
     axis = one_axis(axis, len(first) + 1)
     for v in values:
         if v.shape != first:
-            raise ValueError(f"shapes {', '.join(str(v.shape) for v in values)} differ")
+            raise ValueError(f"shapes {_shapes(values)} differ")
     if axis == len(first):                          # (concatenate needs an axis to go along)
         values = [v.reshape((*first, 1)) for v in values]
     shape = (*first[:axis], n, *first[axis:])
@@ -126,8 +130,8 @@ def _unstacked(value, num=None, axis=0):
 
 @op(inputs="value", outputs="*parts", grads={"value": lambda g, axis: stack(g, axis)}, holomorphic=False,
     reference=_unstacked,
-    samples=[Sample(normal(3, 2)), Sample(normal(3, 2), axis=1), Sample(normal(2, 2, 2), 2, -1), Sample(normal(3)),
-             Sample(integers(2, 2))])
+    samples=[Sample(normal(3, 2)), Sample(normal(3, 2), axis=1), Sample(normal(2, 2, 2), 2, -1),
+             Sample(normal(3)), Sample(integers(2, 2))])
 def unstack(value, num=None, axis=0, name="unstack"):
     """A list of the slices of a tensor along an axis, which they lose.
 
@@ -155,8 +159,8 @@ def _tile_rule(g, input_shape, multiples):
 
 
 @op(inputs="input", grads={"input": _tile_rule}, holomorphic=False, reference=np.tile,
-    samples=[Sample(normal(2, 3), [2, 1]), Sample(normal(2, 3), (1, 3)), Sample(normal(2), [3]), Sample(normal(), []),
-             Sample(normal(2, 2), [0, 2]), Sample(integers(2, 2), [2, 2])])
+    samples=[Sample(normal(2, 3), [2, 1]), Sample(normal(2, 3), (1, 3)), Sample(normal(2), [3]),
+             Sample(normal(), []), Sample(normal(2, 2), [0, 2]), Sample(integers(2, 2), [2, 2])])
 def tile(input, multiples, name=None):
     """The tensor repeated multiples[i] times along axis i.
 

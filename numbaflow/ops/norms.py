@@ -174,8 +174,9 @@ def l2_normalize(x, axis=None, epsilon=1e-12, name=None, dim=None):
         dim: the older name of axis.
 
     >>> import numbaflow as nf
-    >>> nf.nn.l2_normalize([[3.0, 4.0], [6.0, 8.0]], axis=1).numpy().round(4).tolist()
-    [[0.6, 0.8], [0.6, 0.8]]
+    >>> nf.nn.l2_normalize([[3.0, 4.0], [6.0, 8.0]], axis=1).numpy().round(4)
+    array([[0.6, 0.8],
+           [0.6, 0.8]], dtype=float32)
     """
     x = as_tensor(x)
     return x * rsqrt(maximum(_sum_of_squares(x, dim if axis is None else axis, True), epsilon))

@@ -6,7 +6,7 @@ from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels.memory import empty
 
-from .arguments import axes, one_axis, shape_of
+from .arguments import axes, one_axis
 from .index import gather_grad
 from .shape import reshape, transpose
 from .slicing import getitem
@@ -35,10 +35,15 @@ def _edge(mode):
         raise ValueError(f"Unknown padding mode {mode!r}: expected one of {', '.join(_MODES)}") from None
 
 
+def _inside(widths, shape):
+    """The key of what was padded."""
+    return tuple([slice(before, before + n) for (before, _), n in zip(widths, shape, strict=True)])
+
+
 def _mirrored(n, before, after, edge):
     """For each place along a padded axis the place that it mirrors."""
     if max(before, after) > n - edge:
-        raise ValueError(f"paddings must be at most {n - edge} on an axis of extent {n}, got {[before, after]}")
+        raise ValueError(f"paddings must be at most {n - edge} on an axis of {n}, got {before} and {after}")
     inside = np.arange(n)
     return np.concatenate([inside[edge:before + edge][::-1], inside, inside[n - edge - after:n - edge][::-1]])
 
@@ -46,7 +51,7 @@ def _mirrored(n, before, after, edge):
 def _pad_rule(g, paddings, mode, tensor_shape):
     widths, edge = _widths(paddings, tensor_shape), _edge(mode)
     if edge is None:
-        return getitem(g, tuple([slice(before, before + n) for (before, _), n in zip(widths, tensor_shape, strict=True)]))
+        return getitem(g, _inside(widths, tensor_shape))
     for axis, ((before, after), n) in enumerate(zip(widths, tensor_shape, strict=True)):
         if before or after:
             shape = (*tensor_shape[:axis + 1], *g.shape[axis + 1:])
@@ -60,8 +65,10 @@ def _padded(tensor, paddings, mode="CONSTANT", constant_values=0):
 
 
 @op(inputs="tensor", grads={"tensor": _pad_rule}, holomorphic=False, reference=_padded,
-    samples=[Sample(normal(2, 3), [[1, 0], [0, 2]]), Sample(normal(2, 3), [[1, 1], [0, 0]], constant_values=2.5),
-             Sample(normal(3, 4), [[1, 2], [3, 0]], "REFLECT"), Sample(normal(3, 2), [[3, 1], [0, 2]], "SYMMETRIC"),
+    samples=[Sample(normal(2, 3), [[1, 0], [0, 2]]),
+             Sample(normal(2, 3), [[1, 1], [0, 0]], constant_values=2.5),
+             Sample(normal(3, 4), [[1, 2], [3, 0]], "REFLECT"),
+             Sample(normal(3, 2), [[3, 1], [0, 2]], "SYMMETRIC"),
              Sample(integers(3), [[1, 1]]), Sample(normal(0, 2), [[1, 0], [1, 0]])])
 def pad(tensor, paddings, mode="CONSTANT", name=None, constant_values=0):
     """The tensor with more elements before and after it on each axis.
@@ -82,7 +89,7 @@ def pad(tensor, paddings, mode="CONSTANT", name=None, constant_values=0):
     if edge is None:
         out = empty(tuple([b + n + a for (b, a), n in zip(widths, tensor.shape, strict=True)]), tensor.dtype)
         out[...] = np.asarray(constant_values)
-        out[tuple([slice(b, b + n) for (b, _), n in zip(widths, tensor.shape, strict=True)])] = tensor
+        out[_inside(widths, tensor.shape)] = tensor
         return out
     for axis, (before, after) in enumerate(widths):
         if before or after:
@@ -93,8 +100,8 @@ def pad(tensor, paddings, mode="CONSTANT", name=None, constant_values=0):
 # ---- reverse, roll
 @op(inputs="tensor", grads={"tensor": lambda g, axis: reverse(g, axis)}, holomorphic=False,
     reference=lambda tensor, axis: np.flip(tensor, axis),
-    samples=[Sample(normal(2, 3), (0,)), Sample(normal(2, 3), -1), Sample(normal(2, 3), (0, 1)), Sample(integers(3), (0,)),
-             Sample(normal(2, 2), ())])
+    samples=[Sample(normal(2, 3), (0,)), Sample(normal(2, 3), -1), Sample(normal(2, 3), (0, 1)),
+             Sample(integers(3), (0,)), Sample(normal(2, 2), ())])
 def reverse(tensor, axis, name=None):
     """The tensor with the order of its elements turned around along each axis in `axis`.
 
@@ -122,7 +129,7 @@ def _roll_rule(g, shift, axis):
     samples=[Sample(normal(5), 2, 0), Sample(normal(2, 3), [1, -1], [0, 1]), Sample(normal(2, 3), -4, -1),
              Sample(normal(3), [1, 1], [0, 0]), Sample(normal(0, 2), 1, 0)])
 def roll(input, shift, axis, name=None):
-    """The tensor with its elements moved `shift` places along an axis; what leaves at one end comes in at the other.
+    """The tensor with its elements moved `shift` places along an axis, from its end back to its start.
 
     Args:
         input: any tensor.
@@ -157,10 +164,12 @@ def _reverse_each(input, seq_lengths, seq_axis=None, batch_axis=0):
     grads={"input": lambda g, seq_lengths, seq_axis, batch_axis, seq_dim, batch_dim:
            reverse_sequence(g, seq_lengths, seq_axis, batch_axis, seq_dim=seq_dim, batch_dim=batch_dim),
            "seq_lengths": None},
-    samples=[Sample(normal(3, 4), np.array([4, 1, 3]), 1, 0), Sample(normal(4, 3, 2), np.array([0, 2, 4]), 0, 1),
+    samples=[Sample(normal(3, 4), np.array([4, 1, 3]), 1, 0),
+             Sample(normal(4, 3, 2), np.array([0, 2, 4]), 0, 1),
              Sample(normal(2, 2, 3), np.array([2, 3]), seq_axis=-1)])
-def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, name=None, seq_dim=None, batch_dim=None):
-    """The tensor with the first seq_lengths[b] elements along seq_axis turned around, for each b along batch_axis.
+def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, name=None, seq_dim=None,
+                     batch_dim=None):
+    """The tensor with the first seq_lengths[b] elements along seq_axis turned around, for each b.
 
     Args:
         input: any tensor with a batch axis and a sequence axis.
@@ -180,7 +189,8 @@ def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, name=No
     if along == batch:
         raise ValueError(f"seq_axis and batch_axis are both {along}")
     if seq_lengths.shape != (rows,) or seq_lengths.dtype.kind not in "iu":
-        raise ValueError(f"seq_lengths must be {rows} integers, got {seq_lengths.dtype} of shape {seq_lengths.shape}")
+        raise ValueError(f"seq_lengths must be {rows} integers, got {seq_lengths.dtype} of shape "
+                         f"{seq_lengths.shape}")
     if seq_lengths.size and not 0 <= seq_lengths.min() <= seq_lengths.max() <= n:
         raise ValueError(f"seq_lengths must be in [0, {n}], got {seq_lengths.tolist()}")
     ends, places = seq_lengths.astype(np.int64)[:, None], np.arange(n)
@@ -194,8 +204,8 @@ def _image(op_name, input, block_size, data_format):
     """The tensor, its extents as batch, height, width, channels, and whether the channels stand last."""
     x = as_tensor(input)
     if len(x.shape) != 4 or data_format not in ("NHWC", "NCHW"):
-        raise InvalidArgumentError(f"{op_name}: expected 4 axes in order NHWC or NCHW, got shape {tuple(x.shape)} and "
-                                   f"{data_format!r}")
+        raise InvalidArgumentError(f"{op_name}: expected 4 axes in order NHWC or NCHW, got shape "
+                                   f"{tuple(x.shape)} and {data_format!r}")
     if block_size < 2:
         raise InvalidArgumentError(f"{op_name}: block_size must be at least 2, got {block_size}")
     last = data_format == "NHWC"

@@ -18,9 +18,9 @@ from .index import gather
 from .joining import concat
 from .shape import reshape
 
-__all__ = ["segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum", "unsorted_segment_max",
-           "unsorted_segment_mean", "unsorted_segment_min", "unsorted_segment_prod", "unsorted_segment_sqrt_n",
-           "unsorted_segment_sum"]
+__all__ = ["segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum",
+           "unsorted_segment_max", "unsorted_segment_mean", "unsorted_segment_min", "unsorted_segment_prod",
+           "unsorted_segment_sqrt_n", "unsorted_segment_sum"]
 
 _SORTED = np.array([0, 0, 1, 3, 3, 3])
 _UNSORTED = np.array([2, 0, 2, -1, 0, 2])
@@ -57,8 +57,12 @@ def _limit(which):
     return lambda dtype: getattr(np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype), which)
 
 
-def _of_nothing(value):
-    return lambda dtype: value
+def _zero(dtype):
+    return 0
+
+
+def _one(dtype):
+    return 1
 
 
 # ---- what the rules are made of
@@ -104,14 +108,15 @@ def segment_slots(ids, num_segments):
 
     >>> import numbaflow as nf
     >>> [t.numpy().tolist() for t in nf.ops.segment.segment_slots([1, 0, 1], 2)]
-    [[[1, 3], [0, 2]], [1, 2, 3]]
+    [[[1, 3], [0, 2]], [2, 0, 3]]
     """
     flat = ids.reshape(-1)
     order = np.argsort(flat, kind="stable")
     order = order[flat[order] >= 0]
     counts = np.bincount(flat[order], minlength=num_segments)
     m = max(1, counts.max(initial=0))
-    target = np.arange(order.size) + np.repeat(np.arange(num_segments) * m - np.cumsum(counts) + counts, counts)
+    moved = np.arange(num_segments) * m - (np.cumsum(counts) - counts)
+    target = np.arange(order.size) + np.repeat(moved, counts)
     places, slots = np.full(num_segments * m, flat.size), np.zeros(flat.size, np.int64)
     places[target], slots[order] = order, target
     return places.reshape(num_segments, m), slots.reshape(ids.shape)
@@ -145,7 +150,7 @@ def _extreme_rule(g, data, segment_ids, y):
 
 
 def _prod_rule(g, data, segment_ids):
-    """g times the product of the other rows, by running products from both ends: right where factors are 0."""
+    """g times the product of the other rows, by running products from both ends: right where one is 0."""
     n, count = g.shape[0], segment_ids.shape.num_elements()
     if n == 0:
         return zeros(data.shape, g.dtype)
@@ -159,12 +164,13 @@ def _prod_rule(g, data, segment_ids):
 
 
 # ---- sorted ids
-def _sorted_op(rule, reduce, none=_of_nothing(0), make=normal, kinks=()):
+def _sorted_op(rule, reduce, none=_zero, make=normal, kinks=()):
     """The declaration of a function of (data, segment_ids)."""
     return op(inputs="data segment_ids", holomorphic=False, grads={"data": rule, "segment_ids": None},
               reference=_sorted_reference(reduce, none),
-              samples=[Sample(make(6), _SORTED), Sample(make(6, 2), _SORTED), Sample(make(0, 2), np.zeros(0, int)),
-                       Sample(integers(6, low=1, high=4), _SORTED), *[Sample(k, _SORTED) for k in kinks]])
+              samples=[Sample(make(6), _SORTED), Sample(make(6, 2), _SORTED),
+                       Sample(make(0, 2), np.zeros(0, int)), Sample(integers(6, low=1, high=4), _SORTED),
+                       *[Sample(k, _SORTED) for k in kinks]])
 
 
 @_sorted_op(_sum_rule, lambda rows: rows.sum(0))
@@ -207,7 +213,7 @@ def segment_mean(data, segment_ids, name=None):
 _ZEROS = given([0.0, 2.0, 3.0, 0.0, 0.0, 1.5])
 
 
-@_sorted_op(_prod_rule, lambda rows: rows.prod(0), _of_nothing(1), kinks=[_ZEROS])
+@_sorted_op(_prod_rule, lambda rows: rows.prod(0), _one, kinks=[_ZEROS])
 def segment_prod(data, segment_ids, name=None):
     """The product of the rows of each segment; 1 for a segment without rows.  Arguments as of `segment_sum`.
 
@@ -245,17 +251,19 @@ def segment_min(data, segment_ids, name=None):
 
 
 # ---- ids in any order
-def _unsorted_op(rule, reduce, none=_of_nothing(0), samples=()):
+def _unsorted_op(rule, reduce, none=_zero, samples=()):
     """The declaration of a function of (data, segment_ids, num_segments)."""
     return op(inputs="data segment_ids", holomorphic=False, grads={"data": rule, "segment_ids": None},
-              reference=_unsorted_reference(reduce, none), samples=[*samples, Sample(normal(2), np.array([-1, -1]), 0)])
+              reference=_unsorted_reference(reduce, none),
+              samples=[*samples, Sample(normal(2), np.array([-1, -1]), 0)])
 
 
 _UNLIKE = [Sample(normal(6), _UNSORTED, 4), Sample(normal(6, 2), _UNSORTED, 3),
            Sample(normal(2, 3, 2), np.array([[0, 1, 0], [1, 1, 3]]), 4)]
 _WHOLE = Sample(integers(6, low=1, high=4), _UNSORTED, 4)
 _ORDERED = [Sample(distinct(6), _FULL, 3), Sample(distinct(6, 2), _FULL, 3), _WHOLE,
-            Sample(distinct(2, 3, 2), np.array([[0, 1, 0], [1, 1, 2]]), 3), Sample(normal(6), _UNSORTED, 4, grad=False)]
+            Sample(distinct(2, 3, 2), np.array([[0, 1, 0], [1, 1, 2]]), 3),
+            Sample(normal(6), _UNSORTED, 4, grad=False)]
 
 
 @_unsorted_op(_sum_rule, lambda rows: rows.sum(0), samples=[*_UNLIKE, _WHOLE])
@@ -264,8 +272,8 @@ def unsorted_segment_sum(data, segment_ids, num_segments, name=None):
 
     Args:
         data: any tensor of numbers.
-        segment_ids: integers in any order, of the shape of `data` or of its first axes; rows of a negative id are
-            left out.
+        segment_ids: integers in any order, of the shape of `data` or of its first axes; rows of a negative id
+            are left out.
         num_segments: how many segments there are.
 
     Raises:
@@ -280,7 +288,9 @@ def unsorted_segment_sum(data, segment_ids, num_segments, name=None):
 
 @_unsorted_op(_mean_rule, _integer_mean, samples=[*_UNLIKE, _WHOLE])
 def unsorted_segment_mean(data, segment_ids, num_segments, name=None):
-    """The mean of the rows of each segment; 0 for a segment without rows.  Arguments as of `unsorted_segment_sum`.
+    """The mean of the rows of each segment; 0 for a segment without rows.
+
+    Arguments as of `unsorted_segment_sum`.
 
     >>> import numbaflow as nf
     >>> nf.unsorted_segment_mean([1.0, 2.0, 4.0], [1, 0, 1], 2).numpy().tolist()
@@ -291,7 +301,9 @@ def unsorted_segment_mean(data, segment_ids, num_segments, name=None):
 
 @_unsorted_op(_sqrt_n_rule, lambda rows: rows.sum(0) / np.sqrt(len(rows)), samples=_UNLIKE)
 def unsorted_segment_sqrt_n(data, segment_ids, num_segments, name=None):
-    """The sum of the rows of each segment over the root of their number.  Arguments as of `unsorted_segment_sum`.
+    """The sum of the rows of each segment over the root of their number; 0 for a segment without rows.
+
+    Arguments as of `unsorted_segment_sum`.
 
     >>> import numbaflow as nf
     >>> nf.unsorted_segment_sqrt_n([1.0, 2.0, 3.0, 4.0], [0, 0, 0, 0], 1).numpy().tolist()
@@ -300,10 +312,12 @@ def unsorted_segment_sqrt_n(data, segment_ids, num_segments, name=None):
     return kernels.unsorted_segment_sqrt_n(data, segment_ids, int(num_segments))
 
 
-@_unsorted_op(_prod_rule, lambda rows: rows.prod(0), _of_nothing(1),
+@_unsorted_op(_prod_rule, lambda rows: rows.prod(0), _one,
               samples=[*_UNLIKE, _WHOLE, Sample(_ZEROS, _UNSORTED, 4)])
 def unsorted_segment_prod(data, segment_ids, num_segments, name=None):
-    """The product of the rows of each segment; 1 for a segment without rows.  Arguments as of `unsorted_segment_sum`.
+    """The product of the rows of each segment; 1 for a segment without rows.
+
+    Arguments as of `unsorted_segment_sum`.
 
     >>> import numbaflow as nf
     >>> nf.unsorted_segment_prod([2, 3, 4], [1, 0, 1], 2).numpy().tolist()

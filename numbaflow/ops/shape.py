@@ -1,4 +1,4 @@
-"""Shapes: the same elements seen otherwise, and the pair broadcast_to and sum_to that every gradient rests on.
+"""Shapes: the same elements seen otherwise, and broadcast_to with sum_to, the pair that gradients rest on.
 
 Launches here give views.  Shapes are static: what only asks for one is plain Python.
 """
@@ -16,8 +16,9 @@ from numbaflow.kernels import reduce as kernels
 
 from .arguments import axes, one_axis, shape_of
 
-__all__ = ["broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "ensure_shape", "expand_dims",
-           "identity", "matrix_transpose", "rank", "reshape", "shape", "shape_n", "size", "squeeze", "transpose"]
+__all__ = ["broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "ensure_shape",
+           "expand_dims", "identity", "matrix_transpose", "rank", "reshape", "shape", "shape_n", "size",
+           "squeeze", "transpose"]
 
 
 @op(inputs="input", grads={"input": lambda g: g}, holomorphic=False,
@@ -51,7 +52,7 @@ def reshape(tensor, shape, name=None):
     >>> nf.reshape([1, 2, 3, 4, 5, 6], [2, -1]).numpy().tolist()
     [[1, 2, 3], [4, 5, 6]]
     """
-    return tensor.reshape(shape if type(shape) is tuple else shape_of(shape))
+    return tensor.reshape(shape if type(shape) in (tuple, list) else shape_of(shape))
 
 
 def _same_elements(g, input_shape):
@@ -60,10 +61,10 @@ def _same_elements(g, input_shape):
 
 @op(inputs="input", grads={"input": _same_elements}, holomorphic=False,
     reference=lambda input, axis=None, dim=None: np.expand_dims(input, axis if dim is None else dim),
-    samples=[Sample(normal(2, 3), 0), Sample(normal(2, 3), -1), Sample(normal(2, 3), axis=1), Sample(normal(), 0),
-             Sample(normal(2), dim=1)])
+    samples=[Sample(normal(2, 3), 0), Sample(normal(2, 3), -1), Sample(normal(2, 3), axis=1),
+             Sample(normal(), 0), Sample(normal(2), dim=1)])
 def expand_dims(input, axis=None, name=None, dim=None):
-    """The tensor with an axis of extent 1 put in before `axis`; a negative one counts from the end of the result.
+    """The tensor with an axis of extent 1 put in at `axis`; a negative one counts from the end of the result.
 
     >>> import numbaflow as nf
     >>> nf.expand_dims([1, 2, 3], -1).shape
@@ -142,7 +143,7 @@ def transpose(a, perm=None, name=None, conjugate=False):
     try:
         y = a.T if perm is None else a.transpose(perm if type(perm) is list else shape_of(perm))
     except ValueError:
-        raise ValueError(f"perm {list(perm)} is not a permutation of the {a.ndim} axes of {a.shape}") from None
+        raise ValueError(f"perm {list(perm)} is not a permutation of the axes of shape {a.shape}") from None
     return y.conj() if conjugate and y.dtype.kind == "c" else y
 
 
@@ -206,14 +207,15 @@ def _summed_to(x, shape):
     return x.sum(axis=gone).reshape(shape)
 
 
-@op(inputs="x", grads={"x": lambda g, x_shape: broadcast_to(g, x_shape)}, holomorphic=False, reference=_summed_to,
+@op(inputs="x", grads={"x": lambda g, x_shape: broadcast_to(g, x_shape)}, holomorphic=False,
+    reference=_summed_to,
     samples=[Sample(normal(2, 3), (3,)), Sample(normal(2, 3), (2, 1)), Sample(normal(2, 3), ()),
              Sample(normal(2, 3), (2, 3)), Sample(normal(4, 2, 3), (1, 3))])
 def sum_to(x, shape, name=None):
     """The sum of x down to a shape that broadcasts to x's: the gradient of broadcasting.
 
     >>> import numbaflow as nf
-    >>> nf.sum_to([[1.0, 2.0], [3.0, 4.0]], (1, 2)).numpy().tolist()
+    >>> nf.ops.shape.sum_to([[1.0, 2.0], [3.0, 4.0]], (1, 2)).numpy().tolist()
     [[4.0, 6.0]]
     """
     return kernels.sum_to(x, shape_of(shape))
@@ -300,7 +302,8 @@ def ensure_shape(x, shape, name=None):
     """
     x = as_tensor(x)
     wanted, found = tuple(shape), tuple(x.shape)
-    if len(wanted) != len(found) or any(w is not None and index(w) != n for w, n in zip(wanted, found, strict=True)):
-        raise InvalidArgumentError(f"ensure_shape: Shape of tensor {found} is not compatible with expected shape "
-                                   f"{wanted}")
+    if len(wanted) != len(found) or any(w is not None and index(w) != n
+                                        for w, n in zip(wanted, found, strict=True)):
+        raise InvalidArgumentError(f"ensure_shape: Shape of tensor {found} is not compatible with expected "
+                                   f"shape {wanted}")
     return identity(x)

@@ -1,7 +1,7 @@
 """Slicing: t[...] and the functions that say the same in begins and ends.  A slice is a view.
 
-The gradient of a slice is mostly zeros.  `Pieces` holds it as (key, gradient) pairs until it is asked for, so that
-fifty slices of one tensor cost one array of its size, not fifty.
+The gradient of a slice is mostly zeros.  `Pieces` holds keys and parts until the tensor is asked for, so
+that fifty slices of one tensor cost one array of its size, not fifty.
 """
 import builtins
 from operator import index
@@ -19,8 +19,8 @@ __all__ = ["newaxis", "slice", "strided_slice"]
 
 newaxis = None
 _slice = builtins.slice
-_WORDS = ("Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors "
-          "are valid indices, got ")
+_WORDS = ("Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 "
+          "tensors are valid indices, got ")
 
 
 # ---- keys
@@ -33,8 +33,8 @@ def basic_key(key):
 
 def _part(key):
     kind = type(key)
-    if kind is int or kind is _slice or key is None or key is Ellipsis:     # (a slice's bounds know __index__)
-        return key
+    if kind is int or kind is _slice or key is None or key is Ellipsis:
+        return key                                  # (NumPy asks the bounds of a slice for __index__)
     dtype = getattr(key, "dtype", None)
     if kind is bool or (dtype is not None and (key.ndim or dtypes.as_numpy(dtype).kind not in "iu")):
         raise TypeError(f"{_WORDS}{key!r}")
@@ -45,7 +45,7 @@ def _part(key):
 
 
 class Pieces:
-    """A gradient that is zero but for its parts, the gradients of the slices at `keys`; where they meet they add up."""
+    """A gradient that is zero but for its parts, those of the slices at `keys`; where parts meet they add."""
 
     __slots__ = ("keys", "parts", "shape")
 
@@ -69,7 +69,8 @@ def _piece_samples(*keys):
     reference=lambda x, key: x[key],
     samples=[*_piece_samples(1, -1, slice(1, 3), slice(None, None, -2), ..., None, (2, 1), (..., 0),
                              (slice(None), None, slice(-2, None)), (slice(3, 0, -2), 1), slice(2, 2), ()),
-             Sample(normal(), ()), Sample(normal(), (None, ...)), Sample(integers(4), -2), Sample(normal(2, 3, 4), (1, ..., 2))])
+             Sample(normal(), ()), Sample(normal(), (None, ...)), Sample(integers(4), -2),
+             Sample(normal(2, 3, 4), (1, ..., 2))])
 def getitem(x, key):
     """A part of a tensor, as NumPy's basic indexing gives it: `x[key]`.
 
@@ -97,14 +98,15 @@ def _sum_of_pieces(parts, keys, shape):
 
 @op(inputs="*parts", grads={"parts": lambda g, keys: [getitem(g, key) for key in keys]}, holomorphic=False,
     reference=_sum_of_pieces,
-    samples=[Sample([normal(3)], (1,), (2, 3)), Sample([normal(2), normal(3)], (slice(2), slice(None, None, -1)), (3,)),
+    samples=[Sample([normal(3)], (1,), (2, 3)),
+             Sample([normal(2), normal(3)], (slice(2), slice(None, None, -1)), (3,)),
              Sample([normal()], ((1, 0),), (2, 1)), Sample([normal(1, 2)], (None,), (2,))])
 def add_pieces(parts, keys, shape):
     """Zeros of `shape` to which each part is added at its key: the gradient of slices.
 
     >>> import numbaflow as nf
-    >>> nf.ops.slicing.add_pieces([[1.0, 2.0], [3.0, 4.0]], (slice(0, 2), slice(1, 3)), (3,)).numpy().tolist()
-    [1.0, 5.0, 4.0]
+    >>> nf.ops.slicing.add_pieces([[1.0, 2.0], 5.0], (..., 0), (2,)).numpy().tolist()
+    [6.0, 2.0]
     """
     out = np.zeros(shape, parts[0].dtype)
     out[basic_key(keys[0])] = parts[0]
@@ -120,7 +122,7 @@ def add_pieces(parts, keys, shape):
 
 # ---- the same in begins and ends
 def slice(input_, begin, size, name=None):
-    """The part of a tensor that starts at `begin` and has the extents `size`, where -1 stands for all that is left.
+    """The part of a tensor that starts at `begin` and has the extents `size`; -1 takes all that is left.
 
     >>> import numbaflow as nf
     >>> nf.slice([[1, 2, 3], [4, 5, 6]], [0, 1], [2, -1]).numpy().tolist()
@@ -129,23 +131,24 @@ def slice(input_, begin, size, name=None):
     input_, begin, size = as_tensor(input_), shape_of(begin), shape_of(size)
     extents = tuple(input_.shape)
     if not len(begin) == len(size) == len(extents):
-        raise InvalidArgumentError(f"slice: begin {begin} and size {size} need a number for each axis of {extents}")
+        raise InvalidArgumentError(f"slice: begin {begin} and size {size} need a number for each axis of "
+                                   f"{extents}")
     key = []
     for axis, (start, length, n) in enumerate(zip(begin, size, extents, strict=True)):
         stop = n if length == -1 else start + length
         if not (0 <= start <= n and start <= stop <= n):
-            raise InvalidArgumentError(f"slice: Expected size[{axis}] in [0, {n - start}] from begin {start} in "
-                                       f"[0, {n}], but got {length}")
+            raise InvalidArgumentError(f"slice: Expected begin[{axis}] in [0, {n}] and size[{axis}] in "
+                                       f"[0, {n - start}], but got {start} and {length}")
         key.append(_slice(start, stop))
     return getitem(input_, tuple(key))
 
 
-def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0,
-                  shrink_axis_mask=0, var=None, name=None):
-    """The part of a tensor from `begin` to `end` in steps of `strides`, as `input_[begin:end:strides]` on each axis.
+def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0,
+                  new_axis_mask=0, shrink_axis_mask=0, var=None, name=None):
+    """The part of a tensor from `begin` to `end` in steps of `strides`, given for each axis.
 
-    Bit i of a mask changes how entry i is read: begin_mask and end_mask leave that bound open, ellipsis_mask makes
-    it `...`, new_axis_mask a new axis, and shrink_axis_mask the single index begin[i].
+    Bit i of a mask changes how entry i is read: begin_mask and end_mask leave that bound open, ellipsis_mask
+    makes it `...`, new_axis_mask a new axis, and shrink_axis_mask the single index begin[i].
 
     >>> import numbaflow as nf
     >>> nf.strided_slice([1, 2, 3, 4, 5], [1], [5], [2]).numpy().tolist()
@@ -154,7 +157,8 @@ def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, el
     begin, end = shape_of(begin), shape_of(end)
     strides = (1,) * len(begin) if strides is None else shape_of(strides)
     if not len(begin) == len(end) == len(strides):
-        raise InvalidArgumentError(f"strided_slice: begin {begin}, end {end} and strides {strides} differ in length")
+        raise InvalidArgumentError(f"strided_slice: begin {begin}, end {end} and strides {strides} differ in "
+                                   "length")
     if 0 in strides:
         raise InvalidArgumentError(f"strided_slice: strides {strides} must not be 0")
     masks = (ellipsis_mask, new_axis_mask, shrink_axis_mask, begin_mask, end_mask)

@@ -75,8 +75,8 @@ def _largest(input, k=1, sorted=True):
 
 @op(inputs="input", outputs="values indices", holomorphic=False, reference=_largest,
     grads={"input": lambda g, indices, input_shape: put_along_axis(g[0], indices, -1, input_shape)},
-    samples=[Sample(distinct(6), 3), Sample(distinct(2, 5), 2), Sample(distinct(3, 4)), Sample(integers(8, high=3), 4),
-             Sample(distinct(4), 0), Sample(distinct(2, 3), 3, sorted=False)])
+    samples=[Sample(distinct(6), 3), Sample(distinct(2, 5), 2), Sample(distinct(3, 4)),
+             Sample(integers(8, high=3), 4), Sample(distinct(4), 0), Sample(distinct(2, 3), 3, sorted=False)])
 def top_k(input, k=1, sorted=True, name=None):
     """The k largest along the last axis, largest first, and where they stand; of equal ones the first.
 
@@ -102,9 +102,10 @@ def _among_largest(predictions, targets, k):
 
 
 @op(inputs="predictions targets", grads=None, reference=_among_largest,
-    samples=[Sample(normal(6, 4), integers(6, high=4), 2), Sample(given([[1, 2, 2], [np.inf, 0, 1]]), np.array([1, 2]), 1)])
+    samples=[Sample(normal(6, 4), integers(6, high=4), 2),
+             Sample(given([[1, 2, 2], [np.inf, 0, 1]]), np.array([1, 2]), 1)])
 def in_top_k(predictions, targets, k, name=None):
-    """Whether the target of each row is among the k largest predictions; ties count, rows that are not finite do not.
+    """Whether the target of each row is among the k largest; ties count, rows that are not finite do not.
 
     Args:
         predictions: floats [rows, classes].
@@ -150,8 +151,8 @@ def _distinct(x, out_idx=np.int32):
     return values[order], np.argsort(order)[inverse].astype(out_idx)
 
 
-_REPEATED = [Sample(np.array([3, 1, 3, 7, 1, 3])), Sample(given([0.5, -1.0, 0.5])), Sample(integers(20, high=5), "int64"),
-             Sample(np.zeros(0))]
+_REPEATED = [Sample(np.array([3, 1, 3, 7, 1, 3])), Sample(given([0.5, -1.0, 0.5])),
+             Sample(integers(20, high=5), "int64"), Sample(np.zeros(0))]
 
 
 @op(inputs="x", outputs="y idx", grads=None, reference=_distinct, samples=_REPEATED)
@@ -192,7 +193,8 @@ def _counted(arr, minlength=None, maxlength=None, dtype=np.int32):
 
 
 @op(inputs="arr", grads=None, reference=_counted,
-    samples=[Sample(integers(20, high=5)), Sample(integers(2, 3, high=5), 8), Sample(integers(20, high=9), maxlength=4),
+    samples=[Sample(integers(20, high=5)), Sample(integers(2, 3, high=5), 8),
+             Sample(integers(20, high=9), maxlength=4),
              Sample(integers(4), dtype="float32"), Sample(np.zeros(0, int), 2)])
 def count_values(arr, minlength=None, maxlength=None, dtype=dtypes.INT32):
     """How often each number from 0 on occurs among integers: `bincount` without weights.
@@ -201,8 +203,9 @@ def count_values(arr, minlength=None, maxlength=None, dtype=dtypes.INT32):
     >>> nf.ops.sorting.count_values([1, 3, 1]).numpy().tolist()
     [0, 2, 0, 1]
     """
-    longest = None if maxlength is None else index(maxlength)
-    return kernels.bincount(arr, None, 0 if minlength is None else index(minlength), longest, dtypes.as_numpy(dtype))
+    least = 0 if minlength is None else index(minlength)
+    most = None if maxlength is None else index(maxlength)
+    return kernels.bincount(arr, None, least, most, dtypes.as_numpy(dtype))
 
 
 def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.INT32):
@@ -241,7 +244,8 @@ def _partition_rule(g, partitions, data_shape):
     grads={"data": _partition_rule, "partitions": None},
     reference=lambda data, partitions, num_partitions: [data[partitions == p] for p in range(num_partitions)],
     samples=[Sample(normal(5), np.array([0, 1, 1, 0, 2]), 3), Sample(normal(4, 2), np.array([2, 0, 2, 0]), 3),
-             Sample(normal(2, 3), np.array([[0, 1, 1], [1, 0, 1]]), 2), Sample(integers(3), np.array([1, 1, 0]), 2)])
+             Sample(normal(2, 3), np.array([[0, 1, 1], [1, 0, 1]]), 2),
+             Sample(integers(3), np.array([1, 1, 0]), 2)])
 def dynamic_partition(data, partitions, num_partitions, name=None):
     """A list of num_partitions tensors: the p-th has, in order, the rows of data whose partition is p.
 
@@ -279,7 +283,8 @@ def _stitch_rule(g, indices):
     return found
 
 
-@op(inputs="*indices *data", holomorphic=False, grads={"indices": None, "data": _stitch_rule}, reference=_stitched,
+@op(inputs="*indices *data", holomorphic=False, grads={"indices": None, "data": _stitch_rule},
+    reference=_stitched,
     samples=[Sample([np.array([0, 2]), np.array([1, 3])], [normal(2), normal(2)]),
              Sample([np.array([[0, 1]]), np.array(2)], [normal(1, 2, 3), normal(3)]),
              Sample([np.array([0, 1, 0]), np.array([1])], [normal(3, 2), normal(1, 2)]),
@@ -298,7 +303,8 @@ def dynamic_stitch(indices, data, name=None):
     return kernels.dynamic_stitch(indices, data)
 
 
-@op(inputs="x", grads=None, reference=np.argsort, samples=[Sample(np.array([2, 0, 1])), Sample(np.zeros(0, int))])
+@op(inputs="x", grads=None, reference=np.argsort,
+    samples=[Sample(np.array([2, 0, 1])), Sample(np.zeros(0, int))])
 def invert_permutation(x, name=None):
     """The permutation y with y[x[i]] = i.
 

@@ -22,8 +22,8 @@ def sin(x, name=None):
     """Sine, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.sin([0.0, 1.0]).numpy()
-    array([0.       , 0.8414710], dtype=float32)
+    >>> nf.sin([0.0, 1.0]).numpy().round(4)
+    array([0.    , 0.8415], dtype=float32)
     """
 
 
@@ -32,8 +32,8 @@ def cos(x, name=None):
     """Cosine, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.cos([0.0, 1.0]).numpy()
-    array([1.       , 0.5403023], dtype=float32)
+    >>> nf.cos([0.0, 1.0]).numpy().round(4)
+    array([1.    , 0.5403], dtype=float32)
     """
 
 
@@ -43,8 +43,8 @@ def tan(x, name=None):
     """Tangent, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.tan([0.0, 1.0]).numpy()
-    array([0.       , 1.5574077], dtype=float32)
+    >>> nf.tan([0.0, 1.0]).numpy().round(4)
+    array([0.    , 1.5574], dtype=float32)
     """
 
 
@@ -54,8 +54,8 @@ def asin(x, name=None):
     """The angle in [-pi/2, pi/2] whose sine is x, element by element; NaN where |x| > 1.
 
     >>> import numbaflow as nf
-    >>> nf.asin([0.0, 1.0]).numpy()
-    array([0.       , 1.5707964], dtype=float32)
+    >>> nf.asin([0.0, 1.0]).numpy().round(4)
+    array([0.    , 1.5708], dtype=float32)
     """
 
 
@@ -65,8 +65,8 @@ def acos(x, name=None):
     """The angle in [0, pi] whose cosine is x, element by element; NaN where |x| > 1.
 
     >>> import numbaflow as nf
-    >>> nf.acos([1.0, -1.0]).numpy()
-    array([0.       , 3.1415927], dtype=float32)
+    >>> nf.acos([1.0, -1.0]).numpy().round(4)
+    array([0.    , 3.1416], dtype=float32)
     """
 
 
@@ -76,8 +76,8 @@ def atan(x, name=None):
     """The angle in [-pi/2, pi/2] whose tangent is x, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.atan([0.0, 1.0]).numpy()
-    array([0.       , 0.7853982], dtype=float32)
+    >>> nf.atan([0.0, 1.0]).numpy().round(4)
+    array([0.    , 0.7854], dtype=float32)
     """
 
 
@@ -91,8 +91,8 @@ def atan2(y, x, name=None):
     """The angle in [-pi, pi] of the point (x, y), element by element, with broadcasting.
 
     >>> import numbaflow as nf
-    >>> nf.atan2([0.0, 1.0], [-1.0, 1.0]).numpy()
-    array([3.1415927, 0.7853982], dtype=float32)
+    >>> nf.atan2([0.0, 1.0], [-1.0, 1.0]).numpy().round(4)
+    array([3.1416, 0.7854], dtype=float32)
     """
 
 
@@ -102,8 +102,8 @@ def sinh(x, name=None):
     """Hyperbolic sine, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.sinh([0.0, 1.0]).numpy()
-    array([0.       , 1.1752012], dtype=float32)
+    >>> nf.sinh([0.0, 1.0]).numpy().round(4)
+    array([0.    , 1.1752], dtype=float32)
     """
 
 
@@ -112,8 +112,8 @@ def cosh(x, name=None):
     """Hyperbolic cosine, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.cosh([0.0, 1.0]).numpy()
-    array([1.       , 1.5430806], dtype=float32)
+    >>> nf.cosh([0.0, 1.0]).numpy().round(4)
+    array([1.    , 1.5431], dtype=float32)
     """
 
 
@@ -123,8 +123,8 @@ def tanh(x, name=None):
     """Hyperbolic tangent, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.tanh([0.0, 1.0]).numpy()
-    array([0.       , 0.7615942], dtype=float32)
+    >>> nf.tanh([0.0, 1.0]).numpy().round(4)
+    array([0.    , 0.7616], dtype=float32)
     """
 
 
@@ -134,8 +134,8 @@ def asinh(x, name=None):
     """Inverse hyperbolic sine, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.asinh([0.0, 1.0]).numpy()
-    array([0.       , 0.8813736], dtype=float32)
+    >>> nf.asinh([0.0, 1.0]).numpy().round(4)
+    array([0.    , 0.8814], dtype=float32)
     """
 
 
@@ -147,8 +147,8 @@ def acosh(x, name=None):
     """Inverse hyperbolic cosine, element by element; NaN where x < 1.
 
     >>> import numbaflow as nf
-    >>> nf.acosh([1.0, 2.0]).numpy()
-    array([0.       , 1.3169578], dtype=float32)
+    >>> nf.acosh([1.0, 2.0]).numpy().round(4)
+    array([0.   , 1.317], dtype=float32)
     """
 
 
@@ -158,6 +158,6 @@ def atanh(x, name=None):
     """Inverse hyperbolic tangent, element by element; NaN where |x| > 1.
 
     >>> import numbaflow as nf
-    >>> nf.atanh([0.0, 0.5]).numpy()
-    array([0.       , 0.5493062], dtype=float32)
+    >>> nf.atanh([0.0, 0.5]).numpy().round(4)
+    array([0.    , 0.5493], dtype=float32)
     """

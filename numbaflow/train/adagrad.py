@@ -19,9 +19,8 @@ class AdagradOptimizer(Optimizer):
         ValueError: initial_accumulator_value is not positive.
 
     >>> import numbaflow as nf
-    >>> from numbaflow import train
     >>> v = nf.Variable(1.0)
-    >>> train.AdagradOptimizer(1.0, initial_accumulator_value=3.0).apply_gradients([(nf.constant(1.0), v)])
+    >>> nf.train.AdagradOptimizer(1.0, initial_accumulator_value=3.0).apply_gradients([(nf.constant(1.0), v)])
     >>> v.numpy()
     np.float32(0.5)
     """

@@ -16,25 +16,25 @@ class AdamOptimizer(Optimizer):
     ``v -= learning_rate * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(s) + epsilon)``.
 
     Args:
-        learning_rate, beta1, beta2, epsilon: numbers, tensors, variables or functions.  epsilon is the "epsilon hat" of
-            the paper's section 2.
+        learning_rate, beta1, beta2: numbers, tensors, variables or functions.
+        epsilon: the same; the "epsilon hat" of the paper's section 2.
         use_locking: ignored.
         name: the optimizer's name.
 
-    The slots "m" and "v" hold m and s.  IndexedSlices change every row: those without a gradient decay like all others.
+    The slots "m" and "v" hold m and s.  IndexedSlices change every row: those without a gradient decay.
     Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015.
 
     >>> import numbaflow as nf
-    >>> from numbaflow import train
     >>> v = nf.Variable([1.0, 2.0])
-    >>> train.AdamOptimizer(0.5).apply_gradients([(nf.constant([3.0, -0.1]), v)])
+    >>> nf.train.AdamOptimizer(0.5).apply_gradients([(nf.constant([3.0, -0.1]), v)])
     >>> v.numpy().round(4).tolist()
     [0.5, 2.5]
     """
 
     _update = kernels.adam
 
-    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, use_locking=False, name="Adam"):
+    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, use_locking=False,
+                 name="Adam"):
         super().__init__(use_locking, name)
         self._lr, self._beta1, self._beta2, self._epsilon = learning_rate, beta1, beta2, epsilon
 

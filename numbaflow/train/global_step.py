@@ -23,9 +23,9 @@ def create_global_step(graph=None):
 def get_or_create_global_step(graph=None):
     """The global step, made at the first call.
 
-    >>> from numbaflow import train
-    >>> step = train.get_or_create_global_step()
-    >>> step is train.get_or_create_global_step(), step.dtype.name
+    >>> import numbaflow as nf
+    >>> step = nf.train.get_or_create_global_step()
+    >>> step is nf.train.get_or_create_global_step(), step.dtype.name
     (True, 'int64')
     """
     step = _steps.get(graph)

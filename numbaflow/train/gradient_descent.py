@@ -13,9 +13,8 @@ class GradientDescentOptimizer(Optimizer):
         name: the optimizer's name.
 
     >>> import numbaflow as nf
-    >>> from numbaflow import train
     >>> v = nf.Variable([1.0, 2.0])
-    >>> train.GradientDescentOptimizer(0.5).apply_gradients([(nf.constant([1.0, 1.0]), v)])
+    >>> nf.train.GradientDescentOptimizer(0.5).apply_gradients([(nf.constant([1.0, 1.0]), v)])
     >>> v.numpy().tolist()
     [0.5, 1.5]
     """

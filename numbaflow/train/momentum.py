@@ -16,8 +16,7 @@ class MomentumOptimizer(Optimizer):
     The slot "momentum" holds a.
 
     >>> import numbaflow as nf
-    >>> from numbaflow import train
-    >>> v, step = nf.Variable(1.0), train.MomentumOptimizer(0.1, 0.5)
+    >>> v, step = nf.Variable(1.0), nf.train.MomentumOptimizer(0.1, 0.5)
     >>> for _ in range(2):
     ...     step.apply_gradients([(nf.constant(1.0), v)])
     >>> v.numpy(), step.get_slot(v, "momentum").numpy()

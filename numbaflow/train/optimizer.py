@@ -20,14 +20,14 @@ _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 class Optimizer:
     """The base of all optimizers: `minimize`, or `compute_gradients` and `apply_gradients`.
 
-    A subclass gives `_update`, a `numbaflow.kernels.optimizers.Update`; `_slot_values()`, the name and first value of
-    each slot, in the order of the update's arguments; and `_constants()`, the update's constants for a step.
+    A subclass gives `_update`, a `numbaflow.kernels.optimizers.Update`; `_slot_values()`, the name and first
+    value of each slot, in the order of the update's arguments; and `_constants()`, the update's constants.
 
     Args:
         use_locking: accepted and ignored; an update is never seen half done by ops of its own thread.
         name: the name that slot variables are called by.
 
-    Hyper-parameters may be numbers, tensors, variables or functions without arguments; they are read at each step.
+    Hyper-parameters may be numbers, tensors, variables or functions without arguments; each step reads them.
     """
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
@@ -38,7 +38,7 @@ class Optimizer:
             raise ValueError("Must specify the optimizer name")
         self._use_locking, self._name = use_locking, name
         self._slots = {}                # slot name -> {variable's id: slot}
-        self._held = {}                 # variable's id -> (its slots in order, a weak reference that tells of its end)
+        self._held = {}                 # variable's id -> (its slots in order, a weak reference to it)
         self._non_slots = {}            # name -> variable
 
     # ---- what a subclass says
@@ -83,18 +83,18 @@ class Optimizer:
             RuntimeError: a loss that is no function.
             ValueError: the loss has no gradient for any variable.
 
-        >>> from numbaflow import train
         >>> import numbaflow as nf
         >>> x = nf.Variable(1.0)
-        >>> train.GradientDescentOptimizer(0.25).minimize(lambda: x * x)
+        >>> nf.train.GradientDescentOptimizer(0.25).minimize(lambda: x * x)
         >>> x.numpy()
         np.float32(0.5)
         """
         pairs = self.compute_gradients(loss, var_list, gate_gradients, aggregation_method,
                                        colocate_gradients_with_ops, grad_loss)
         if all(g is None for g, _ in pairs):
-            raise ValueError("No gradients provided for any variable, check your graph for ops that do not support "
-                             f"gradients, between variables {[str(v) for _, v in pairs]} and loss {loss}.")
+            raise ValueError("No gradients provided for any variable, check your graph for ops that do not "
+                             f"support gradients, between variables {[str(v) for _, v in pairs]} and loss "
+                             f"{loss}.")
         return self.apply_gradients(pairs, global_step, name)
 
     def compute_gradients(self, loss, var_list=None, gate_gradients=GATE_OP, aggregation_method=None,
@@ -104,8 +104,8 @@ class Optimizer:
         The arguments are those of `minimize`.
         """
         if not callable(loss):
-            raise RuntimeError("`loss` passed to Optimizer.compute_gradients should be a function when eager execution "
-                               f"is enabled; got {type(loss).__name__}.")
+            raise RuntimeError("`loss` passed to Optimizer.compute_gradients should be a function when eager "
+                               f"execution is enabled; got {type(loss).__name__}.")
         variables = [var_list] if isinstance(var_list, Variable) else var_list and list(var_list)
         with GradientTape() as tape:
             if variables is not None:
@@ -125,15 +125,17 @@ class Optimizer:
         Raises:
             ValueError: no pairs, or no gradient among them.
             TypeError: a gradient that is none.
-            InvalidArgumentError: a gradient whose shape or dtype is not the variable's.  Nothing was changed then.
+            InvalidArgumentError: a gradient whose shape or dtype is not the variable's.
+
+        After an error nothing has changed.
         """
         pairs = tuple(grads_and_vars)
         if not pairs:
             raise ValueError("No variables provided.")
         held, given = self._held, []
         for g, v in pairs:
-            if type(g) is Tensor and type(v) is Variable and v._id in held and g._data.shape == v._data.shape \
-                    and g._data.dtype is v._data.dtype:
+            if type(g) is Tensor and type(v) is Variable and v._id in held \
+                    and g._data.shape == v._data.shape and g._dtype is v._data.dtype:
                 given.append((g._data, v))
             elif g is not None:
                 given.append((_checked(g, v), v))
@@ -163,7 +165,7 @@ class Optimizer:
         self._update(g.size, *state, g.ravel(), *constants)
 
     def _apply_sparse(self, rows, g, variable, slots, constants):
-        """The same, for the gradients g of some rows, all different; other rows and their slots stay as they are."""
+        """The same, for the gradients g of some rows, all different; the others stay as they are."""
         self._update.rows(rows, *[_flat(v) for v in (variable, *slots)], g.ravel(), *constants)
 
     # ---- state
@@ -184,7 +186,7 @@ def _forget(optimizer, key):
     if optimizer is not None:
         del optimizer._held[key]
         for of_name in optimizer._slots.values():
-            del of_name[key]
+            of_name.pop(key, None)
 
 
 def _flat(variable):
@@ -224,19 +226,19 @@ def _checked_slices(g, v):
         raise RuntimeError("Cannot use a constraint function on a sparse variable.")
     rows, indices, shape = as_tensor(g.values)._data, as_tensor(g.indices)._data, v._data.shape
     if not shape:
-        raise InvalidArgumentError(f"apply_gradients: IndexedSlices for variable {v.name!r}, which has no rows")
+        raise InvalidArgumentError(f"apply_gradients: IndexedSlices for {v.name!r}, which has no rows")
     rows = _agreeing(rows, v, indices.shape + shape[1:]).reshape(indices.size, *shape[1:])
     try:
         return summed_rows(indices.ravel(), rows, shape[0])
     except (IndexError, TypeError) as error:
-        raise InvalidArgumentError(f"apply_gradients: slices for variable {v.name!r}: {error}") from None
+        raise InvalidArgumentError(f"apply_gradients: IndexedSlices for {v.name!r}: {error}") from None
 
 
 def _agreeing(g, v, shape):
     if g.shape != shape:
-        raise InvalidArgumentError(f"apply_gradients: a gradient of shape {g.shape} for variable {v.name!r} of shape "
-                                   f"{v._data.shape}")
+        raise InvalidArgumentError(f"apply_gradients: a gradient of shape {g.shape} for variable {v.name!r}; "
+                                   f"expected {shape}")
     if g.dtype != v._data.dtype:
-        raise InvalidArgumentError(f"apply_gradients: a {g.dtype} gradient for variable {v.name!r} of {v._data.dtype}; "
-                                   "cast it first")
+        raise InvalidArgumentError(f"apply_gradients: a {g.dtype} gradient for variable {v.name!r} of "
+                                   f"{v._data.dtype}; cast it first")
     return g

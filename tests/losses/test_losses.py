@@ -46,7 +46,8 @@ def test_an_axis_of_one_is_squeezed():
     assert number(losses.sparse_softmax_cross_entropy(LABELS, LOGITS[:, :, None])) == pytest.approx(expected)
 
 
-WEIGHTS = {"number": 2.5, "zero": 0.0, "vector": np.array([1.0, 0.0, 2.0, 0.0, 0.5, 3.0]), "one": np.array([2.0]),
+WEIGHTS = {"number": 2.5, "zero": 0.0, "one": np.array([2.0]),
+           "vector": np.array([1.0, 0.0, 2.0, 0.0, 0.5, 3.0]),
            "column": np.array([[1.0], [0.0], [2.0], [0.0], [0.5], [3.0]]), "tensor": nf.constant(2.0)}
 
 
@@ -65,7 +66,8 @@ def reduced(values, weights, reduction):
 def test_weights_and_reductions(weights, reduction):
     found = losses.sparse_softmax_cross_entropy(LABELS, LOGITS, weights, reduction=reduction)
     values = weights.numpy() if hasattr(weights, "numpy") else weights
-    np.testing.assert_allclose(found.numpy(), reduced(cross_entropies(LABELS, LOGITS), values, reduction), rtol=1e-12)
+    expected = reduced(cross_entropies(LABELS, LOGITS), values, reduction)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("reduction", Reduction.all())
@@ -76,7 +78,9 @@ def test_no_examples_cost_nothing(reduction):
 
 @pytest.mark.parametrize("weights", [1.0, WEIGHTS["vector"]], ids=["plain", "vector"])
 def test_gradients_to_order_three(weights):
-    nf.testing.check_gradients(lambda z: losses.sparse_softmax_cross_entropy(LABELS, z, weights), [LOGITS], order=3)
+    def loss(logits):
+        return losses.sparse_softmax_cross_entropy(LABELS, logits, weights)
+    nf.testing.check_gradients(loss, [LOGITS], order=3)
 
 
 def test_the_gradient_in_closed_form():
@@ -105,7 +109,7 @@ def test_sparse_softmax_cross_entropy_refuses():
             (LABELS.astype(float), LOGITS, {}, InvalidArgumentError, "expected integer labels"),
             (LABELS, LOGITS, {"reduction": "x"}, ValueError, "Invalid Reduction Key x"),
             (LABELS, LOGITS, {"weights": np.ones(3)}, ValueError, "weights can not be broadcast to values"),
-            (LABELS, LOGITS, {"weights": np.ones((2, 3))}, ValueError, "weights can not be broadcast to values")]:
+            (LABELS, LOGITS, {"weights": np.ones((2, 3))}, ValueError, "weights can not be broadcast")]:
         with pytest.raises(error, match=message):
             losses.sparse_softmax_cross_entropy(labels, logits, **kwargs)
 
@@ -116,7 +120,8 @@ def test_mean_squared_error():
     weights = np.array([[1.0], [0.0], [2.0], [0.0]])
     found = losses.mean_squared_error(labels, predictions, weights)
     assert number(found) == pytest.approx(((labels - predictions)**2 * weights).sum() / 6)
-    assert number(losses.mean_squared_error(labels, predictions)) == pytest.approx(((labels - predictions)**2).mean())
+    plain = losses.mean_squared_error(labels, predictions)
+    assert number(plain) == pytest.approx(((labels - predictions)**2).mean())
     nf.testing.check_gradients(losses.mean_squared_error, [labels, predictions])
     with pytest.raises(ValueError, match=r"Shapes \(3,\) and \(2,\) are incompatible"):
         losses.mean_squared_error([1.0, 2.0], [1.0, 2.0, 3.0])
@@ -130,8 +135,9 @@ def test_the_gradient_of_a_mean_by_its_weights():
 
 
 # ---- the ops below
-@pytest.mark.parametrize("op", ["softmax", "log_softmax", "softmax_grad", "log_softmax_grad", "softmax_cross_entropy",
-                                "sparse_softmax_cross_entropy_with_logits", "sigmoid_cross_entropy_with_logits"])
+@pytest.mark.parametrize("op", ["softmax", "log_softmax", "softmax_grad", "log_softmax_grad",
+                                "softmax_cross_entropy", "sparse_softmax_cross_entropy_with_logits",
+                                "sigmoid_cross_entropy_with_logits"])
 def test_derivatives_of_ops_to_order_three(op):
     nf.testing.check_op(op, order=3)
 
@@ -148,7 +154,8 @@ def test_softmax_cross_entropy_along_another_axis_and_of_integer_labels():
 
 def test_only_v2_gives_labels_a_gradient():
     labels, logits = nf.constant(np.eye(5)[LABELS]), nf.constant(LOGITS)
-    for face, reaches in ((nn.softmax_cross_entropy_with_logits, False), (nn.softmax_cross_entropy_with_logits_v2, True)):
+    for face, reaches in ((nn.softmax_cross_entropy_with_logits, False),
+                          (nn.softmax_cross_entropy_with_logits_v2, True)):
         with GradientTape() as tape:
             tape.watch([labels, logits])
             loss = face(labels=labels, logits=logits)

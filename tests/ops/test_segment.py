@@ -83,9 +83,9 @@ def test_ids_of_higher_rank():
     (lambda x: segment.segment_max(x, [-1, 0, 0]), ValueError, "segment_max: segment_ids must be sorted"),
     (lambda x: segment.segment_mean(x, [0, 1]), ValueError, r"segment_mean: segment_ids \(2,\)"),
     (lambda x: segment.segment_sum(x, [0.0, 0.0, 1.0]), TypeError, "segment_sum: indices must be integers"),
-    (lambda x: segment.unsorted_segment_sum(x, [0, 1, 2], 2), IndexError, "unsorted_segment_sum: segment id 2"),
+    (lambda x: segment.unsorted_segment_sum(x, [0, 1, 2], 2), IndexError, "sum: segment id 2"),
     (lambda x: segment.unsorted_segment_sum(x, [0, 1], 2), ValueError, "unsorted_segment_sum: segment_ids"),
-    (lambda x: segment.unsorted_segment_max(x, [0, 1, 1], -1), ValueError, "unsorted_segment_max: num_segments"),
+    (lambda x: segment.unsorted_segment_max(x, [0, 1, 1], -1), ValueError, "max: num_segments"),
 ])
 def test_errors(call, kind, words):
     with pytest.raises(kind, match=words):
