@@ -13,6 +13,7 @@ from .segment import unsorted_segment_sum
 
 
 # ---- rules
+# (those that divide are exact: x / sqrt(inf) by way of an approximate 1 / sqrt is nan)
 @body
 def gradient_descent_rule(p, g, rate):
     """p -= rate * g"""
@@ -33,14 +34,14 @@ def nesterov_rule(p, a, g, rate, keep):
     return p - rate * (g + keep * a), a
 
 
-@body
+@body(exact=True)
 def adagrad_rule(p, a, g, rate):
     """a += g**2; p -= rate * g / sqrt(a)"""
     a = a + g * g
     return p - rate * g / scalar.sqrt(a), a
 
 
-@body
+@body(exact=True)
 def adam_rule(p, m, v, g, rate, gain1, gain2, epsilon):
     """m += gain1 * (g - m); v += gain2 * (g**2 - v); p -= rate * m / (sqrt(v) + epsilon)"""
     m = m + gain1 * (g - m)
@@ -48,7 +49,7 @@ def adam_rule(p, m, v, g, rate, gain1, gain2, epsilon):
     return p - rate * m / (scalar.sqrt(v) + epsilon), m, v
 
 
-@body
+@body(exact=True)
 def rmsprop_rule(p, s, a, g, rate, gain, keep, epsilon):
     """s += gain * (g**2 - s); a = keep * a + rate * g / sqrt(s + epsilon); p -= a"""
     s = s + gain * (g * g - s)
@@ -56,7 +57,7 @@ def rmsprop_rule(p, s, a, g, rate, gain, keep, epsilon):
     return p - a, s, a
 
 
-@body
+@body(exact=True)
 def centered_rmsprop_rule(p, s, c, a, g, rate, gain, keep, epsilon):
     """c += gain * (g - c), and rmsprop with the variance s - c**2 in place of s"""
     s = s + gain * (g * g - s)

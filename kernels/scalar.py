@@ -94,9 +94,9 @@ def floordiv(x, y):
 
 @body(exact=True)
 def _remainder(x, y):
-    """fmod, which is asked only where it is a number: elsewhere it leaves a floating-point exception behind"""
+    """fmod, asked only where it is a number: elsewhere it leaves a floating-point exception behind"""
     defined = (y != 0.0) & (np.abs(x) < 1e999)
-    rest = math.fmod(x if defined else 0.0, y if defined else 1.0)
+    rest = np.fmod(x if defined else 0.0, y if defined else 1.0)
     return rest if defined else 1e999 - 1e999
 
 

@@ -8,9 +8,11 @@ import numpy as np
 from .core import nest, table
 from .core.dtypes import DIFFERENTIABLE
 from .core.functional import make_vjp
+from .core.samples import bools, distinct, given, integers, normal, positive_definite, uniform
 from .core.tensor import Tensor, as_tensor, wrap
 
-__all__ = ["check_forward", "check_gradients", "check_op"]
+__all__ = ["bools", "check_forward", "check_gradients", "check_op", "distinct", "given", "integers", "normal",
+           "positive_definite", "uniform"]
 
 _TOLERANCE = {"float32": 2e-5, "float64": 1e-11, "complex64": 2e-5, "complex128": 1e-11}
 

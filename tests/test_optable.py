@@ -127,7 +127,7 @@ def test_the_checker_finds_planted_wrong_rules():
              "missing": lambda g: g}
     for name, rule in wrong.items():
         face = nf.elementwise(nf.kernels.scalar.tanh, grads={"x": rule}, reference=np.tanh,
-                              samples=[nf.Sample(nf.normal(3, 4))], name=f"planted_{name}")(planted)
+                              samples=[nf.Sample(nf.testing.normal(3, 4))], name=f"planted_{name}")(planted)
         with pytest.raises(AssertionError, match="order 1"):
             check_op(face)
         del table.OPS[f"planted_{name}"]
@@ -147,7 +147,7 @@ def test_the_checker_finds_a_wrong_second_order():
 
 
 def test_the_checker_finds_a_wrong_value():
-    face = nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.sinh, samples=[nf.Sample(nf.normal(3, 4))],
+    face = nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.sinh, samples=[nf.Sample(nf.testing.normal(3, 4))],
                           name="planted_value")(planted)
     with pytest.raises(AssertionError):
         check_forward(face.op, face.op.samples[0], "float64")
@@ -160,7 +160,7 @@ def test_the_checker_finds_a_wrong_value():
     ({"grads": {}}, "say a rule or None for x"),
 ])
 def test_registration_refuses_incomplete_declarations(changes, message):
-    good = {"grads": {"x": lambda g: g}, "reference": np.tanh, "samples": [nf.Sample(nf.normal(3))], "name": "planted"}
+    good = {"grads": {"x": lambda g: g}, "reference": np.tanh, "samples": [nf.Sample(nf.testing.normal(3))], "name": "planted"}
     with pytest.raises(ValueError, match=message):
         nf.elementwise(nf.kernels.scalar.tanh, **{**good, **changes})(planted)
     assert "planted" not in table.OPS
@@ -168,8 +168,8 @@ def test_registration_refuses_incomplete_declarations(changes, message):
 
 def test_registration_refuses_a_missing_docstring_and_a_second_op_of_a_name():
     with pytest.raises(ValueError, match="docstring"):
-        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh, samples=[nf.Sample(nf.normal(3))],
+        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh, samples=[nf.Sample(nf.testing.normal(3))],
                        name="planted")(lambda x, name=None: None)
     with pytest.raises(ValueError, match="there is one already"):
-        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh, samples=[nf.Sample(nf.normal(3))],
+        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh, samples=[nf.Sample(nf.testing.normal(3))],
                        name="tanh")(planted)

@@ -54,12 +54,12 @@ class _Run:
     def __init__(self, f, params, args, kwargs):
         args = list(args)
         tape = self.tape = Tape(watch_accessed=False)
-        self.sources = []
-        for k in _positions(f, params, args):
+        positions = _positions(f, params, args)
+        for k in positions:
             args[k] = t = _fresh(args[k])
             if t._data.dtype in DIFFERENTIABLE:
                 tape.watch(t)
-            self.sources.append(t)
+        self.sources = [args[k] for k in positions]         # one that is named twice is there twice
         push(tape)
         try:
             self.result = f(*args, **kwargs)

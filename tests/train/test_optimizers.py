@@ -358,6 +358,14 @@ def test_nan_and_inf_flow():
     assert np.isnan(v.numpy()).tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize("size", [1, 64])
+def test_a_gradient_whose_square_overflows_takes_no_step(size):
+    for make in (train.AdagradOptimizer, train.RMSPropOptimizer):
+        v = Variable(np.ones(size, np.float32))
+        make(0.1).apply_gradients([(nf.constant(np.full(size, 1e20, np.float32)), v)])
+        assert v.numpy().tolist() == [1.0] * size
+
+
 def test_an_empty_variable():
     v = Variable(np.zeros((0, 3), np.float32))
     train.AdamOptimizer().apply_gradients([(nf.constant(np.zeros((0, 3), np.float32)), v)])

@@ -1,0 +1,11 @@
+"""`nf.bitwise`: operations on the bits of integers."""
+from .ops.bitwise import bitwise_and, bitwise_or, bitwise_xor, invert, left_shift, right_shift
+
+__all__ = [
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "invert",
+    "left_shift",
+    "right_shift",
+]
