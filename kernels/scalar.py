@@ -14,8 +14,6 @@ against float128:
 In float64 the gamma family has an absolute error too: 1e-15 for digamma, trigamma, tetragamma of x > 0;
 2e-14 for x < 0, and for lgamma there.
 """
-import math
-
 import numpy as np
 
 from . import bits
@@ -97,7 +95,7 @@ def _remainder(x, y):
     """fmod, asked only where it is a number: elsewhere it leaves a floating-point exception behind"""
     defined = (y != 0.0) & (np.abs(x) < 1e999)
     rest = np.fmod(x if defined else 0.0, y if defined else 1.0)
-    return rest if defined else 1e999 - 1e999
+    return rest + (0.0 if defined else 1e999 - 1e999)     # (LLVM would join a choice to those above)
 
 
 @variant(floordiv, "float32", "float64")

@@ -15,7 +15,7 @@ BELOW = {
     "losses": {"losses", "ops", "core", "kernels"},
     "contrib": {"contrib", "train", "losses", "ops", "core", "kernels"},
 }
-THIRD_PARTY = {"kernels": {"numpy", "numba", "llvmlite", "scipy"}, "core": {"numpy"}, "ops": {"numpy"},
+THIRD_PARTY = {"kernels": {"numpy", "numba", "llvmlite", "scipy"}, "core": {"numpy"}, "ops": {"numpy", "scipy"},
                "train": {"numpy"}, "losses": {"numpy"}, "contrib": set()}
 
 

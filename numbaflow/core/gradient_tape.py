@@ -9,7 +9,7 @@ from . import nest, table
 from .backprop import ones_like, reaching, summed, walk, zeros
 from .dtypes import DIFFERENTIABLE
 from .indexed_slices import IndexedSlices
-from .tape import Tape, listening, push, remove
+from .tape import Tape, listening, push, remove, silent
 from .tensor import Tensor, as_tensor, wrap
 
 _log = logging.getLogger("numbaflow")
@@ -347,6 +347,8 @@ def why_none(tape, target, source):
     ends = f"  On this tape traced values went into ops without gradients: {broken}." if broken else ""
     if target.dtype.dtype not in DIFFERENTIABLE:
         return f"The target is {target.dtype.name}: only floats and complex numbers have gradients.{ends}"
+    if _is_variable(target):
+        target = _read_under(inner, target)
     if not inner.traces(target._node):
         return ("The target was not recorded: it was made outside the tape, from values that are not traced, or through "
                 f"numpy() or Python numbers.{ends}")

@@ -37,7 +37,7 @@ def log_sigmoid(x, name=None):
     """log(sigmoid(x)), element by element, without overflow.
 
     >>> import numbaflow as nf
-    >>> nf.log_sigmoid([0.0, -100.0]).numpy().round(4)
+    >>> nf.nn.log_sigmoid([0.0, -100.0]).numpy().round(4)
     array([  -0.6931, -100.    ], dtype=float32)
     """
 
@@ -49,7 +49,7 @@ def softsign(features, name=None):
     """x / (1 + |x|), element by element.
 
     >>> import numbaflow as nf
-    >>> nf.softsign([1.0, -3.0]).numpy().tolist()
+    >>> nf.nn.softsign([1.0, -3.0]).numpy().tolist()
     [0.5, -0.75]
     """
 
@@ -62,7 +62,7 @@ def relu(features, name=None):
     """max(x, 0), element by element; NaN of NaN.  The gradient at 0 is 0.
 
     >>> import numbaflow as nf
-    >>> nf.relu([-1.0, 2.0]).numpy().tolist()
+    >>> nf.nn.relu([-1.0, 2.0]).numpy().tolist()
     [0.0, 2.0]
     """
 
@@ -74,7 +74,7 @@ def relu6(features, name=None):
     """min(max(x, 0), 6), element by element; NaN of NaN.  The gradient at 0 and at 6 is 0.
 
     >>> import numbaflow as nf
-    >>> nf.relu6([-1.0, 2.0, 9.0]).numpy().tolist()
+    >>> nf.nn.relu6([-1.0, 2.0, 9.0]).numpy().tolist()
     [0.0, 2.0, 6.0]
     """
 
@@ -88,7 +88,7 @@ def leaky_relu(features, alpha=0.2, name=None):
     """x, or alpha * x where x < 0, element by element.
 
     >>> import numbaflow as nf
-    >>> nf.leaky_relu([-1.0, 2.0], alpha=0.5).numpy().tolist()
+    >>> nf.nn.leaky_relu([-1.0, 2.0], alpha=0.5).numpy().tolist()
     [-0.5, 2.0]
     """
 
@@ -99,7 +99,7 @@ def elu(features, name=None):
     """x, or exp(x) - 1 where x < 0, element by element (Clevert et al. 2015).
 
     >>> import numbaflow as nf
-    >>> nf.elu([-1.0, 2.0]).numpy().round(4)
+    >>> nf.nn.elu([-1.0, 2.0]).numpy().round(4)
     array([-0.6321,  2.    ], dtype=float32)
     """
 
@@ -117,7 +117,7 @@ def selu(features, name=None):
     """1.0507 times (x, or 1.6733 * (exp(x) - 1) where x < 0), element by element (Klambauer et al. 2017).
 
     >>> import numbaflow as nf
-    >>> nf.selu([-1.0, 2.0]).numpy().round(4)
+    >>> nf.nn.selu([-1.0, 2.0]).numpy().round(4)
     array([-1.1113,  2.1014], dtype=float32)
     """
 
@@ -139,7 +139,7 @@ def softplus(features, name=None):
     """log(1 + exp(x)), element by element, without overflow.
 
     >>> import numbaflow as nf
-    >>> nf.softplus([0.0, 100.0]).numpy().round(4)
+    >>> nf.nn.softplus([0.0, 100.0]).numpy().round(4)
     array([  0.6931, 100.    ], dtype=float32)
     """
 

@@ -84,6 +84,15 @@ def test_a_gradient_that_is_not_none(x):
     assert tape.gradient(y, x) is not None
 
 
+def test_variables_as_targets(x):
+    v = nf.Variable(2.0)
+    with nf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = v * x
+    assert "no recorded op leads" in nf.why_none(tape, v, x)
+    assert nf.why_none(tape, v, v) == nf.why_none(tape, y, v) == "The gradient is not None."
+
+
 def test_a_tape_that_holds_nothing(x):
     with nf.GradientTape() as tape:
         tape.watch(x)
