@@ -103,6 +103,7 @@ def _floordiv_float(x, y):
     rest = _remainder(x, y)
     quotient = bits.rint((x - rest) / y)
     quotient = quotient - 1.0 if (rest != 0.0) & ((rest < 0.0) != (y < 0.0)) else quotient
+    quotient = bits.copysign(quotient, x / y) if quotient == 0.0 else quotient
     return x / y if y == 0.0 else quotient
 
 

@@ -352,7 +352,9 @@ def why_none(tape, target, source):
     if not inner.traces(target._node):
         return ("The target was not recorded: it was made outside the tape, from values that are not traced, or through "
                 f"numpy() or Python numbers.{ends}")
-    if gradients(inner, [target], [source])[0] is None:
+    with silent():
+        found, = gradients(inner, [target], [source])
+    if found is None:
         return f"Both are on the tape, but no recorded op leads from the source to the target.{ends}"
     return "The gradient is not None."
 

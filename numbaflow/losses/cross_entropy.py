@@ -34,8 +34,10 @@ def sparse_softmax_cross_entropy(labels, logits, weights=1.0, scope=None, loss_c
     labels, logits = as_tensor(labels), as_tensor(logits)
     if logits.ndim != labels.ndim + 1:
         labels, logits = _squeezed(labels, logits)
-    if getattr(weights, "ndim", 0) and weights.ndim == labels.ndim + 1 and weights.shape[-1] == 1:
-        weights = squeeze(weights, -1)
+    if type(weights) not in (float, int):
+        weights = as_tensor(weights)
+        if weights.ndim == labels.ndim + 1 and weights.shape[-1] == 1:
+            weights = squeeze(weights, -1)
     losses = sparse_softmax_cross_entropy_with_logits(labels, logits)
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 

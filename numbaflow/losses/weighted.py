@@ -58,7 +58,8 @@ def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection="loss
     losses = as_tensor(losses)
     if type(weights) in (float, int) and weights == 1:
         return _unweighted(losses, reduction)
-    weights = cast(as_tensor(weights), losses.dtype)
+    # (a Python number is taken in full precision)
+    weights = cast(weights, losses.dtype) if hasattr(weights, "dtype") else as_tensor(weights, losses.dtype)
     _check_broadcast(tuple(weights.shape), tuple(losses.shape))
     weighted = losses * weights
     if reduction == Reduction.NONE:

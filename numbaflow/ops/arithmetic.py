@@ -123,8 +123,9 @@ def add_n(inputs, name=None):
     [111.0, 222.0]
     """
     first = inputs[0]
-    if any(v.shape != first.shape for v in inputs):
-        raise ValueError(f"expected tensors of one shape, got {', '.join(str(v.shape) for v in inputs)}")
+    for v in inputs:
+        if v.shape != first.shape:
+            raise ValueError(f"expected tensors of one shape, got {', '.join(str(v.shape) for v in inputs)}")
     if len(inputs) == 1:
         return first
     total = _sum(first, inputs[1])

@@ -79,7 +79,8 @@ def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"
     pairs = _pairs(pred_fn_pairs)
     if default is not None:
         _check_callable("default", default)
-    truths = [_truth("case", pred) for pred, _ in pairs] if exclusive else (_truth("case", pred) for pred, _ in pairs)
+    truths = [_truth("case", pred) for pred, _ in pairs] if exclusive else (_truth("case", pred) for pred,
+                                                                            _ in pairs)
     if exclusive and sum(truths) > 1:
         raise InvalidArgumentError("case: More than one condition evaluated as True but exclusive=True.  Conditions: "
                                    f"{truths}")
@@ -102,7 +103,8 @@ def _pairs(given):
 
 
 # ---- loops
-def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations=10, back_prop=True, swap_memory=False,
+def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations=10, back_prop=True,
+               swap_memory=False,
                name=None, maximum_iterations=None, return_same_structure=False):
     """The loop variables after `loop_vars = body(*loop_vars)` while cond(*loop_vars) is true.
 
@@ -168,6 +170,7 @@ def _form(structure):
 
 def _converted(value):
     """A tensor of a number, array or variable; other objects as they are."""
-    if isinstance(value, bool | int | float | complex | np.ndarray | np.generic | Tensor) or hasattr(value, "_read"):
+    if isinstance(value, bool | int | float | complex | np.ndarray | np.generic | Tensor) or hasattr(value,
+                                                                                                     "_read"):
         return as_tensor(value)
     return value

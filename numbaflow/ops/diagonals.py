@@ -7,7 +7,8 @@ from numbaflow.kernels import linalg as kernels
 from .creation import zeros
 from .shape import broadcast_to, expand_dims
 
-__all__ = ["diag", "diag_part", "matrix_band_part", "matrix_diag", "matrix_diag_part", "matrix_set_diag", "trace"]
+__all__ = ["diag", "diag_part", "matrix_band_part", "matrix_diag", "matrix_diag_part", "matrix_set_diag",
+           "trace"]
 
 _Z = np.array([[1 + 2j, 0.5 - 1j], [3j, -1.0 + 0j]])
 
@@ -17,7 +18,8 @@ def _on_diagonal(g, shape, dtype):
 
 
 @op(inputs="diagonal", grads={"diagonal": lambda g: matrix_diag_part(g)}, holomorphic=False,
-    reference=lambda diagonal: np.asarray(diagonal)[..., None] * np.eye(np.shape(diagonal)[-1], dtype=diagonal.dtype),
+    reference=lambda diagonal: np.asarray(diagonal)[..., None] * np.eye(np.shape(diagonal)[-1],
+                                                                        dtype=diagonal.dtype),
     samples=[Sample(normal(3)), Sample(normal(2, 3)), Sample(integers(2)), Sample(normal(2, 0)), Sample(_Z)])
 def matrix_diag(diagonal, name=None):
     """Square matrices [..., n, n] with diagonals [..., n], 0 elsewhere.
@@ -31,7 +33,8 @@ def matrix_diag(diagonal, name=None):
 
 @op(inputs="input", holomorphic=False, reference=lambda input: np.diagonal(input, axis1=-2, axis2=-1),
     grads={"input": lambda g, input_shape, input_dtype: _on_diagonal(g, input_shape, input_dtype)},
-    samples=[Sample(normal(3, 3)), Sample(normal(2, 3, 4)), Sample(normal(4, 2)), Sample(integers(2, 2)), Sample(_Z)])
+    samples=[Sample(normal(3, 3)), Sample(normal(2, 3, 4)), Sample(normal(4, 2)), Sample(integers(2, 2)),
+             Sample(_Z)])
 def matrix_diag_part(input, name=None):
     """The diagonals [..., min(m, n)] of matrices [..., m, n].
 
@@ -50,9 +53,12 @@ def _with_diagonal(input, diagonal):
 
 
 @op(inputs="input diagonal", promote="input diagonal", holomorphic=False, reference=_with_diagonal,
-    grads={"input": lambda g, diagonal_shape, diagonal_dtype: matrix_set_diag(g, zeros(diagonal_shape, diagonal_dtype)),
+    grads={"input": lambda g, diagonal_shape, diagonal_dtype: matrix_set_diag(g,
+                                                                              zeros(diagonal_shape,
+                                                                                    diagonal_dtype)),
            "diagonal": lambda g: matrix_diag_part(g)},
-    samples=[Sample(normal(3, 3), normal(3)), Sample(normal(2, 3, 4), normal(2, 3)), Sample(normal(3, 2), normal(2)),
+    samples=[Sample(normal(3, 3), normal(3)), Sample(normal(2, 3, 4), normal(2, 3)),
+             Sample(normal(3, 2), normal(2)),
              Sample(integers(2, 2), integers(2)), Sample(_Z, _Z[0])])
 def matrix_set_diag(input, diagonal, name=None):
     """Matrices [..., m, n] with their diagonals replaced by [..., min(m, n)].
@@ -66,10 +72,12 @@ def matrix_set_diag(input, diagonal, name=None):
 
 def _band(input, num_lower, num_upper):
     k = np.arange(input.shape[-2])[:, None] - np.arange(input.shape[-1])
-    return np.where(((k <= num_lower) | (num_lower < 0)) & ((-k <= num_upper) | (num_upper < 0)), input, 0).astype(input.dtype)
+    return np.where(((k <= num_lower) | (num_lower < 0)) & ((-k <= num_upper) | (num_upper < 0)), input,
+                    0).astype(input.dtype)
 
 
-@op(inputs="input", grads={"input": lambda g, num_lower, num_upper: matrix_band_part(g, num_lower, num_upper)},
+@op(inputs="input", grads={"input": lambda g, num_lower, num_upper: matrix_band_part(g, num_lower,
+                                                                                     num_upper)},
     holomorphic=False, reference=_band,
     samples=[Sample(normal(3, 3), -1, 0), Sample(normal(2, 3, 4), 0, -1), Sample(normal(4, 3), 1, 1),
              Sample(normal(3, 3), 0, 0), Sample(integers(3, 3), 1, 0), Sample(_Z, 0, -1)])

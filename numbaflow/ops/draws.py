@@ -30,7 +30,8 @@ def _elements(n, per_block, key):
 
 
 def _filled(shape, dtype, values):
-    return np.array(list(values), np.float64 if np.dtype(dtype).kind == "f" else object).astype(dtype).reshape(shape)
+    return np.array(list(values), np.float64 if np.dtype(dtype).kind == "f"
+                    else object).astype(dtype).reshape(shape)
 
 
 def _unit(*parts):
@@ -91,7 +92,8 @@ def truncated_normal(shape, seed, mean, stddev, dtype):
 
 def bernoulli(shape, seed, p):
     """Words below p 2**32."""
-    return np.array([w[k] < round(p * 2.0**32) for w, k in _elements(math.prod(shape), 4, seed)], bool).reshape(shape)
+    return np.array([w[k] < round(p * 2.0**32) for w, k in _elements(math.prod(shape), 4, seed)],
+                    bool).reshape(shape)
 
 
 def _blocks(key):
@@ -118,7 +120,8 @@ def gamma(shape, seed, alpha, beta, dtype):
         if a >= 1.0:
             return above_one(i, a)
         return above_one(i, a + 1.0) * _unit(*draw(i, 0xFFFF)[:2]) ** (1.0 / a)
-    return _filled(shape, dtype, (one(i, float(a)) / float(b) for i, (a, b) in enumerate(zip(alpha, beta, strict=True))))
+    return _filled(shape, dtype, (one(i, float(a)) / float(b) for i, (a, b) in enumerate(zip(alpha, beta,
+                                                                                             strict=True))))
 
 
 def poisson(shape, seed, rate, dtype):

@@ -160,7 +160,8 @@ def _cheapest(terms, output, extents):
         i, j = pair
         others = {*output, *[x for k, (_, labels) in enumerate(terms) if k not in pair for x in labels]}
         both = set(terms[i][1]) | set(terms[j][1])
-        size = [prod([extents[x] for x in labels]) for labels in (both & others, terms[i][1], terms[j][1], both)]
+        size = [prod([extents[x] for x in labels]) for labels in (both & others, terms[i][1], terms[j][1],
+                                                                  both)]
         return size[0] - size[1] - size[2], size[3]
     return min(combinations(range(len(terms)), 2), key=growth)
 
@@ -177,7 +178,8 @@ def _product(first, second, kept):
     sizes = [tuple([extent[s] for s in part]) for part in (batch, rows, inner, columns)]
     of_batch, of_rows, of_inner, of_columns = sizes
     x = _shaped(_arranged(x, x_labels, batch + rows + inner), (*of_batch, prod(of_rows), prod(of_inner)))
-    y = _shaped(_arranged(y, y_labels, batch + inner + columns), (*of_batch, prod(of_inner), prod(of_columns)))
+    y = _shaped(_arranged(y, y_labels, batch + inner + columns), (*of_batch, prod(of_inner),
+                                                                  prod(of_columns)))
     z = matmul(x, y) if inner else x * y        # (..., rows, 1) * (..., 1, columns)
     return _shaped(z, of_batch + of_rows + of_columns), (*batch, *rows, *columns)
 

@@ -47,7 +47,8 @@ def _cholesky_rule(g, y):
     return _of_triangle(matrix_triangular_solve(y, adjoint(half), True, True))
 
 
-@op(inputs="input", floats="input", grads={"input": _cholesky_rule}, holomorphic=False, reference=np.linalg.cholesky,
+@op(inputs="input", floats="input", grads={"input": _cholesky_rule}, holomorphic=False,
+    reference=np.linalg.cholesky,
     samples=[Sample(positive_definite(3, 3)), Sample(positive_definite(2, 4, 4)), Sample(_HERMITIAN)])
 def cholesky(input, name=None):
     """The lower triangular L with L L^H = input.
@@ -107,8 +108,10 @@ def _qr(input, full_matrices=False):
     return tuple(np.linalg.qr(input, "complete" if full_matrices else "reduced"))
 
 
-@op(inputs="input", floats="input", outputs="q r", grads={"input": _qr_rule}, reference=_qr, holomorphic=False,
-    samples=[Sample(normal(3, 3)), Sample(normal(4, 2)), Sample(normal(2, 3, 5)), Sample(normal(2, 4), full_matrices=True),
+@op(inputs="input", floats="input", outputs="q r", grads={"input": _qr_rule}, reference=_qr,
+    holomorphic=False,
+    samples=[Sample(normal(3, 3)), Sample(normal(4, 2)), Sample(normal(2, 3, 5)),
+             Sample(normal(2, 4), full_matrices=True),
              Sample(normal(4, 2), full_matrices=True, grad=False), Sample(_SQUARE, grad=False)])
 def qr(input, full_matrices=False, name=None):
     """The factors of matrices: q with orthonormal columns, and r upper triangular, q r = input.
@@ -175,9 +178,11 @@ def _svd(tensor, full_matrices=False):
     return s, u * phase, v * np.concatenate([tied, free], -1)
 
 
-@op(inputs="tensor", floats="tensor", outputs="s u v", grads={"tensor": _svd_rule}, reference=_svd, holomorphic=False,
+@op(inputs="tensor", floats="tensor", outputs="s u v", grads={"tensor": _svd_rule}, reference=_svd,
+    holomorphic=False,
     name="svd_factors",
-    samples=[Sample(normal(3, 3), rtol=1e-4), Sample(normal(4, 2)), Sample(normal(2, 2, 3)), Sample(_SQUARE, grad=False),
+    samples=[Sample(normal(3, 3), rtol=1e-4), Sample(normal(4, 2)), Sample(normal(2, 2, 3)),
+             Sample(_SQUARE, grad=False),
              Sample(normal(3, 2), full_matrices=True, grad=False)])
 def _svd_factors(tensor, full_matrices=False, name=None):
     """The singular values and vectors of matrices, as (s, u, v).
@@ -240,7 +245,8 @@ def _eig(tensor):
     return e, v * _aligned(v, kernels.self_adjoint_eig(tensor)[1])
 
 
-@op(inputs="tensor", floats="tensor", outputs="e v", grads={"tensor": _eig_rule}, reference=_eig, holomorphic=False,
+@op(inputs="tensor", floats="tensor", outputs="e v", grads={"tensor": _eig_rule}, reference=_eig,
+    holomorphic=False,
     samples=[Sample(positive_definite(3, 3), rtol=1e-4), Sample(positive_definite(2, 2, 2), rtol=1e-4),
              Sample(_HERMITIAN, grad=False)])
 def self_adjoint_eig(tensor, name=None):
@@ -261,7 +267,8 @@ def _eigvals_rule(g, tensor):
     return _of_triangle(matmul(v * _as(expand_dims(g, -2), v), v, adjoint_b=True))
 
 
-@op(inputs="tensor", floats="tensor", grads={"tensor": _eigvals_rule}, reference=np.linalg.eigvalsh, holomorphic=False,
+@op(inputs="tensor", floats="tensor", grads={"tensor": _eigvals_rule}, reference=np.linalg.eigvalsh,
+    holomorphic=False,
     samples=[Sample(positive_definite(3, 3)), Sample(positive_definite(2, 2, 2)), Sample(_HERMITIAN)])
 def self_adjoint_eigvals(tensor, name=None):
     """The eigenvalues, rising, of Hermitian matrices.
@@ -301,7 +308,7 @@ def matrix_solve_ls(matrix, rhs, l2_regularizer=0.0, fast=True, name=None):
         fast: by the normal equations and Cholesky's factors, which squares the condition number; otherwise by QR.
 
     >>> import numbaflow as nf
-    >>> nf.linalg.lstsq([[1.0], [1.0]], [[1.0], [3.0]]).numpy().tolist()
+    >>> nf.linalg.lstsq([[1.0], [1.0]], [[1.0], [3.0]]).numpy().round(4).tolist()
     [[2.0]]
     """
     a, b = as_tensor(matrix), as_tensor(rhs)

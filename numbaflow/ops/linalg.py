@@ -14,7 +14,8 @@ from .diagonals import matrix_band_part
 from .matmul import matmul
 from .shape import expand_dims, matrix_transpose
 
-__all__ = ["adjoint", "cross", "log_matrix_determinant", "matrix_determinant", "matrix_inverse", "matrix_solve",
+__all__ = ["adjoint", "cross", "log_matrix_determinant", "matrix_determinant", "matrix_inverse",
+           "matrix_solve",
            "matrix_triangular_solve", "slogdet"]
 
 _SQUARE = np.array([[3 + 2j, 0.5 - 1j], [3j, -4.0 + 1j]])
@@ -43,7 +44,8 @@ def _inverse(input, adjoint=False):
 
 
 @op(inputs="input", floats="input", grads={"input": _inverse_rule}, reference=_inverse, holomorphic=False,
-    samples=[Sample(positive_definite(3, 3), rtol=1e-4), Sample(positive_definite(2, 3, 3), adjoint=True, rtol=1e-4),
+    samples=[Sample(positive_definite(3, 3), rtol=1e-4), Sample(positive_definite(2, 3, 3), adjoint=True,
+                                                                rtol=1e-4),
              Sample(_SQUARE), Sample(_SQUARE, True), Sample(normal(2, 0, 0))])
 def matrix_inverse(input, adjoint=False, name=None):
     """The inverses of square matrices.
@@ -75,7 +77,8 @@ def _solved(matrix, rhs, adjoint=False):
 
 @op(inputs="matrix rhs", promote="matrix rhs", floats="matrix rhs", grads={("matrix", "rhs"): _solve_rule},
     reference=_solved, holomorphic=False,
-    samples=[Sample(positive_definite(3, 3), normal(3, 2), rtol=1e-4), Sample(_SQUARE, _RIGHT), Sample(_SQUARE, _RIGHT, True),
+    samples=[Sample(positive_definite(3, 3), normal(3, 2), rtol=1e-4), Sample(_SQUARE, _RIGHT),
+             Sample(_SQUARE, _RIGHT, True),
              Sample(positive_definite(2, 3, 3), normal(2, 3, 1), adjoint=True, rtol=1e-4)])
 def matrix_solve(matrix, rhs, adjoint=False, name=None):
     """The solutions x of matrix x = rhs.
@@ -105,7 +108,8 @@ def _triangular_solved(matrix, rhs, lower=True, adjoint=False):
     return _solved(np.tril(matrix) if lower else np.triu(matrix), rhs, adjoint)
 
 
-@op(inputs="matrix rhs", promote="matrix rhs", floats="matrix rhs", grads={("matrix", "rhs"): _triangular_rule},
+@op(inputs="matrix rhs", promote="matrix rhs", floats="matrix rhs", grads={("matrix",
+                                                                            "rhs"): _triangular_rule},
     reference=_triangular_solved, holomorphic=False,
     samples=[Sample(positive_definite(3, 3), normal(3, 2), rtol=1e-4), Sample(_SQUARE, _RIGHT, False, True),
              Sample(positive_definite(3, 3), normal(3, 2), lower=False, rtol=1e-4), Sample(_SQUARE, _RIGHT),
@@ -173,7 +177,8 @@ log_matrix_determinant = slogdet
 @op(inputs="a b", promote="a b", grads={"a": lambda g, b: cross(b, g), "b": lambda g, a: cross(g, a)},
     reference=lambda a, b: np.cross(a, b),
     samples=[Sample(normal(3), normal(3)), Sample(normal(2, 4, 3), normal(2, 4, 3)),
-             Sample(np.array([1, 2, 3]), np.array([4, 5, 7])), Sample(np.array([1 + 2j, 3j, 2]), np.array([2 - 1j, 1, 1j]))])
+             Sample(np.array([1, 2, 3]), np.array([4, 5, 7])), Sample(np.array([1 + 2j, 3j, 2]),
+                                                                      np.array([2 - 1j, 1, 1j]))])
 def cross(a, b, name=None):
     """The cross products of vectors [..., 3].
 

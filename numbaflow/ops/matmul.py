@@ -57,12 +57,15 @@ _Z = np.array([[1 + 2j, 0.5 - 1j], [3j, -1.0 + 0j]])
 @op(inputs="a b", promote="a b", operator="__matmul__", reference=_reference, holomorphic=False,
     grads={"a": _a_rule, "b": _b_rule},
     samples=[Sample(normal(2, 3), normal(3, 4)), Sample(normal(3, 2), normal(3, 4), True),
-             Sample(normal(2, 3), normal(4, 3), transpose_b=True), Sample(normal(3, 2), normal(4, 3), True, True),
-             Sample(normal(3, 2), normal(4, 3), adjoint_a=True, adjoint_b=True), Sample(normal(5, 2, 3), normal(5, 3, 4)),
+             Sample(normal(2, 3), normal(4, 3), transpose_b=True), Sample(normal(3, 2), normal(4, 3), True,
+                                                                          True),
+             Sample(normal(3, 2), normal(4, 3), adjoint_a=True, adjoint_b=True),
+             Sample(normal(5, 2, 3), normal(5, 3, 4)),
              Sample(normal(5, 2, 3), normal(3, 4)), Sample(normal(2, 3), normal(5, 3, 4)),
              Sample(normal(2, 1, 2, 3), normal(3, 3, 2)), Sample(normal(2, 0), normal(0, 3)),
              Sample(normal(2, 3, 2), normal(1, 4, 3), transpose_a=True, transpose_b=True),
-             Sample(integers(2, 3), integers(3, 2)), Sample(_Z, _Z.T - 1.0), Sample(_Z, _Z + 1.0, adjoint_a=True),
+             Sample(integers(2, 3), integers(3, 2)), Sample(_Z, _Z.T - 1.0),
+             Sample(_Z, _Z + 1.0, adjoint_a=True),
              Sample(_Z, _Z + 1.0, True, True), Sample(_Z, _Z - 1.0, transpose_a=True, adjoint_b=True)])
 def matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False, a_is_sparse=False,
            b_is_sparse=False, name=None):

@@ -12,7 +12,8 @@ from .factors import svd
 from .reduce import reduce_euclidean_norm, reduce_max, reduce_sum, root_of_squares
 from .shape import expand_dims, squeeze, transpose
 
-__all__ = ["clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "global_norm", "l2_normalize", "norm"]
+__all__ = ["clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "global_norm", "l2_normalize",
+           "norm"]
 
 
 # ---- norms

@@ -27,8 +27,11 @@ from .sampling import (
 )
 from .slicing import slice
 
-__all__ = ["multinomial", "random_crop", "random_gamma", "random_normal", "random_poisson", "random_shuffle",
-           "random_uniform", "set_random_seed", "truncated_normal"]
+__all__ = ["bernoulli", "categorical", "multinomial", "random_crop", "random_gamma", "random_key",
+           "random_normal",
+           "random_poisson", "random_shuffle", "random_uniform", "set_random_seed", "stateless_categorical",
+           "stateless_gamma", "stateless_normal", "stateless_truncated_normal", "stateless_uniform",
+           "truncated_normal"]
 
 
 # ---- state
@@ -62,7 +65,8 @@ def _mixed(first, second):
     if first is None and second is None:
         entropy = None
     else:
-        entropy = [_DEFAULT if first is None else first % 2**64, 0 if second is None else 1, (second or 0) % 2**64]
+        entropy = [_DEFAULT if first is None else first % 2**64, 0 if second is None else 1,
+                   (second or 0) % 2**64]
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0].astype(np.int64))
 
 

@@ -16,8 +16,10 @@ from numbaflow.kernels import reduce as kernels
 from .arguments import axes, one_axis
 from .shape import broadcast_to, reshape, transpose
 
-__all__ = ["argmax", "argmin", "count_nonzero", "reduce_all", "reduce_any", "reduce_euclidean_norm", "reduce_logsumexp",
-           "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance"]
+__all__ = ["argmax", "argmin", "count_nonzero", "reduce_all", "reduce_any", "reduce_euclidean_norm",
+           "reduce_logsumexp",
+           "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
+           "reduce_variance"]
 
 
 # ---- axes
@@ -79,7 +81,8 @@ def _like(function):
 
 
 def _samples(make):
-    return [Sample(make(3, 4)), Sample(make(3, 4), 0), Sample(make(3, 4), -1, True), Sample(make(2, 3, 4), [0, -1]),
+    return [Sample(make(3, 4)), Sample(make(3, 4), 0), Sample(make(3, 4), -1, True),
+            Sample(make(2, 3, 4), [0, -1]),
             Sample(make(2, 3, 4), axis=(1,), keepdims=True), Sample(make(2, 3), []),
             Sample(make(2, 3), keepdims=True), Sample(make(4), reduction_indices=[0], keep_dims=True),
             Sample(make()), Sample(make(2, 3, 4), np.array([2, 1]))]
@@ -118,7 +121,8 @@ def reduce_sum(input_tensor, axis=None, keepdims=None, name=None, reduction_indi
 
 
 def _mean_rule(g, input_tensor_shape, axis, reduction_indices):
-    return spread(g / _count(input_tensor_shape, axis, reduction_indices), input_tensor_shape, axis, reduction_indices)
+    return spread(g / _count(input_tensor_shape, axis, reduction_indices), input_tensor_shape, axis,
+                  reduction_indices)
 
 
 def _mean(x, axis, keepdims):
@@ -153,14 +157,16 @@ def _prod_rule(g, input_tensor, input_tensor_shape, axis, reduction_indices):
     gone = _axes(len(shape), axis, reduction_indices)
     order = [k for k in range(len(shape)) if k not in gone] + list(gone)
     turned = transpose(input_tensor, order)
-    rows = reshape(turned, (*[shape[k] for k in order[:len(shape) - len(gone)]], prod([shape[k] for k in gone])))
+    rows = reshape(turned, (*[shape[k] for k in order[:len(shape) - len(gone)]],
+                            prod([shape[k] for k in gone])))
     others = cumprod(rows, -1, exclusive=True) * cumprod(rows, -1, exclusive=True, reverse=True)
     others = transpose(reshape(others, tuple([shape[k] for k in order])), np.argsort(order).tolist())
     return spread(g, shape, axis, reduction_indices) * others
 
 
 @op(inputs="input_tensor", reference=_like(np.prod), grads={"input_tensor": _prod_rule},
-    samples=[*_samples(normal), *_EMPTY, Sample(integers(3, 4, low=1, high=3), 1), Sample(given([[0.0, 2.0, 3.0], [0.0, 0.0, 4.0]]), 1),
+    samples=[*_samples(normal), *_EMPTY, Sample(integers(3, 4, low=1, high=3), 1),
+             Sample(given([[0.0, 2.0, 3.0], [0.0, 0.0, 4.0]]), 1),
              Sample(np.array([1 + 2j, 3 - 1j, 0.5j]))])
 def reduce_prod(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
     """The product over axes; its gradient is right where factors are 0, too.
@@ -277,7 +283,8 @@ def _logsumexp(x, axis, keepdims):
            spread(g, input_tensor_shape, axis, reduction_indices)
            * table.face("exp")(input_tensor - spread(y, input_tensor_shape, axis, reduction_indices))},
     samples=[*_samples(normal), Sample(given([[1000.0, 1000.5], [-1000.0, -1001.0]]), 1)])
-def reduce_logsumexp(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
+def reduce_logsumexp(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None,
+                     keep_dims=None):
     """log(sum(exp(x))) over axes, without overflow.
 
     Args:
@@ -340,7 +347,8 @@ def reduce_euclidean_norm(input_tensor, axis=None, keepdims=None, name=None):
     return root_of_squares(reduce_sum(table.face("square")(x), axis, keepdims))
 
 
-def count_nonzero(input_tensor=None, axis=None, keepdims=None, dtype=dtypes.INT64, name=None, reduction_indices=None,
+def count_nonzero(input_tensor=None, axis=None, keepdims=None, dtype=dtypes.INT64, name=None,
+                  reduction_indices=None,
                   keep_dims=None, input=None):
     """How many elements over axes are not 0.
 
@@ -358,7 +366,8 @@ def count_nonzero(input_tensor=None, axis=None, keepdims=None, dtype=dtypes.INT6
     cast = table.face("cast")
     x = as_tensor(_one_of(input_tensor, input, "input_tensor", "input"))
     hit = x if x._data.dtype.kind == "b" else table.face("not_equal")(x, cast(0, x.dtype))
-    return cast(reduce_sum(cast(hit, dtypes.INT64), axis, keepdims, None, reduction_indices, keep_dims), dtype)
+    return cast(reduce_sum(cast(hit, dtypes.INT64), axis, keepdims, None, reduction_indices, keep_dims),
+                dtype)
 
 
 # ---- positions
@@ -376,7 +385,8 @@ def _position_reference(function):
     return reference
 
 
-_POSITIONS = [Sample(distinct(3, 4)), Sample(distinct(3, 4), 1), Sample(distinct(2, 3, 4), -2), Sample(integers(5), 0),
+_POSITIONS = [Sample(distinct(3, 4)), Sample(distinct(3, 4), 1), Sample(distinct(2, 3, 4), -2),
+              Sample(integers(5), 0),
               Sample(given([2.0, 5.0, 5.0])), Sample(distinct(3, 4), dimension=1, output_type="int32"),
               Sample(given([1.0, np.nan, 9.0])), Sample(distinct(2, 3, 4), np.array(1))]
 

@@ -133,7 +133,8 @@ def _recurrence_rule(g, a, b, axis, exclusive, reverse):
 @op(inputs="a b", promote="a b", floats="a b", grads={("a", "b"): _recurrence_rule}, reference=_recurrence,
     samples=[Sample(normal(5), normal(5)), Sample(normal(3, 4), normal(3, 4), 1, exclusive=True),
              Sample(normal(2, 3, 2), normal(2, 3, 2), -2, reverse=True),
-             Sample(normal(4, 2), normal(4, 2), exclusive=True, reverse=True), Sample(normal(1, 3), normal(1, 3)),
+             Sample(normal(4, 2), normal(4, 2), exclusive=True, reverse=True),
+             Sample(normal(1, 3), normal(1, 3)),
              Sample(np.array([1 + 2j, 3 - 1j, 0.5j]), np.array([1j, 2 - 1j, 3.0]))])
 def linear_recurrence(a, b, axis=0, exclusive=False, reverse=False, name=None):
     """h[j] = a[j] h[j - 1] + b[j] along an axis, from h = 0: moving averages, discounted sums, linear filters.

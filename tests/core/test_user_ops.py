@@ -4,7 +4,7 @@ import pytest
 
 import numbaflow as nf
 from numbaflow.core import table
-from numbaflow.testing import check_gradients, check_op
+from numbaflow.testing import check_gradients, check_op, integers, normal, uniform
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def declare_soft():
     @nf.elementwise(soft_body, reference=lambda x, k: x / (1 + np.abs(k * x)),
                     grads={"x": lambda g, x, k: g / nf.square(1.0 + abs(k * x)),
                            "k": lambda g, y, x: -g * y * y * nf.sign(x)},
-                    samples=[nf.Sample(nf.uniform(3, 4, low=0.2), nf.uniform(4, low=0.5)), nf.Sample(2.0, 1.0)])
+                    samples=[nf.Sample(uniform(3, 4, low=0.2), uniform(4, low=0.5)), nf.Sample(2.0, 1.0)])
     def soft(x, k, name=None):
         """x / (1 + |k x|), for k > 0."""
     return soft
@@ -51,7 +51,7 @@ def test_an_op_compiled_by_the_user():
     def halved(x):
         return 0.5 * x
 
-    @nf.elementwise(halved, grads={"x": lambda g: 0.5 * g}, reference=lambda x: x / 2, samples=[nf.Sample(nf.normal(3))])
+    @nf.elementwise(halved, grads={"x": lambda g: 0.5 * g}, reference=lambda x: x / 2, samples=[nf.Sample(normal(3))])
     def half(x, name=None):
         """Half of x."""
     check_op(half)
@@ -60,7 +60,7 @@ def test_an_op_compiled_by_the_user():
 def test_an_array_op_with_attributes():
     @nf.op(inputs="x", reference=lambda x, shift, axis=0: np.roll(x, shift, axis),
            grads={"x": lambda g, shift, axis: table.face("rolled")(g, -shift, axis)},
-           samples=[nf.Sample(nf.normal(3, 4), 1), nf.Sample(nf.normal(3, 4), -2, axis=1)])
+           samples=[nf.Sample(normal(3, 4), 1), nf.Sample(normal(3, 4), -2, axis=1)])
     def rolled(x, shift, axis=0, name=None):
         """x, rolled."""
         if not -x.ndim <= axis < x.ndim:
@@ -79,7 +79,7 @@ def test_an_op_of_lists_with_several_outputs():
            grads={"values": lambda g, values, scale: [g[0] * scale + (g[1] * 2.0 if k == 0 else 0.0)
                                                       for k in range(len(values))],
                   "scale": lambda g, values: g[0] * nf.add_n(values)},
-           samples=[nf.Sample([nf.normal(3), nf.normal(3)], nf.normal(3))])
+           samples=[nf.Sample([normal(3), normal(3)], normal(3))])
     def weighted(values, scale, name=None):
         """The sum of values times scale, and twice the first of them."""
         return sum(values) * scale, values[0] * 2
@@ -101,7 +101,7 @@ def test_one_rule_for_several_inputs():
         return g * y, g * x
 
     @nf.op(inputs="x y", promote="x y", grads={("x", "y"): joint}, reference=np.multiply,
-           samples=[nf.Sample(nf.normal(3), nf.normal(3))])
+           samples=[nf.Sample(normal(3), normal(3))])
     def product(x, y, name=None):
         """x y, with one rule for both."""
         return x * y
@@ -115,7 +115,7 @@ def test_one_rule_for_several_inputs():
 def test_complex_outputs_of_an_op_with_several():
     @nf.op(inputs="z", outputs="square cube", reference=lambda z: (z**2, z**3),
            grads={"z": lambda g, z: 2.0 * z * g[0] + 3.0 * z * z * g[1]},
-           samples=[nf.Sample(nf.normal(3))])
+           samples=[nf.Sample(normal(3))])
     def powers(z, name=None):
         """The square and the cube."""
         return z * z, z * z * z
@@ -127,7 +127,7 @@ def test_complex_outputs_of_an_op_with_several():
 
 
 def test_complex_values_in_a_list():
-    @nf.op(inputs="*zs", reference=lambda zs: zs[0] * zs[1], samples=[nf.Sample([nf.normal(2), nf.normal(2)])],
+    @nf.op(inputs="*zs", reference=lambda zs: zs[0] * zs[1], samples=[nf.Sample([normal(2), normal(2)])],
            grads={"zs": lambda g, zs: [g * zs[1], g * zs[0]]})
     def pair_product(zs, name=None):
         """The product of two."""
@@ -140,7 +140,7 @@ def test_complex_values_in_a_list():
 
 def test_inputs_said_to_have_no_gradient():
     @nf.op(inputs="x n", grads={"x": lambda g, n: g * nf.cast(n, nf.float64), "n": None}, reference=lambda x, n: x * n,
-           samples=[nf.Sample(nf.normal(3), nf.integers(3))])
+           samples=[nf.Sample(normal(3), integers(3))])
     def repeated(x, n, name=None):
         """x n times."""
         return x * n
@@ -154,7 +154,7 @@ def test_inputs_said_to_have_no_gradient():
 
 
 def test_an_op_declared_without_gradients():
-    @nf.op(inputs="x", grads=None, reference=np.sort, samples=[nf.Sample(nf.normal(3))])
+    @nf.op(inputs="x", grads=None, reference=np.sort, samples=[nf.Sample(normal(3))])
     def ordered(x, name=None):
         """x in order."""
         return np.sort(x)
@@ -168,7 +168,7 @@ def test_an_op_declared_without_gradients():
 
 def test_views_of_an_input_are_fine():
     @nf.op(inputs="x", grads={"x": lambda g: table.face("flipped")(g)}, reference=lambda x: x[::-1],
-           samples=[nf.Sample(nf.normal(3))])
+           samples=[nf.Sample(normal(3))])
     def flipped(x, name=None):
         """x backwards."""
         return x[::-1]

@@ -46,8 +46,9 @@ def test_an_axis_of_one_is_squeezed():
     assert number(losses.sparse_softmax_cross_entropy(LABELS, LOGITS[:, :, None])) == pytest.approx(expected)
 
 
-WEIGHTS = {"number": 2.5, "zero": 0.0, "one": np.array([2.0]),
+WEIGHTS = {"number": 0.1, "zero": 0.0, "one": np.array([2.0]),
            "vector": np.array([1.0, 0.0, 2.0, 0.0, 0.5, 3.0]),
+           "lists": [[1.0], [0.0], [2.0], [0.0], [0.5], [3.0]],
            "column": np.array([[1.0], [0.0], [2.0], [0.0], [0.5], [3.0]]), "tensor": nf.constant(2.0)}
 
 

@@ -22,7 +22,8 @@ def test_cond_unpacks_a_single_result_unless_strict():
 
 @pytest.mark.parametrize(("arguments", "text"), [
     ((True, None, lambda: 1), "true_fn argument required"), ((True, lambda: 1), "false_fn argument required"),
-    ((True, 3, lambda: 1), "true_fn must be callable"), ((np.ones(2, bool), lambda: 1, lambda: 2), "scalar bool"),
+    ((True, 3, lambda: 1), "true_fn must be callable"), ((np.ones(2, bool), lambda: 1, lambda: 2),
+                                                         "scalar bool"),
     ((1.0, lambda: 1, lambda: 2), "scalar bool")])
 def test_cond_errors(arguments, text):
     with pytest.raises(TypeError, match=text):
@@ -75,7 +76,8 @@ def test_while_loop_structures():
 
 
 @pytest.mark.parametrize(("arguments", "error", "text"), [
-    ((1, lambda i: i, [0]), TypeError, "cond must be callable"), ((lambda i: True, 1, [0]), TypeError, "body must be"),
+    ((1, lambda i: i, [0]), TypeError, "cond must be callable"), ((lambda i: True, 1, [0]), TypeError,
+                                                                  "body must be"),
     ((lambda: True, lambda: 1, []), ValueError, "No loop variables"),
     ((lambda i, j: True, lambda i, j: i, [0, 1]), ValueError, "same nested structure"),
     ((lambda i, j: True, lambda i, j: (i, [j]), [0, 1]), ValueError, "same nested structure"),

@@ -6,10 +6,14 @@ from hypothesis import strategies as st
 
 import numbaflow as nf
 
-EQUATIONS = ["ij,jk->ik", "ij,jk", "ij,kj->ik", "ji,jk->ki", "i,i->", "i,j->ij", "ij->ji", "ij->", "ij->j", "ij", "ii->i",
-             "ii", "iij->ji", "ijk,ikl->ijl", "bij,bjk->bik", "bhqd,bhkd->bhqk", "ij,ij->ij", "ij,ij->", "i,ij,j->",
-             "ij,jk,kl->il", "ij,jk,kl,lm->im", "...ij,...jk->...ik", "...i,i->...", "i...->...", "...,...", "ijj,jk->ik",
-             "a...b,b...c->a...c", "ij, jk -> ik", "iji->j", "ab,cd->acbd", "ijk->kji", "ij,k->", ",i->i", "->", "Ab,bA->A"]
+EQUATIONS = ["ij,jk->ik", "ij,jk", "ij,kj->ik", "ji,jk->ki", "i,i->", "i,j->ij", "ij->ji", "ij->", "ij->j",
+             "ij", "ii->i",
+             "ii", "iij->ji", "ijk,ikl->ijl", "bij,bjk->bik", "bhqd,bhkd->bhqk", "ij,ij->ij", "ij,ij->",
+             "i,ij,j->",
+             "ij,jk,kl->il", "ij,jk,kl,lm->im", "...ij,...jk->...ik", "...i,i->...", "i...->...", "...,...",
+             "ijj,jk->ik",
+             "a...b,b...c->a...c", "ij, jk -> ik", "iji->j", "ab,cd->acbd", "ijk->kji", "ij,k->", ",i->i",
+             "->", "Ab,bA->A"]
 EXTENT = {letter: n for n, letters in {2: "iaAbh", 3: "jcq", 4: "kdl", 5: "m"}.items() for letter in letters}
 
 
@@ -32,7 +36,8 @@ def test_equation(equation):
     np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("equation", ["ij,jk->ik", "iij,jk->k", "...i,i->...", "i,ij,j->", "ij->j", "ab,cd->acbd"])
+@pytest.mark.parametrize("equation", ["ij,jk->ik", "iij,jk->k", "...i,i->...", "i,ij,j->", "ij->j",
+                                      "ab,cd->acbd"])
 def test_gradients(equation):
     arrays = operands(equation, np.random.default_rng(1))
     nf.testing.check_gradients(lambda *xs: nf.einsum(equation, *xs), arrays)
@@ -52,7 +57,8 @@ def problems(draw):
     known = sorted(set("".join(groups)))
     output = "".join(draw(st.permutations(known))[:draw(st.integers(0, len(known)))])
     # an extent of 1 may stand for any
-    shapes = [tuple([1 if draw(st.integers(0, 5)) == 0 and g.count(x) == 1 else extents[x] for x in g]) for g in groups]
+    shapes = [tuple([1 if draw(st.integers(0, 5)) == 0 and g.count(x) == 1 else extents[x] for x in g])
+              for g in groups]
     return ",".join(groups) + "->" + output, shapes
 
 

@@ -65,13 +65,15 @@ def test_matvec():
 
 
 @pytest.mark.parametrize(("call", "text"), [
-    (lambda: nf.matmul(np.ones((2, 3)), np.ones((4, 5))), r"matmul: shapes \(2, 3\) and \(4, 5\).*3 columns against 4 rows"),
+    (lambda: nf.matmul(np.ones((2, 3)), np.ones((4, 5))),
+     r"matmul: shapes \(2, 3\) and \(4, 5\).*3 columns against 4 rows"),
     (lambda: nf.matmul(np.ones(3), np.ones((3, 2))), "two dimensions"),
     (lambda: nf.matmul(np.ones((2, 2)), np.ones((2, 2)), transpose_a=True, adjoint_a=True), "only one of"),
     (lambda: nf.matmul(np.ones((2, 2), bool), np.ones((2, 2), bool)), "no product of bool"),
     (lambda: nf.tensordot(np.ones((2, 3)), np.ones((2, 3)), 1), "do not match"),
     (lambda: nf.tensordot(np.ones((2, 3)), np.ones((2, 3)), 3), "axes must be"),
-    (lambda: nf.tensordot(np.ones((2, 3)), np.ones((2, 3)), [[0], [0, 1]]), "Different number of contraction"),
+    (lambda: nf.tensordot(np.ones((2, 3)), np.ones((2, 3)), [[0], [0, 1]]),
+     "Different number of contraction"),
     (lambda: nf.tensordot(np.ones((2, 3)), np.ones((2, 3)), [[0], [2]]), "tensordot: axis 2"),
     (lambda: nf.tensordot(np.ones((2, 3)), np.ones((2, 3)), [1]), "length 2")])
 def test_errors(call, text):

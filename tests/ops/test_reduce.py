@@ -25,12 +25,14 @@ def test_against_numpy(data):
         np.testing.assert_allclose(y.numpy(), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("axis", [1, -1, [1], (1,), np.int64(1), np.array(1), np.array([1], np.int32), nf.constant(1),
+@pytest.mark.parametrize("axis", [1, -1, [1], (1,), np.int64(1), np.array(1), np.array([1], np.int32),
+                                  nf.constant(1),
                                   nf.constant([-1])])
 def test_axis_in_every_form(axis):
     x = nf.constant([[1.0, 2.0], [3.0, 4.0]])
     assert nf.reduce_sum(x, axis).numpy().tolist() == [3.0, 7.0]
-    assert nf.gradients_function(lambda x: nf.reduce_max(x, axis))(x)[0].numpy().tolist() == [[0.0, 1.0], [0.0, 1.0]]
+    assert nf.gradients_function(lambda x: nf.reduce_max(x, axis))(x)[0].numpy().tolist() == [[0.0, 1.0],
+                                                                                              [0.0, 1.0]]
 
 
 def test_older_names():
@@ -45,12 +47,16 @@ def test_older_names():
 
 @pytest.mark.parametrize(("call", "text"), [
     (lambda: nf.reduce_sum([1.0], axis=1), r"reduce_sum: axis 1 is not in \[-1, 1\)"),
-    (lambda: nf.reduce_sum([[1.0]], axis=[0, -2]), "twice"), (lambda: nf.reduce_sum([1.0], axis=0.5), "reduce_sum"),
-    (lambda: nf.reduce_sum([True]), "got bool"), (lambda: nf.reduce_mean([True]), "reduce_mean: expected numbers"),
+    (lambda: nf.reduce_sum([[1.0]], axis=[0, -2]), "twice"), (lambda: nf.reduce_sum([1.0], axis=0.5),
+                                                              "reduce_sum"),
+    (lambda: nf.reduce_sum([True]), "got bool"), (lambda: nf.reduce_mean([True]),
+                                                  "reduce_mean: expected numbers"),
     (lambda: nf.reduce_any([1.0]), "reduce_any: expected bools, got float32"),
     (lambda: nf.reduce_max(np.array([1j])), "reduce_max: complex numbers have no order"),
-    (lambda: nf.argmax(np.zeros((0, 2))), "argmax: axis 0 of shape"), (lambda: nf.argmax(1.0), "argmax: axis 0"),
-    (lambda: nf.math.reduce_variance([1, 2]) if hasattr(nf, "math") else variance([1, 2]), "expected floats")])
+    (lambda: nf.argmax(np.zeros((0, 2))), "argmax: axis 0 of shape"), (lambda: nf.argmax(1.0),
+                                                                       "argmax: axis 0"),
+    (lambda: nf.math.reduce_variance([1, 2]) if hasattr(nf, "math") else variance([1, 2]),
+     "expected floats")])
 def test_errors(call, text):
     with pytest.raises(ValueError, match=text):
         call()
@@ -70,7 +76,8 @@ def test_ties_share_the_gradient(f):
 
 
 def test_product_gradients_at_zeros():
-    for x, expected in (([2.0, 0.0, 4.0], [0.0, 8.0, 0.0]), ([0.0, 0.0, 4.0], [0.0, 0.0, 0.0]), ([3.0], [1.0])):
+    for x, expected in (([2.0, 0.0, 4.0], [0.0, 8.0, 0.0]), ([0.0, 0.0, 4.0], [0.0, 0.0, 0.0]),
+                        ([3.0], [1.0])):
         assert nf.gradients_function(nf.reduce_prod)(nf.constant(x))[0].numpy().tolist() == expected
     h = nf.hessian(nf.reduce_prod)(nf.constant([0.0, 0.0, 4.0])).numpy()
     np.testing.assert_array_equal(h, [[0, 4, 0], [4, 0, 0], [0, 0, 0]])

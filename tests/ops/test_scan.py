@@ -25,7 +25,7 @@ def test_exclusive_logsumexp(reverse):
 def test_logsumexp_gradients_are_finite_at_infinity_and_far_apart():
     x = nf.constant([-np.inf, -np.inf, 500.0, -500.0, 500.0])
     g = nf.gradients_function(scan.cumulative_logsumexp)(x)[0].numpy()
-    np.testing.assert_allclose(g, [0.0, 0.0, 2.5, 0.0, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(g, [0.0, 0.0, 2.5, 0.0, 0.5], rtol=3e-6)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -55,7 +55,8 @@ def test_recurrence_large_is_the_same_in_tiles_and_rows():
 def test_arguments():
     assert nf.cumsum([1, 2, 3], axis=nf.constant(0)).numpy().tolist() == [1, 3, 6]
     assert nf.cumsum(np.array([[1, 2], [3, 4]], np.int8), -1).dtype == nf.int8
-    for call, text in ((lambda: nf.cumsum([1.0], 1), "cumsum: axis 1"), (lambda: nf.cumsum(3.0), "cumsum: axis 0"),
+    for call, text in ((lambda: nf.cumsum([1.0], 1), "cumsum: axis 1"), (lambda: nf.cumsum(3.0),
+                                                                         "cumsum: axis 0"),
                        (lambda: nf.cumprod([True]), "cumprod: expected numbers"),
                        (lambda: scan.linear_recurrence([1.0], [1.0, 2.0]), "shapes .1,. and .2,. differ")):
         with pytest.raises(ValueError, match=text):

@@ -129,6 +129,19 @@ def test_sparse_adam_is_dense_adam_of_zeros_elsewhere():
     assert np.all(a.numpy()[2] != 1.0)
 
 
+@pytest.mark.parametrize("kind", [train.GradientDescentOptimizer, train.AdamOptimizer])
+def test_a_gathered_table_learns_as_one_that_is_read_whole(kind):
+    rows = nf.constant([2, 0, 2])
+    a, b = Variable(np.ones((4, 3))), Variable(np.ones((4, 3)))
+    picked = nf.one_hot(rows, 4, dtype="float64")
+    sparse, dense = kind(0.5), kind(0.5)
+    for _ in range(3):
+        sparse.minimize(lambda: nf.reduce_sum(nf.square(nf.gather(a, rows))), var_list=[a])
+        dense.minimize(lambda: nf.reduce_sum(nf.square(nf.matmul(picked, b))), var_list=[b])
+    np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
+    assert a.numpy()[1].tolist() == [1.0, 1.0, 1.0]
+
+
 def test_sparse_rows_large_enough_for_threads_and_none_at_all():
     v, optimizer = Variable(np.zeros((1000, 128), np.float32)), train.MomentumOptimizer(1.0, 0.5)
     rows = np.random.default_rng(3).permutation(1000)[:900]
