@@ -8,7 +8,6 @@ import os
 import pickle
 import sys
 import tempfile
-import threading
 import types as python_types
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 from numba.extending import intrinsic, overload
 
+from . import threads
 from .fingerprint import Unfingerprintable, fingerprint
 
 # Not nnan or ninf: NaN and inf keep their meaning.  afn allows the approximations that the bodies test for accuracy.
@@ -30,8 +30,8 @@ FASTMATH = {"contract", "nsz", "arcp", "afn", "reassoc"}
 OPTIONS = {"error_model": "numpy", "fastmath": FASTMATH}
 EXACT = {"error_model": "numpy", "fastmath": {"contract"}}    # for code whose rounding steps must stay in order
 
-# A launch over threads costs about 5 us; under this many elements of work it does not pay.
-PARALLEL_WORK = 1 << 16
+# Under this many elements of work waking other threads does not pay.
+PARALLEL_WORK = 1 << 18
 
 
 # ---- the disk cache
@@ -184,34 +184,21 @@ def wide_vectors(typingctx):
     return types.void(), codegen
 
 
-def kernel(function=None, *, parallel=False, options=OPTIONS):
+def kernel(function=None, *, options=OPTIONS):
     """Compile a function over arrays on first use, without the GIL, kept on disk."""
     if function is None:
-        return lambda f: kernel(f, parallel=parallel, options=options)
-    dispatcher = numba.njit(nogil=True, parallel=parallel, **options)(function)
-    dispatcher._cache = DiskCache(function, salt=f"parallel={parallel} {sorted(options['fastmath'])}")
+        return lambda f: kernel(f, options=options)
+    dispatcher = numba.njit(nogil=True, **options)(function)
+    dispatcher._cache = DiskCache(function, salt=f"{sorted(options['fastmath'])}")
     return dispatcher
 
 
 def loop(function, signature, options=OPTIONS):
     """A C function pointer with the given Numba signature, kept on disk."""
-    made = CFunc(function, (signature.args, signature.return_type), locals={},
-                                      options={**options, "nopython": True})
+    made = CFunc(function, (signature.args, signature.return_type), locals={}, options={**options, "nopython": True})
     made._cache = DiskCache(function, salt=f"cfunc {sorted(options['fastmath'])}")
     made.compile()
     return made
-
-
-# Numba's simplest threading layer must not be entered from two threads at once: who comes second runs serially.
-_threads = threading.Lock()
-
-
-def threads_for(work):
-    """Take the threads for that many elements of work: True, and `release_threads` is owed; False: run serially."""
-    return work >= PARALLEL_WORK and config.NUMBA_NUM_THREADS > 1 and _threads.acquire(blocking=False)
-
-
-release_threads = _threads.release
 
 
 class RangeKernel:
@@ -219,30 +206,14 @@ class RangeKernel:
 
     def __init__(self, function, options=OPTIONS):
         self.serial = kernel(function, options=options)
-        self._options, self._threaded = options, None
         self.__name__, self.__doc__ = function.__name__, function.__doc__
 
     def __call__(self, n, work, *args):
         """Run for 0 <= i < n; `work` is about how many elements that touches."""
-        if n > 1 and threads_for(work):
-            try:
-                if self._threaded is None:
-                    self._threaded = self._split(len(args))
-                self._threaded(n, min(n, 4 * numba.get_num_threads()), *args)
-            finally:
-                release_threads()
+        if work >= PARALLEL_WORK:
+            threads.split(self.serial, n, args)
         else:
             self.serial(*args, 0, n)
-
-    def _split(self, count):
-        names = ", ".join(f"a{i}" for i in range(count))
-        source = (f"def {self.__name__}_threaded(n, shares, {names}):\n"
-                  "    for s in prange(shares):\n"
-                  f"        serial({names}, s * n // shares, (s + 1) * n // shares)\n")
-        # (asking for the number of threads inside would make the code uncacheable)
-        scope = {"serial": self.serial, "prange": numba.prange, "__name__": __name__}
-        exec(source, scope)
-        return kernel(scope[f"{self.__name__}_threaded"], parallel=True, options=self._options)
 
 
 def range_kernel(function=None, *, options=OPTIONS):
@@ -250,5 +221,3 @@ def range_kernel(function=None, *, options=OPTIONS):
     if function is None:
         return lambda f: RangeKernel(f, options)
     return RangeKernel(function, options)
-
-

@@ -1,4 +1,4 @@
-"""First-order linear recurrences along an axis: what the gradient of a running product is, where factors are 0, too."""
+"""Linear recurrences of first order along an axis: a running product's gradient is one, zeros or not."""
 import numpy as np
 
 from .blocks import around
@@ -30,7 +30,7 @@ def _advance(a, b, h):
 
 @range_kernel
 def _columns(a, b, n, inner, exclusive, reverse, out, lo, hi):
-    """out[i, j, c] = h[j, c], or h[j - 1, c] if exclusive, where h[j] = a[i, j] h[j - 1] + b[i, j] and h[-1] = 0"""
+    """out[i, j] = h[j], or h[j - 1] if exclusive, where h[j] = a[i, j] h[j - 1] + b[i, j], rows of `inner`"""
     tiles = (inner + TILE - 1) // TILE
     state = np.empty(min(TILE, inner), out.dtype)
     for task in range(lo, hi):
@@ -51,7 +51,7 @@ def _columns(a, b, n, inner, exclusive, reverse, out, lo, hi):
 
 
 def linear_recurrence(a, b, axis, exclusive=False, reverse=False):
-    """The h with h[j] = a[j] h[j - 1] + b[j] along the axis; exclusive: h[j - 1] at j; reverse: from the end."""
+    """h with h[j] = a[j] h[j - 1] + b[j] along the axis; exclusive: h[j - 1] at j; reverse: from the end."""
     m, n, inner = around(a.shape, axis)
     out = empty(a.shape, a.dtype)
     if out.size == 0:

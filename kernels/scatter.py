@@ -5,9 +5,9 @@ places, not rows, so that a result is the same, to the bit, for every number of 
 """
 from math import prod
 
-import numba
 import numpy as np
 
+from . import threads
 from .index import (
     around,
     check_along,
@@ -96,8 +96,8 @@ def combine_rows(rows_kernel, out, indices, rows):
         rows_kernel.serial(out, indices, rows, 1, 0, 1)
         return
     # Every part reads the indices of its o: that pays for wide rows, or when a part is many whole o.
-    threads = numba.get_num_threads()
-    parts = outer if outer >= 4 * threads else threads if inner >= 8 else 1
+    count = threads.count()
+    parts = outer if outer >= 4 * count else count if inner >= 8 else 1
     rows_kernel(parts, rows.size, out, indices, rows, parts)
 
 

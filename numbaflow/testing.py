@@ -17,26 +17,27 @@ __all__ = ["bools", "check_forward", "check_gradients", "check_op", "distinct", 
 _TOLERANCE = {"float32": 2e-5, "float64": 1e-11, "complex64": 2e-5, "complex128": 1e-11}
 
 
-def check_gradients(f, args, order=2, step=1e-5, rtol=1e-5, atol=0.0, seed=0):
+def check_gradients(f, args, order=2, step=1e-5, rtol=1e-7, atol=1e-9, seed=0):
     """Assert that gradients of f up to an order agree with finite differences along random directions.
 
     Args:
         f: a function of tensors that gives a tensor or a structure of tensors.
-        args: its arguments; arrays of floats are differentiated, in double precision, all others are passed as they are.
+        args: its arguments; arrays of floats are differentiated, in double precision, others passed as they
+            are.
         order: how many times to differentiate.
         step: how far to go for the differences, in multiples of a standard normal direction.
-        rtol: what the gradients may differ by, in multiples of the sum of |direction * gradient| over all elements.
-        atol: what they may differ by in addition.
+        rtol: what the two may differ by, in multiples of the sum of |direction * gradient| over all elements.
+        atol: what they may differ by in addition: rounding inside f, where values near 1 cancel.
         seed: of the directions and weights.
 
-    With outputs y weighted by random w, F(t) = sum(w * y(x + t v)) is a function of one number whose slope at 0 is
-    sum(v * gradient): one number that every element of every gradient is in.  Central differences over `step` and twice
-    that, extrapolated, give the slope up to O(step^4) and what rounding costs, which is counted as 64 units in the last
-    place of each y.  Where the two steps disagree there is a kink or a pole near x, and the check fails saying so.
-    Each order is checked on the gradient of the one before.
+    With outputs y weighted by random w, F(t) = sum(w * y(x + t v)) is a function of one number, and its slope at
+    0 is sum(v * gradient): one number that every element of every gradient is in.  Central differences over one
+    step and over two, extrapolated, give the slope up to O(step^4) and what rounding costs, which is counted as
+    64 units in the last place of each y.  Each order is checked on the gradient of the one before.
 
     Raises:
-        AssertionError: naming the order, both numbers, and the slopes in each argument by itself.
+        AssertionError: naming the order, both numbers, and the slopes in each argument by itself; or saying that
+            the differences over one step and two disagree, as they do at kinks and poles.
         ValueError: no argument is an array of floats.
 
     >>> import numpy as np
@@ -45,11 +46,13 @@ def check_gradients(f, args, order=2, step=1e-5, rtol=1e-5, atol=0.0, seed=0):
     """
     if not any(_differentiable(a) for a in args):
         raise ValueError("check_gradients: no argument is an array of floats, there is nothing to check")
-    values = [_widened(a) if _differentiable(a) else a for a in args]
-    _check_order(f, values, order, 1, (step, rtol, atol), np.random.default_rng(seed))
-
-
-_LAST_PLACES = 64 * np.finfo(np.float64).eps
+    values, rng = [_widened(a) if _differentiable(a) else a for a in args], np.random.default_rng(seed)
+    for now in range(1, order + 1):
+        line = _Line(f, values, rng)
+        if not line.weights:            # the order before had no gradients left
+            return
+        _check_slope(line, now, step, rtol, atol)
+        f = line.gradients
 
 
 def _differentiable(value):
@@ -61,44 +64,66 @@ def _widened(value):
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def _check_order(f, values, order, now, limits, rng):
-    step, rtol, atol = limits
-    where = [k for k, v in enumerate(values) if _differentiable(v)]
-    outputs = _float_outputs(f(*values))
-    if not outputs:
+class _Line:
+    """F(t) = sum(w * y(x + t v)) for a function y of x, with random weights w and directions v."""
+
+    def __init__(self, f, values, rng):
+        self.f, self.values = f, values
+        self.where = [k for k, v in enumerate(values) if _differentiable(v)]
+        self.outputs = _float_outputs(f(*values))
+        self.weights = [_random(y._data, rng) for y in self.outputs]
+        self.directions = {k: _random(values[k], rng) for k in self.where}
+
+    def gradients(self, *xs):
+        """The gradients of sum(w * y) that are not None."""
+        return [d for d in self._all_gradients(xs) if d is not None]
+
+    def _all_gradients(self, xs):
+        result, vjp = make_vjp(self.f, params=self.where)(*xs)
+        return vjp(_packed(result, self.weights))
+
+    def terms(self):
+        """v * gradient for each argument, from the rules; their sum is F'(0)."""
+        found = zip(self.where, self._all_gradients(self.values), strict=True)
+        return [np.zeros(()) if d is None else (np.conj(self.directions[k]) * as_tensor(d)._data).real
+                for k, d in found]
+
+    def _at(self, t, moved):
+        xs = [v + t * self.directions[k] if k in moved else v for k, v in enumerate(self.values)]
+        outputs = _float_outputs(self.f(*xs))
+        return sum(float(np.vdot(w, y._data).real) for w, y in zip(self.weights, outputs, strict=True))
+
+    def slopes(self, step, moved):
+        """F'(0) by central differences over one step and over two, where these arguments move."""
+        return [(self._at(t, moved) - self._at(-t, moved)) / (2 * t) for t in (step, 2 * step)]
+
+    def size(self):
+        """The sum of |w * y|: what rounding is a part of."""
+        pairs = zip(self.weights, self.outputs, strict=True)
+        return sum(float(np.abs(w * y._data).sum()) for w, y in pairs)
+
+
+def _extrapolated(near, far):
+    return (4 * near - far) / 3
+
+
+def _check_slope(line, order, step, rtol, atol):
+    terms = line.terms()
+    exact, (near, far) = sum(float(t.sum()) for t in terms), line.slopes(step, line.where)
+    numeric = _extrapolated(near, far)
+    allowed = atol + rtol * sum(float(np.abs(t).sum()) for t in terms)
+    allowed += 64 * np.finfo(np.float64).eps * line.size() / step
+    if abs(numeric - exact) <= allowed:
         return
-    weights = [_random(y._data.shape, y._data.dtype, rng) for y in outputs]
-    directions = [_random(values[k].shape, values[k].dtype, rng) for k in where]
-    result, vjp = make_vjp(f, params=where)(*values)
-    found = vjp(_packed(result, weights))
-    terms = [np.zeros(()) if d is None else (np.conj(v) * as_tensor(d)._data).real
-             for v, d in zip(directions, found, strict=True)]
-    exact = sum(float(t.sum()) for t in terms)
-    rounding = _LAST_PLACES * sum(float(np.abs(w * y._data).sum()) for w, y in zip(weights, outputs, strict=True)) / step
-    allowed = atol + rtol * sum(float(np.abs(t).sum()) for t in terms) + rounding
-
-    def slope(moved):
-        """The slope in the arguments of these numbers, and by how much the two steps disagree."""
-        def at(t):
-            xs = [v + t * directions[where.index(k)] if k in moved else v for k, v in enumerate(values)]
-            return sum(float(np.vdot(w, y._data).real) for w, y in zip(weights, _float_outputs(f(*xs)), strict=True))
-        near, far = (at(step) - at(-step)) / (2 * step), (at(2 * step) - at(-2 * step)) / (4 * step)
-        return (4 * near - far) / 3, abs(near - far)
-
-    numeric, unsettled = slope(where)
-    assert unsettled <= 2 * allowed or abs(numeric - exact) <= allowed, \
-        f"gradient of order {now}: finite differences over {step:g} and {2 * step:g} disagree by {unsettled:.3g}; " \
-        "take arguments further from kinks and poles, or another step"
-    assert abs(numeric - exact) <= allowed, \
-        f"gradient of order {now}: {exact:.12g} from the rules, {numeric:.12g} from finite differences; they may " \
-        f"differ by {allowed:.3g}\n" + "\n".join(
-            f"    in argument {k}: {float(t.sum()):.12g} from the rules, {slope([k])[0]:.12g} from finite differences"
-            for k, t in zip(where, terms, strict=True))
-    if now < order:
-        def gradient(*xs):
-            result, vjp = make_vjp(f, params=where)(*xs)
-            return [d for d in vjp(_packed(result, weights)) if d is not None]
-        _check_order(gradient, values, order, now + 1, limits, rng)
+    sides = "{:.12g} from the rules, {:.12g} from finite differences"
+    text = [f"gradient of order {order}: {sides.format(exact, numeric)}; they may differ by {allowed:.3g}"]
+    if abs(near - far) > allowed:
+        text.append(f"differences over {step:g} and {2 * step:g} disagree by {abs(near - far):.3g}: near a kink or a "
+                    "pole they say nothing; take other arguments or a smaller step")
+    for k, t in zip(line.where, terms, strict=True):
+        alone = _extrapolated(*line.slopes(step, [k]))
+        text.append(f"in argument {k}: {sides.format(float(t.sum()), alone)}")
+    raise AssertionError("\n    ".join(text))
 
 
 def _float_outputs(result):
@@ -109,15 +134,15 @@ def _float_outputs(result):
 def _packed(result, weights):
     """A weight for each output, zeros for outputs that have no gradient."""
     outputs, weights = nest.flatten(result), iter(weights)
-    given = [wrap(next(weights)) if y._data.dtype in DIFFERENTIABLE else wrap(np.zeros_like(y._data)) for y in outputs]
-    return nest.pack(result, given) if nest.is_nested(result) else given[0]
+    packed = [wrap(next(weights) if y._data.dtype in DIFFERENTIABLE else np.zeros_like(y._data)) for y in outputs]
+    return nest.pack(result, packed) if nest.is_nested(result) else packed[0]
 
 
-def _random(shape, dtype, rng):
-    value = rng.standard_normal(shape)
-    if dtype.kind == "c":
-        value = value + 1j * rng.standard_normal(shape)
-    return np.asarray(value, dtype)
+def _random(like, rng):
+    value = rng.standard_normal(like.shape)
+    if like.dtype.kind == "c":
+        value = value + 1j * rng.standard_normal(like.shape)
+    return np.asarray(value, like.dtype)
 
 
 def check_forward(op, sample, dtype):

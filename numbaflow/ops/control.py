@@ -1,4 +1,4 @@
-"""Control flow as functions: Python's own, run at once and recorded as it runs, so that tapes see the path taken."""
+"""Control flow as functions: Python's own, run at once, so that tapes see the path taken."""
 import contextlib
 
 import numpy as np
@@ -48,7 +48,8 @@ def _truth(op, pred):
         return bool(pred)
     pred = as_tensor(pred)
     if pred.shape != () or pred._data.dtype.kind != "b":
-        raise InvalidArgumentError(f"{op}: pred must be a scalar bool, got {pred.dtype.name} of shape {pred._data.shape}")
+        raise InvalidArgumentError(f"{op}: pred must be a scalar bool, got {pred.dtype.name} of shape "
+                                   f"{pred._data.shape}")
     return bool(pred)
 
 
@@ -82,11 +83,12 @@ def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"
     truths = [_truth("case", pred) for pred, _ in pairs] if exclusive else (_truth("case", pred) for pred,
                                                                             _ in pairs)
     if exclusive and sum(truths) > 1:
-        raise InvalidArgumentError("case: More than one condition evaluated as True but exclusive=True.  Conditions: "
-                                   f"{truths}")
+        raise InvalidArgumentError("case: More than one condition evaluated as True but exclusive=True.  "
+                                   f"Conditions: {truths}")
     chosen = next((fn for truth, (_, fn) in zip(truths, pairs, strict=True) if truth), default)
     if chosen is None:
-        raise InvalidArgumentError(f"case: None of the {len(pairs)} conditions evaluated as True, and there is no default")
+        raise InvalidArgumentError(f"case: None of the {len(pairs)} conditions evaluated as True, "
+                                   "and there is no default")
     return _called(chosen, strict)
 
 

@@ -1,7 +1,7 @@
 """Random draws in plain Python, an element at a time: what the kernels' draws are checked against.
 
-Written from the definitions in kernels.philox and kernels.random with Python's integers and float64; the kernels share
-no code with it.
+Written from the definitions in kernels.philox and kernels.random with Python's integers and float64; the
+kernels share no code with it.
 """
 import math
 
@@ -81,7 +81,8 @@ def normal(shape, seed, mean, stddev, dtype):
 
 def truncated_normal(shape, seed, mean, stddev, dtype):
     """The normal's quantiles between -2 and 2."""
-    from scipy import special       # here, for it takes long to import
+    from scipy import special  # here, for it takes long to import
+
     n, edge = math.prod(shape), math.erf(math.sqrt(2.0))
     if np.dtype(dtype) == np.float32:
         x = (_signed(w[k]) for w, k in _elements(n, 4, seed))

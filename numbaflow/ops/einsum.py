@@ -1,7 +1,7 @@
 """einsum: sums of products named by their indices, as matrix products of two tensors at a time.
 
-Everything here is a composition of ops, so gradients of any order follow.  A term is a tensor with a label for each of
-its axes: a letter, or a negative number for an axis that the ellipsis stands for, counted from the last.
+Everything here is a composition of ops, so gradients of any order follow.  A term is a tensor with a label
+for each of its axes: a letter, or a negative number for an axis of the ellipsis, counted from its last.
 """
 import functools
 from itertools import combinations
@@ -22,9 +22,9 @@ def einsum(equation, *inputs, name=None):
     """Sums of products of tensors, written with an index for each axis.
 
     Args:
-        equation: indices of each input, then of the output: "ij,jk->ik".  An index that the output lacks is summed
-            over; one that comes twice in an input takes its diagonal; "..." stands for axes that broadcast.  Without
-            "->" the output has the indices that come once, in alphabetical order.
+        equation: indices of each input, then of the output: "ij,jk->ik".  An index that the output lacks is
+            summed over; one that comes twice in an input takes its diagonal; "..." is axes that broadcast.
+            Without "->" the output has the indices that come once, in alphabetical order.
         inputs: tensors of one dtype, one for each group of indices.
 
     Returns:
@@ -111,8 +111,8 @@ def _diagonal(x, labels):
             i = labels.index(label)
             j = labels.index(label, i + 1)
             if x._data.shape[i] != x._data.shape[j]:
-                raise InvalidArgumentError(f"einsum: index {label} has extents {x._data.shape[i]} and {x._data.shape[j]} "
-                                           "in one input")
+                extents = f"{x._data.shape[i]} and {x._data.shape[j]}"
+                raise InvalidArgumentError(f"einsum: index {label} has extents {extents} in one input")
             left = [k for k in range(len(labels)) if k not in (i, j)]
             x = matrix_diag_part(transpose(x, [*left, i, j]))
             labels = (*[labels[k] for k in left], label)

@@ -1,8 +1,8 @@
-"""Decompositions of stacks of matrices, Cholesky, QR, singular values, eigenvalues, and what is solved with them.
+"""Cholesky, QR, singular value and eigenvalue decompositions of stacks of matrices, and what they solve.
 
-G stands for a gradient as TensorFlow has it, dL = Re tr(G^H dA), and ^H for the conjugate transpose.  Where singular
-values or eigenvalues coincide the gradients of vectors do not exist and come out as inf or nan.  What reads one
-triangle of a Hermitian matrix gives the gradient in that triangle.
+G stands for a gradient as TensorFlow has it, dL = Re tr(G^H dA), and ^H for the conjugate transpose.  Where
+singular values or eigenvalues coincide the gradients of vectors do not exist and come out as inf or nan.
+What reads one triangle of a Hermitian matrix gives the gradient in that triangle.
 """
 import numpy as np
 
@@ -54,7 +54,8 @@ def cholesky(input, name=None):
     """The lower triangular L with L L^H = input.
 
     Args:
-        input: Hermitian positive definite matrices [..., n, n].  Only the lower triangle is read, and gets the gradient.
+        input: Hermitian positive definite matrices [..., n, n].  Only the lower triangle is read, and gets
+            the gradient.
 
     Raises:
         ValueError: a matrix that is not positive definite.
@@ -78,7 +79,7 @@ def _as(x, like):
 
 def _refuse_full(op, full_matrices, shape):
     if full_matrices and shape[-1] != shape[-2]:
-        raise InvalidArgumentError(f"{op}: no gradient for full_matrices=True and matrices of {shape[-2]} x {shape[-1]}, "
+        raise InvalidArgumentError(f"{op}: no gradient for full_matrices=True and matrices {shape[-2:]}, "
                                    "whose completion is not unique; use full_matrices=False")
 
 
@@ -118,7 +119,8 @@ def qr(input, full_matrices=False, name=None):
 
     Args:
         input: matrices [..., m, n].
-        full_matrices: q is [..., m, m] and r [..., m, n], instead of [..., m, k] and [..., k, n], k = min(m, n).
+        full_matrices: q is [..., m, m] and r [..., m, n], instead of [..., m, k] and [..., k, n],
+            k = min(m, n).
 
     Raises:
         ValueError: gradients where full_matrices and m > n: there are many q.
@@ -150,7 +152,7 @@ def _svd_rule(g, s, u, v, full_matrices, tensor_shape):
     gaps = _ones_on_diagonal(square(row) - square(column))
     inner = (_skew(of_u) * row + column * _skew(of_v)) / gaps
     on_diagonal = _as(ds, u)
-    if u._data.dtype in dtypes.COMPLEXES:           # the phases of u and v are tied, half of it comes through u
+    if u._data.dtype in dtypes.COMPLEXES:           # the phases of u and v are tied: what is left comes by u
         on_diagonal = on_diagonal + matrix_diag_part(_skew(of_u)) / (2.0 * s)
     inner = matrix_set_diag(inner, on_diagonal)
     m, n = tensor_shape[-2:]
@@ -217,7 +219,8 @@ def svd(tensor, full_matrices=False, compute_uv=True, name=None):
 
     Args:
         tensor: matrices [..., m, n].
-        full_matrices: u is [..., m, m] and v [..., n, n], instead of [..., m, k] and [..., n, k], k = min(m, n).
+        full_matrices: u is [..., m, m] and v [..., n, n], instead of [..., m, k] and [..., n, k],
+            k = min(m, n).
         compute_uv: give (s, u, v); otherwise only s.
 
     Returns:
@@ -305,7 +308,7 @@ def matrix_solve_ls(matrix, rhs, l2_regularizer=0.0, fast=True, name=None):
         matrix: matrices [..., m, n] of full rank.
         rhs: right-hand sides [..., m, k].
         l2_regularizer: a number, not negative; used where `fast`.
-        fast: by the normal equations and Cholesky's factors, which squares the condition number; otherwise by QR.
+        fast: by the normal equations and Cholesky, which squares the condition number; otherwise by QR.
 
     >>> import numbaflow as nf
     >>> nf.linalg.lstsq([[1.0], [1.0]], [[1.0], [3.0]]).numpy().round(4).tolist()

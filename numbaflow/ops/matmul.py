@@ -36,7 +36,8 @@ def _product(x, turn_x, conj_x, y, turn_y, conj_y):
     return matmul(x, y, turn_x and not conj_x, turn_y and not conj_y, turn_x and conj_x, turn_y and conj_y)
 
 
-# With A and B for a and b as they are multiplied, A's gradient is g B^H and B's is A^H g; that of a is A's turned as a is.
+# With A and B for a and b as they are multiplied, A's gradient is g B^H and B's is A^H g; that of a is A's,
+# turned as a is.
 def _a_rule(g, b, transpose_a, transpose_b, adjoint_a, adjoint_b):
     turned_b = transpose_b or adjoint_b
     if transpose_a or adjoint_a:
@@ -106,14 +107,15 @@ def _contracted(axes, a_rank, b_rank):
     """The axes of a and of b that meet, as two lists."""
     if isinstance(axes, int | np.integer):
         if not 0 <= axes <= min(a_rank, b_rank):
-            raise InvalidArgumentError(f"tensordot: axes must be at least 0 and at most the ranks {a_rank} and {b_rank}, "
-                                       f"got {axes}")
+            raise InvalidArgumentError("tensordot: axes must be from 0 to the smaller rank of "
+                                       f"{a_rank} and {b_rank}, got {axes}")
         return list(range(a_rank - axes, a_rank)), list(range(axes))
     if len(axes) != 2:
         raise InvalidArgumentError(f"tensordot: 'axes' must be an integer or have length 2, got {axes}")
     of_a, of_b = ([part] if isinstance(part, int) else np.asarray(part).reshape(-1).tolist() for part in axes)
     if len(of_a) != len(of_b):
-        raise InvalidArgumentError(f"tensordot: Different number of contraction axes 'a' and 'b', {len(of_a)} != {len(of_b)}")
+        raise InvalidArgumentError("tensordot: Different number of contraction axes 'a' and 'b', "
+                                   f"{len(of_a)} != {len(of_b)}")
     try:
         return [one_axis(k, a_rank) for k in of_a], [one_axis(k, b_rank) for k in of_b]
     except ValueError as error:
@@ -141,7 +143,8 @@ def tensordot(a, b, axes, name=None):
     of_a, of_b = _contracted(axes, a.ndim, b.ndim)
     shape_a, shape_b = a._data.shape, b._data.shape
     if [shape_a[k] for k in of_a] != [shape_b[k] for k in of_b]:
-        raise InvalidArgumentError(f"tensordot: shapes {shape_a} and {shape_b} do not match in axes {of_a} and {of_b}")
+        raise InvalidArgumentError(f"tensordot: shapes {shape_a} and {shape_b} do not match in axes "
+                                   f"{of_a} and {of_b}")
     left_a = [k for k in range(a.ndim) if k not in of_a]
     left_b = [k for k in range(b.ndim) if k not in of_b]
     inner = prod([shape_a[k] for k in of_a])

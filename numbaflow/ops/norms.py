@@ -1,4 +1,4 @@
-"""Norms of tensors, and tensors clipped or scaled by them.  Compositions; the gradient of a norm at 0 is 0."""
+"""Norms of tensors, and tensors clipped or scaled by them: compositions.  A norm's gradient at 0 is 0."""
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
@@ -22,9 +22,9 @@ def norm(tensor, ord="euclidean", axis=None, keepdims=None, name=None, keep_dims
 
     Args:
         tensor: numbers.
-        ord: for vectors "euclidean", a positive number p or inf; for matrices "euclidean" or "fro" for the root of
-            the sum of squares, 2 for the largest singular value, 1 for the largest column sum, inf for the largest
-            row sum.
+        ord: for vectors "euclidean", a positive number p or inf; for matrices "euclidean" or "fro" for the
+            root of the sum of squares, 2 for the largest singular value, 1 for the largest column sum, inf
+            for the largest row sum.
         axis: None for one vector of all elements, an axis for vectors, two for matrices.
         keepdims: whether reduced axes stay with extent 1.
         keep_dims: the older name of keepdims.
@@ -42,12 +42,12 @@ def norm(tensor, ord="euclidean", axis=None, keepdims=None, name=None, keep_dims
         axis = axis[0]
     if isinstance(axis, list | tuple):
         if len(axis) != 2:
-            raise InvalidArgumentError(f"norm: 'axis' must be None, an integer, or a pair of integers, got {axis}")
+            raise InvalidArgumentError(f"norm: 'axis' must be None, an integer or two integers, got {axis}")
         return _matrix_norm(x, ord, *axis, keepdims)
     if ord == "euclidean" or (not isinstance(ord, str) and ord == 2):
         return reduce_euclidean_norm(x, axis, keepdims)
     if isinstance(ord, str) or not ord > 0:
-        raise InvalidArgumentError(f"norm: 'ord' must be 'euclidean' or a positive number for vectors, got {ord!r}")
+        raise InvalidArgumentError(f"norm: 'ord' must be 'euclidean' or positive for vectors, got {ord!r}")
     if ord == 1:
         return reduce_sum(abs(x), axis, keepdims)
     if ord == np.inf:

@@ -1,7 +1,7 @@
 """TensorFlow's random functions: draws (see sampling.py) with keys from seeds.
 
-`random_key` is the one place that keeps state.  set_random_seed makes everything after it repeatable; a `seed=` is a
-sequence of its own, the same in every process; with neither, sequences start from the system's entropy.
+`random_key` is the one place that keeps state.  set_random_seed makes everything after it repeatable; a
+`seed=` is a sequence of its own, the same in every process; without either, the system's entropy is used.
 """
 import itertools
 import threading
@@ -190,7 +190,7 @@ def _gamma(shape, key, alpha, beta, dtype):
 
 
 def random_gamma(shape, alpha, beta=None, dtype=dtypes.FLOAT32, seed=None, name=None):
-    """Samples of gamma distributions, of density ~ x^(alpha - 1) exp(-beta x); differentiable in alpha and beta.
+    """Samples of density ~ x^(alpha - 1) exp(-beta x), differentiable in alpha and beta.
 
     Args:
         shape: of the samples of each distribution.
@@ -286,7 +286,8 @@ def random_crop(value, size, seed=None, name=None):
     value, size = as_tensor(value), shape_of(size)
     room = [n - m for n, m in zip(value._data.shape, size, strict=True)] if value.ndim == len(size) else [-1]
     if min(room, default=0) < 0:
-        raise InvalidArgumentError(f"random_crop: Need value.shape >= size, got {value._data.shape} and {size}")
+        raise InvalidArgumentError(f"random_crop: Need value.shape >= size, got {value._data.shape} and "
+                                   f"{size}")
     places = prod(n + 1 for n in room)
     place = uniform_draw((), random_key(seed), 0, places, dtypes.INT64)
     return slice(value, np.unravel_index(int(place), [n + 1 for n in room]), size)
@@ -325,7 +326,7 @@ def stateless_truncated_normal(shape, seed, mean=0.0, stddev=1.0, dtype=dtypes.F
 
 
 def stateless_gamma(shape, seed, alpha, beta=None, dtype=dtypes.FLOAT32, name=None):
-    """Samples of gamma distributions, the same for the same seed, of shape [*shape, *shape of alpha and beta].
+    """Samples of gamma distributions, the same for the same seed: [*shape, *shape of alpha and beta].
 
     >>> import numbaflow as nf
     >>> nf.random.stateless_gamma([2], seed=[1, 2], alpha=[1.0, 2.0, 3.0]).shape

@@ -36,7 +36,7 @@ def _axes(rank, axis, reduction_indices=None):
     if reduction_indices is not None:
         axis = _one_of(axis, reduction_indices, "axis", "reduction_indices")
     if type(axis) is list or type(axis) is tuple:
-        plain = all([type(k) is int for k in axis])
+        plain = all(type(k) is int for k in axis)
         return _known(tuple(axis), rank) if plain else axes(axis, rank)
     return _known(axis, rank) if axis is None or type(axis) is int else axes(axis, rank)
 
@@ -48,7 +48,9 @@ def _reduced(reduce, x, axis, keepdims, reduction_indices, keep_dims):
     """Run a launch of kernels.reduce with its arguments under all their names."""
     if keep_dims is not None:
         keepdims = _one_of(keepdims, keep_dims, "keepdims", "keep_dims")
-    return reduce(x, _axes(x.ndim, axis, reduction_indices), True if keepdims else False)
+    if reduction_indices is None and (axis is None or type(axis) is int):
+        return reduce(x, _known(axis, x.ndim), bool(keepdims))
+    return reduce(x, _axes(x.ndim, axis, reduction_indices), bool(keepdims))
 
 
 def spread(y, shape, axis, reduction_indices=None):
@@ -106,7 +108,7 @@ def reduce_sum(input_tensor, axis=None, keepdims=None, name=None, reduction_indi
         reduction_indices, keep_dims: older names of the same.
 
     Returns:
-        A tensor of the same dtype; integers wrap around.  Floats are added in blocks: the error grows with log n.
+        A tensor of the same dtype; integers wrap around.  The error of floats grows with log n.
 
     Raises:
         ValueError: an axis out of range or twice, or bools.
@@ -203,7 +205,7 @@ def _extreme_rule(g, input_tensor, y, input_tensor_shape, input_tensor_dtype, ax
 @op(inputs="input_tensor", reference=_like(np.max), grads={"input_tensor": _extreme_rule},
     samples=[*_samples(distinct), Sample(integers(3, 4), 1), Sample(given([1.0, 3.0, 3.0]), grad=False)])
 def reduce_max(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
-    """The largest over axes; NaN if there is one.  Where several tie, each gets an equal part of the gradient.
+    """The largest over axes; NaN if there is one.  Those that tie share the gradient equally.
 
     Args:
         input_tensor: real numbers.
@@ -224,7 +226,7 @@ def reduce_max(input_tensor, axis=None, keepdims=None, name=None, reduction_indi
 @op(inputs="input_tensor", reference=_like(np.min), grads={"input_tensor": _extreme_rule},
     samples=[*_samples(distinct), Sample(integers(3, 4), 1), Sample(given([1.0, 1.0, 3.0]), grad=False)])
 def reduce_min(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
-    """The smallest over axes; NaN if there is one.  Where several tie, each gets an equal part of the gradient.
+    """The smallest over axes; NaN if there is one.  Those that tie share the gradient equally.
 
     Args:
         input_tensor: real numbers.

@@ -1,7 +1,7 @@
 """Draws: pure ops of a key, the integers (seed, counter), that give random tensors.
 
-Equal keys give equal tensors, on any number of threads; keys that differ give independent ones.  random.py makes
-TensorFlow's random functions of these.
+Equal keys give equal tensors, on any number of threads; keys that differ give independent ones.  random.py
+makes TensorFlow's random functions of these.
 """
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Running sums, products and logsumexps along an axis, and the linear recurrence that their gradients need."""
+"""Running sums, products and logsumexps along an axis, and the linear recurrence in their gradients."""
 import numpy as np
 
 from numbaflow.core.optable import Sample, given, integers, normal, op
@@ -43,8 +43,10 @@ def cumsum(x, axis=0, exclusive=False, reverse=False, name=None):
         reverse: start from the end.
 
     >>> import numbaflow as nf
-    >>> nf.cumsum([1, 2, 3]).numpy().tolist(), nf.cumsum([1, 2, 3], exclusive=True, reverse=True).numpy().tolist()
-    ([1, 3, 6], [5, 3, 0])
+    >>> nf.cumsum([1, 2, 3]).numpy().tolist()
+    [1, 3, 6]
+    >>> nf.cumsum([1, 2, 3], exclusive=True, reverse=True).numpy().tolist()
+    [5, 3, 0]
     """
     return kernels.cumsum(x, one_axis(axis, x.ndim), bool(exclusive), bool(reverse))
 
@@ -137,7 +139,7 @@ def _recurrence_rule(g, a, b, axis, exclusive, reverse):
              Sample(normal(1, 3), normal(1, 3)),
              Sample(np.array([1 + 2j, 3 - 1j, 0.5j]), np.array([1j, 2 - 1j, 3.0]))])
 def linear_recurrence(a, b, axis=0, exclusive=False, reverse=False, name=None):
-    """h[j] = a[j] h[j - 1] + b[j] along an axis, from h = 0: moving averages, discounted sums, linear filters.
+    """h[j] = a[j] h[j - 1] + b[j] along an axis, from h = 0: moving averages, filters, discounted sums.
 
     Args:
         a, b: floats of one shape and dtype.

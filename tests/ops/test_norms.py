@@ -15,8 +15,7 @@ X = np.random.default_rng(0).standard_normal((3, 4))
     (2, [0, 1], 2), (2, [-2, -1], 2), (1, [0], 1)])
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_norm(ord, axis, numpy_ord, keepdims):
-    numpy_axis = tuple(axis) if isinstance(axis, list) and len(axis) == 2 else axis[0] if isinstance(axis,
-                                                                                                     list) else axis
+    numpy_axis = axis if not isinstance(axis, list) else tuple(axis) if len(axis) == 2 else axis[0]
     x = X if axis is not None else X.ravel()
     expected = np.linalg.norm(x, numpy_ord, numpy_axis, keepdims)
     y = nf.norm(x, ord, axis, keepdims)

@@ -38,7 +38,8 @@ def test_seeds(f):
 
 
 def test_a_seed_is_the_same_in_every_process_and_none_is_not():
-    code = "import numbaflow as nf; print(nf.random_uniform([3], seed=5).numpy().tolist(), nf.random_uniform([3]).numpy().tolist())"
+    code = ("import numbaflow as nf\n"
+            "print(nf.random_uniform([3], seed=5).numpy().tolist(), nf.random_uniform([3]).numpy().tolist())")
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
             for _ in range(2)]
     one, two = ([part.strip() for part in r.split("]")] for r in runs)
@@ -124,7 +125,7 @@ def test_location_and_scale_get_gradients():
 
 
 def test_gamma_samples_have_the_implicit_gradient():
-    """dx = -dF(x; alpha) / f(x) dalpha, so means of gradients are gradients of means: d E[x] / d alpha = 1 / beta."""
+    """The mean of gradients is the gradient of the mean: d E[x] / d alpha = 1 / beta."""
     alpha, beta = nf.constant(np.full(20_000, 2.5)), nf.constant(np.array(2.0))
     d_alpha, d_beta = nf.gradients_function(lambda a, b: sampling.gamma_draw((20_000,), [1, 2], a, b))(alpha,
                                                                                                        beta)
