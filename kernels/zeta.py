@@ -8,7 +8,7 @@ from .special import digamma
 
 @body(exact=True)
 def _zeta_tail(s, a):
-    """sum over k >= 0 of (a + k)**-s for a > s: Euler and Maclaurin's formula, with B(2j) / (2j)! to j = 10"""
+    """sum over k >= 0 of (a + k)**-s for a > s: Euler and Maclaurin's formula, B(2j) / (2j)! to j = 10"""
     w = pow(a, -s)
     total = w * a / (s - 1.0) + 0.5 * w
     term = w * s / a

@@ -2,10 +2,9 @@
 from . import bitwise, contrib, kernels, linalg, losses, math, nn, random, testing, train
 from .core import errors
 from .core.context import enable_eager_execution, executing_eagerly
-from .core.dtypes import BY_NAME as _dtypes
-from .core.dtypes import DType, as_dtype
+from .core.custom_gradient import custom_gradient
+from .core.dtypes import BY_NAME as _dtypes, DType, as_dtype
 from .core.functional import (
-    custom_gradient,
     gradients_function,
     hessian,
     hvp,
@@ -102,6 +101,7 @@ from .ops.factors import (
     self_adjoint_eigvals,
     svd,
 )
+from .ops.guarded import xdivy, xlogy
 from .ops.index import (
     batch_gather,
     boolean_mask,
@@ -465,6 +465,8 @@ __all__ = [
     "where",
     "while_loop",
     "why_none",
+    "xdivy",
+    "xlogy",
     "zeros",
     "zeros_like",
     "zeta",

@@ -2,17 +2,9 @@
 from .ops.creation import eye
 from .ops.diagonals import (
     matrix_band_part as band_part,
-)
-from .ops.diagonals import (
     matrix_diag as diag,
-)
-from .ops.diagonals import (
     matrix_diag_part as diag_part,
-)
-from .ops.diagonals import (
     matrix_set_diag as set_diag,
-)
-from .ops.diagonals import (
     trace,
 )
 from .ops.einsum import einsum
@@ -20,35 +12,21 @@ from .ops.factors import (
     cholesky,
     cholesky_solve,
     logdet,
-    qr,
-    svd,
-)
-from .ops.factors import (
     matrix_solve_ls as lstsq,
-)
-from .ops.factors import (
+    qr,
     self_adjoint_eig as eigh,
-)
-from .ops.factors import (
     self_adjoint_eigvals as eigvalsh,
+    svd,
 )
 from .ops.linalg import (
     adjoint,
     cross,
     log_matrix_determinant,
-    slogdet,
-)
-from .ops.linalg import (
     matrix_determinant as det,
-)
-from .ops.linalg import (
     matrix_inverse as inv,
-)
-from .ops.linalg import (
     matrix_solve as solve,
-)
-from .ops.linalg import (
     matrix_triangular_solve as triangular_solve,
+    slogdet,
 )
 from .ops.matmul import matmul, matvec, tensordot
 from .ops.norms import global_norm, l2_normalize, norm

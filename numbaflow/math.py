@@ -43,6 +43,7 @@ from .ops.comparison import (
 )
 from .ops.complex_numbers import angle, complex, conj, imag, real
 from .ops.exponential import cbrt, exp, exp2, expm1, log, log1p, log2, log10, rsqrt, sqrt
+from .ops.guarded import xdivy, xlogy
 from .ops.norms import l2_normalize
 from .ops.reduce import (
     argmax,
@@ -194,5 +195,7 @@ __all__ = [
     "unsorted_segment_prod",
     "unsorted_segment_sqrt_n",
     "unsorted_segment_sum",
+    "xdivy",
+    "xlogy",
     "zeta",
 ]

@@ -1,34 +1,40 @@
 """`nf.random`: random numbers from counters, the same on every device and for every number of threads."""
 from .ops.random import (
+    bernoulli,
+    categorical,
     multinomial,
     random_crop,
-    set_random_seed,
-    truncated_normal,
-)
-from .ops.random import (
     random_gamma as gamma,
-)
-from .ops.random import (
+    random_key,
     random_normal as normal,
-)
-from .ops.random import (
     random_poisson as poisson,
-)
-from .ops.random import (
     random_shuffle as shuffle,
-)
-from .ops.random import (
     random_uniform as uniform,
+    set_random_seed,
+    stateless_categorical,
+    stateless_gamma,
+    stateless_normal,
+    stateless_truncated_normal,
+    stateless_uniform,
+    truncated_normal,
 )
 
 __all__ = [
+    "bernoulli",
+    "categorical",
     "gamma",
     "multinomial",
     "normal",
     "poisson",
     "random_crop",
+    "random_key",
     "set_random_seed",
     "shuffle",
+    "stateless_categorical",
+    "stateless_gamma",
+    "stateless_normal",
+    "stateless_truncated_normal",
+    "stateless_uniform",
     "truncated_normal",
     "uniform",
 ]

@@ -30,13 +30,13 @@ def check_gradients(f, args, order=2, step=1e-5, rtol=1e-7, atol=1e-9, seed=0):
         atol: what they may differ by in addition: rounding inside f, where values near 1 cancel.
         seed: of the directions and weights.
 
-    With outputs y weighted by random w, F(t) = sum(w * y(x + t v)) is a function of one number, and its slope at
-    0 is sum(v * gradient): one number that every element of every gradient is in.  Central differences over one
-    step and over two, extrapolated, give the slope up to O(step^4) and what rounding costs, which is counted as
-    64 units in the last place of each y.  Each order is checked on the gradient of the one before.
+    With outputs y weighted by random w, F(t) = sum(w * y(x + t v)) is a function of one number, and its slope
+    at 0 is sum(v * gradient): one number that every element of every gradient is in.  Central differences
+    over one step and over two, extrapolated, give the slope up to O(step^4) and what rounding costs, which is
+    counted as 64 units in the last place of each y.  Each order is checked on the gradient of the one before.
 
     Raises:
-        AssertionError: naming the order, both numbers, and the slopes in each argument by itself; or saying that
+        AssertionError: naming the order, both numbers, and the slopes in each argument by itself; and whether
             the differences over one step and two disagree, as they do at kinks and poles.
         ValueError: no argument is an array of floats.
 
@@ -118,8 +118,8 @@ def _check_slope(line, order, step, rtol, atol):
     sides = "{:.12g} from the rules, {:.12g} from finite differences"
     text = [f"gradient of order {order}: {sides.format(exact, numeric)}; they may differ by {allowed:.3g}"]
     if abs(near - far) > allowed:
-        text.append(f"differences over {step:g} and {2 * step:g} disagree by {abs(near - far):.3g}: near a kink or a "
-                    "pole they say nothing; take other arguments or a smaller step")
+        text.append(f"differences over {step:g} and {2 * step:g} disagree by {abs(near - far):.3g}: near a "
+                    "kink or a pole they say nothing; take other arguments or a smaller step")
     for k, t in zip(line.where, terms, strict=True):
         alone = _extrapolated(*line.slopes(step, [k]))
         text.append(f"in argument {k}: {sides.format(float(t.sum()), alone)}")
@@ -134,7 +134,8 @@ def _float_outputs(result):
 def _packed(result, weights):
     """A weight for each output, zeros for outputs that have no gradient."""
     outputs, weights = nest.flatten(result), iter(weights)
-    packed = [wrap(next(weights) if y._data.dtype in DIFFERENTIABLE else np.zeros_like(y._data)) for y in outputs]
+    packed = [wrap(next(weights) if y._data.dtype in DIFFERENTIABLE else np.zeros_like(y._data))
+              for y in outputs]
     return nest.pack(result, packed) if nest.is_nested(result) else packed[0]
 
 

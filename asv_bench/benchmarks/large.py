@@ -58,6 +58,7 @@ LARGE = {
     "reduce_min": Sample(matrix, 0),
     "reduce_prod": Sample(uniform(2048, 2048, low=0.99, high=1.01), 0),
     "reduce_sum": Sample(matrix, 0),
+    "sum_of_squares": Sample([million] * 4),
     "cumprod": Sample(uniform(1024, 1024, low=0.99, high=1.01), 1),
     "cumsum": Sample(normal(1024, 1024), 1),
     "cumulative_logsumexp": Sample(normal(1024, 1024), 1),

@@ -1,7 +1,7 @@
 """`tf.contrib.eager`: the guide's names for what stands at the top of numbaflow."""
 from ..core.context import executing_eagerly, list_devices, num_gpus
+from ..core.custom_gradient import custom_gradient
 from ..core.functional import (
-    custom_gradient,
     gradients_function,
     implicit_gradients,
     implicit_value_and_gradients,

@@ -6,9 +6,8 @@ and so derivatives of any order come out.
 import numpy as np
 
 from numbaflow.kernels.memory import empty
-from numbaflow.kernels.reduce import sum_to as _sum_array_to
 
-from . import table
+from .accumulate import accumulate, dense
 from .tape import listening
 from .tensor import Tensor, scalar_tensor, wrap
 
@@ -27,23 +26,12 @@ def zeros(shape, dtype):
     return wrap(np.zeros(shape, dtype))
 
 
-def _sum_to(tensor, shape):
-    """A gradient summed over what broadcasting repeated."""
-    if tensor._node is not None and listening():
-        return table.face("sum_to")(tensor, shape)
-    return wrap(_sum_array_to(tensor._data, shape))
-
-
-def _dense(g):
-    return g if type(g) is Tensor else g.to_dense()
-
-
 def _all_outputs(nodes, grads):
     """The gradients of all outputs of one op, zeros for those nothing came back to; None if that is all of them."""
     found = [None if n is None else grads.pop(n, None) for n in nodes]
     if all(g is None for g in found):
         return None
-    return tuple(zeros(n.shape, n.dtype) if g is None and n is not None else g if g is None else _dense(g)
+    return tuple(zeros(n.shape, n.dtype) if g is None and n is not None else g if g is None else dense(g)
                  for g, n in zip(found, nodes, strict=True))
 
 
@@ -65,36 +53,11 @@ def walk(entries, grads, wanted):
                 kept[out] = g
             if type(g) is not Tensor:
                 g = g.to_dense()
-        found = plan.backward(g, saved) if silent else plan.run(g, saved)
-        for node, d in zip(nodes, found):               # noqa: B905  # (strict costs as much as the rest of the loop)
-            if d is None:
-                continue
-            if type(node) is tuple:                     # a variadic input: a gradient for each tensor of the list
-                for n, each in zip(node, d, strict=True):
-                    if n is not None and each is not None:
-                        _accumulate(grads, n, each)
-                continue
-            if type(d) is Tensor and d._data.shape != node.shape:
-                d = _sum_to(d, node.shape)
-            have = grads.get(node)
-            grads[node] = d if have is None else summed(have, d)
+        if silent:
+            plan.backward(g, saved, nodes, grads)
+        else:
+            accumulate(grads, nodes, plan.run(g, saved))
     grads.update(kept)
-
-
-def _accumulate(grads, node, d):
-    if type(d) is Tensor and d._data.shape != node.shape:
-        d = _sum_to(d, node.shape)
-    have = grads.get(node)
-    grads[node] = d if have is None else summed(have, d)
-
-
-def summed(a, b):
-    """The sum of two gradients of one value, either of which may be IndexedSlices."""
-    if type(a) is Tensor and type(b) is Tensor:
-        return table.OPS["add"].face(a, b)
-    if type(a) is type(b):
-        return a.joined(b)
-    return table.OPS["add"].face(_dense(a), _dense(b))
 
 
 def reaching(entries, sources):

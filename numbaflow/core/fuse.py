@@ -65,10 +65,11 @@ def _write(symbol, names, lines, scope):
     return names[symbol]
 
 
-def fuse(rule, arguments, letters, name):
+def fuse(rule, arguments, letters, name, add=None):
     """One kernel for a rule of the named arguments, or None; the name of an argument where the rule just returns it.
 
-    `letters` says for each argument whether it is x, of the gradient's dtype, or ? for bool.
+    `letters` says for each argument whether it is x, of the gradient's dtype, or ? for bool.  With the op `add`, the kernel
+    takes one operand more, which it adds: the gradient that came another way.
     """
     leaves = [Symbol(name=a) for a in arguments]
     names, lines, scope = {leaf: leaf.name for leaf in leaves}, [], {"__name__": __name__}
@@ -78,6 +79,10 @@ def fuse(rule, arguments, letters, name):
             return None
         if result in names:
             return result.name
+        if add is not None:
+            more = Symbol(name="_more")
+            names[more], arguments, letters = "_more", [*arguments, "_more"], [*letters, "x"]
+            result = apply(add, more, result)
         last = _write(result, names, lines, scope)
     except Exception:           # whatever a rule can't do with symbols, it does with tensors
         return None

@@ -6,7 +6,8 @@ import logging
 import numpy as np
 
 from . import nest, table
-from .backprop import ones_like, reaching, summed, walk, zeros
+from .accumulate import summed
+from .backprop import ones_like, reaching, walk, zeros
 from .dtypes import DIFFERENTIABLE
 from .indexed_slices import IndexedSlices
 from .tape import Tape, listening, push, remove, silent

@@ -10,6 +10,7 @@ import numpy as np
 from numbaflow.kernels.elementwise import LARGE, Elementwise
 
 from . import dtypes, fuse, table
+from .accumulate import accumulate, accumulate_one
 from .indexed_slices import IndexedSlices
 from .tensor import Tensor
 
@@ -17,7 +18,7 @@ from .tensor import Tensor
 class Plan:
     """The backward step of one op for one set of traced inputs."""
 
-    __slots__ = ("_fusible", "_rules", "_saved", "backward", "chosen", "collect", "count", "holomorphic", "multiple",
+    __slots__ = ("_rules", "_saved", "backward", "chosen", "collect", "count", "holomorphic", "multiple",
                  "op", "run")
 
     def __init__(self, op, mask):
@@ -49,39 +50,63 @@ class Plan:
             return scope["run"]
         return functools.partial(_conjugated, scope["run"])
 
-    def _first_backward(self, g, saved):
+    def _first_backward(self, g, saved, nodes, grads):
         """Fuse what can be fused, then go on with that."""
         self.backward = self._write_backward()
-        return self.backward(g, saved)
+        self.backward(g, saved, nodes, grads)
+
+    def _run_and_add(self, g, saved, nodes, grads):
+        accumulate(grads, nodes, self.run(g, saved))
 
     def _write_backward(self):
-        """backward(g, saved): rules that are scalar code as one kernel each, the rest on tensors."""
+        """backward(g, saved, nodes, grads): rules that are scalar code as one kernel each, the rest on tensors.
+
+        A gradient that is there already is added in the same kernel.
+        """
         kernels = [self._fused(rule, names, targets) for rule, names, targets in self._rules]
         if self.multiple or not any(isinstance(k, Elementwise) for k in kernels):
-            return self.run
+            return self._run_and_add
         used = {a for k, (_, names, _) in zip(kernels, self._rules, strict=True) if isinstance(k, Elementwise)
                 for a in names if a != "g"}
-        lines = ["def backward(g, _s):", *self._unpack(), "    _g = g._data; _d = g._dtype"]
+        lines = ["def backward(g, _s, _nodes, _grads):", *self._unpack(), "    _g = g._data; _d = g._dtype"]
         tests = ["_d is not _F32 and _d is not _F64"]
         tests += [f"{a}._dtype is not _d" for a in used if self.op.letter(a) == "x"]
-        lines += [f"    if {' or '.join(tests)}:", "        return _run(g, _s)"]
-        scope = {"_run": self.run, "_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray,
-                 "_array": np.array, "_F32": dtypes.FLOAT32, "_F64": dtypes.FLOAT64}
-        results = []
-        for k, (kernel, (rule, names, _)) in enumerate(zip(kernels, self._rules, strict=True)):
-            if isinstance(kernel, str):
-                results.append(kernel)
-                continue
-            results.append(f"_t{k}")
-            scope[f"_k{k}"], scope[f"_rule{k}"] = kernel, rule
-            if kernel is None:
-                lines.append(f"    _t{k} = _rule{k}({', '.join(names)})")
+        lines += [f"    if {' or '.join(tests)}:", "        return _general(g, _s, _nodes, _grads)"]
+        scope = {"_general": self._run_and_add, "_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray,
+                 "_array": np.array, "_F32": dtypes.FLOAT32, "_F64": dtypes.FLOAT64, "_add": accumulate_one}
+        at = 0
+        for k, (kernel, (rule, names, targets)) in enumerate(zip(kernels, self._rules, strict=True)):
+            scope[f"_rule{k}"] = rule
+            if isinstance(kernel, Elementwise):
+                lines += self._kernel_lines(k, at, rule, names, targets[0], kernel, scope)
             else:
-                kernel.bind_float32(scope, f"_k{k}f")
-                lines += _launch_lines(f"_k{k}", ["_g" if a == "g" else f"{a}._data" for a in names], f"_t{k}")
-        lines.append(f"    return ({''.join(r + ', ' for r in results)})")
+                found = kernel if isinstance(kernel, str) else f"_rule{k}({', '.join(names)})"
+                lines += [f"    _more = {found}"]
+                for j in range(len(targets)):
+                    part = f"_more[{j}]" if len(targets) > 1 else "_more"
+                    lines += [f"    _add(_grads, _nodes[{at + j}], {part})"]
+            at += len(targets)
         exec("\n".join(lines), scope)
         return scope["backward"]
+
+    def _kernel_lines(self, k, at, rule, names, target, kernel, scope):
+        arrays = ["_g" if a == "g" else f"{a}._data" for a in names]
+        letters = [self.op.letter(a) for a in names]
+        adding = fuse.fuse(rule, names, letters, f"{kernel.name}_added", table.OPS["add"])
+        scope[f"_k{k}"], scope[f"_a{k}"] = kernel, adding
+        kernel.bind_float32(scope, f"_k{k}f")
+        adding.bind_float32(scope, f"_a{k}f")
+        return [f"    _n = _nodes[{at}]; _h = _grads.get(_n)",
+                "    if _h is None:",
+                *_launch_lines(f"_k{k}", arrays),
+                "        if _z.shape == _n.shape: _grads[_n] = _t",
+                "        else: _add(_grads, _n, _t)",
+                "    elif type(_h) is _Tensor and _h._dtype is _d and _n.shape == _g.shape:",
+                *_launch_lines(f"_a{k}", [*arrays, "_h._data"]),
+                "        _grads[_n] = _t",
+                "    else:",
+                *_launch_lines(f"_k{k}", arrays),
+                "        _add(_grads, _n, _t)"]
 
     def _fused(self, rule, names, targets):
         letters = [self.op.letter(a) for a in names]
@@ -95,14 +120,13 @@ KEEP = ", out=..." if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else ""
 BACK = [] if KEEP else ["            if type(_z) is not _ndarray: _z = _array(_z)"]
 
 
-def _launch_lines(kernel, arrays, result):
-    sizes = " + ".join(f"{a}.size" for a in arrays)
-    operands = ", ".join(arrays)
-    return [f"    if {sizes} < {LARGE}:",
+def _launch_lines(kernel, arrays):
+    sizes, operands = " + ".join(f"{a}.size" for a in arrays), ", ".join(arrays)
+    return [f"        if {sizes} < {LARGE}:",
             f"            _z = {kernel}f({operands}{KEEP}) if _d is _F32 else {kernel}[_d]({operands}{KEEP})", *BACK,
-            "    else:",
-            f"        _z = {kernel}.large(_d, {operands})",
-            f"    {result} = _new(_Tensor); {result}._data = _z; {result}._dtype = _d; {result}._node = None"]
+            "        else:",
+            f"            _z = {kernel}.large(_d, {operands})",
+            "        _t = _new(_Tensor); _t._data = _z; _t._dtype = _d; _t._node = None"]
 
 
 def _conjugated(run, g, saved):

@@ -26,8 +26,8 @@ def one_axis(axis, rank):
 
 def shape_of(value):
     """A tuple of ints of a shape given as ints, an int, an array or a tensor."""
-    if type(value) is tuple and all(type(n) is int for n in value):
-        return value
+    if type(value) in (tuple, list) and all(type(n) is int for n in value):
+        return tuple(value)
     array = np.asarray(value)
     if array.ndim > 1 or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(f"a shape is a list of integers, got {value!r}")

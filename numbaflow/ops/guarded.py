@@ -21,7 +21,8 @@ def _one_unless_zero(x):
 
 
 @elementwise(bodies.xlogy,
-             grads={"x": lambda g, x, y: g * xlogy(_one_unless_zero(x), y), "y": lambda g, x, y: g * xdivy(x, y)},
+             grads={"x": lambda g, x, y: g * xlogy(_one_unless_zero(x), y),
+                    "y": lambda g, x, y: g * xdivy(x, y)},
              reference=_reference(np.log), samples=_SAMPLES)
 def xlogy(x, y, name=None):
     """x * log(y), and 0 where x is 0, element by element, with broadcasting.

@@ -3,9 +3,11 @@ import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.indexed_slices import IndexedSlices
+from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
+from numbaflow.kernels import reduce as kernels
 
-from .arithmetic import abs, add_n, maximum, square
+from .arithmetic import abs, maximum, square
 from .casting import cast
 from .exponential import rsqrt
 from .factors import svd
@@ -14,6 +16,8 @@ from .shape import expand_dims, squeeze, transpose
 
 __all__ = ["clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "global_norm", "l2_normalize",
            "norm"]
+
+_LONG = 1 << 14                     # elements
 
 
 # ---- norms
@@ -85,9 +89,31 @@ def global_norm(t_list, name=None):
     np.float32(5.0)
     """
     values = [_values(t) for t in _checked(t_list, "t_list") if t is not None]
-    if not values:
-        return as_tensor(0.0)
-    return root_of_squares(add_n([_sum_of_squares(v) for v in values]))
+    return root_of_squares(sum_of_squares(values)) if values else as_tensor(0.0)
+
+
+@op(inputs="*inputs", grads={"inputs": lambda g, inputs: [2.0 * g * x for x in inputs]}, holomorphic=False,
+    reference=lambda inputs: sum(np.sum(np.abs(x) ** 2) for x in inputs),
+    samples=[Sample([normal(3, 4), normal(5), normal()]), Sample([normal(0, 2)]), Sample([integers(3)]),
+             Sample([np.array([1 + 2j, 3.0])]), Sample([normal(300, 200)], grad=False)])
+def sum_of_squares(inputs, name=None):
+    """The sum of the squares of all elements of several tensors, of absolute values for complex ones.
+
+    >>> import numbaflow as nf
+    >>> nf.global_norm([[3.0], [4.0]]).numpy()
+    np.float32(5.0)
+    """
+    total = _squared_length(inputs[0])
+    for x in inputs[1:]:
+        total = total + _squared_length(x)
+    return total
+
+
+def _squared_length(x):
+    if x.size > _LONG:
+        return kernels.reduce_sum((x * x.conj()).real, tuple(range(x.ndim)))
+    flat = x.reshape(-1)
+    return np.vdot(flat, flat).real         # a third of the time of square and sum; its error grows with n
 
 
 def _checked(t_list, name):

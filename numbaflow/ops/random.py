@@ -9,13 +9,15 @@ from math import prod
 
 import numpy as np
 
-from numbaflow.core import dtypes, table
+from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tensor import as_tensor, wrap
 
 from .arguments import shape_of
 from .casting import cast
+from .index import gather
 from .sampling import (
+    as_dtype,
     bernoulli_draw,
     categorical_draw,
     gamma_draw,
@@ -99,7 +101,7 @@ def _is_number(value):
 
 
 def _uniform(shape, key, minval, maxval, dtype):
-    dtype, shape = dtypes.as_numpy(dtype), shape_of(shape)
+    dtype, shape = as_dtype(dtype), shape_of(shape)
     if dtype.kind in "iu":
         if maxval is None:
             raise InvalidArgumentError("random_uniform: Must specify maxval for integer dtype")
@@ -117,7 +119,7 @@ def _whole(bound):
 
 def _located(draw, shape, key, mean, stddev, dtype):
     """A draw with a mean and stddev that may be tensors, in which it is then differentiable."""
-    dtype, shape = dtypes.as_numpy(dtype), shape_of(shape)
+    dtype, shape = as_dtype(dtype), shape_of(shape)
     if _is_number(mean) and _is_number(stddev):
         return draw(shape, key, float(mean), float(stddev), dtype)
     return draw(shape, key, 0.0, 1.0, dtype) * cast(stddev, dtype) + cast(mean, dtype)
@@ -269,7 +271,7 @@ def random_shuffle(value, seed=None, name=None):
     value = as_tensor(value)
     if not value.ndim:
         raise InvalidArgumentError("random_shuffle: expected at least one axis to shuffle, got shape ()")
-    return table.face("gather")(value, permutation_draw(value._data.shape[0], random_key(seed)))
+    return gather(value, permutation_draw(value._data.shape[0], random_key(seed)))
 
 
 def random_crop(value, size, seed=None, name=None):

@@ -7,13 +7,19 @@ from math import prod
 
 import numpy as np
 
-from numbaflow.core import dtypes, table
+from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.optable import Sample, bools, distinct, given, integers, normal, op
+from numbaflow.core.optable import Sample, bools, distinct, elementwise, given, integers, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import reduce as kernels
+from numbaflow.kernels import scalar
 
 from .arguments import axes, one_axis
+from .arithmetic import abs, div_no_nan, square
+from .casting import cast
+from .comparison import equal, not_equal
+from .exponential import exp, sqrt
+from .scan import cumprod
 from .shape import broadcast_to, reshape, transpose
 
 __all__ = ["argmax", "argmin", "count_nonzero", "reduce_all", "reduce_any", "reduce_euclidean_norm",
@@ -155,7 +161,7 @@ def reduce_mean(input_tensor, axis=None, keepdims=None, name=None, reduction_ind
 # ---- product
 def _prod_rule(g, input_tensor, input_tensor_shape, axis, reduction_indices):
     """g times the product of the others, by running products from both ends: right where factors are 0."""
-    shape, cumprod = input_tensor_shape, table.face("cumprod")
+    shape = input_tensor_shape
     gone = _axes(len(shape), axis, reduction_indices)
     order = [k for k in range(len(shape)) if k not in gone] + list(gone)
     turned = transpose(input_tensor, order)
@@ -193,8 +199,8 @@ def reduce_prod(input_tensor, axis=None, keepdims=None, name=None, reduction_ind
 # ---- extremes
 def _extreme_rule(g, input_tensor, y, input_tensor_shape, input_tensor_dtype, axis, reduction_indices):
     """g in equal parts to all that tie."""
-    hit = table.face("equal")(input_tensor, spread(y, input_tensor_shape, axis, reduction_indices))
-    hit = table.face("cast")(hit, input_tensor_dtype)
+    hit = equal(input_tensor, spread(y, input_tensor_shape, axis, reduction_indices))
+    hit = cast(hit, input_tensor_dtype)
     if g.ndim == len(input_tensor_shape):
         ties = reduce_sum(hit, _axes(g.ndim, axis, reduction_indices), True)
     else:
@@ -283,7 +289,7 @@ def _logsumexp(x, axis, keepdims):
 @op(inputs="input_tensor", floats="input_tensor", reference=_like(_logsumexp),
     grads={"input_tensor": lambda g, input_tensor, y, input_tensor_shape, axis, reduction_indices:
            spread(g, input_tensor_shape, axis, reduction_indices)
-           * table.face("exp")(input_tensor - spread(y, input_tensor_shape, axis, reduction_indices))},
+           * exp(input_tensor - spread(y, input_tensor_shape, axis, reduction_indices))},
     samples=[*_samples(normal), Sample(given([[1000.0, 1000.5], [-1000.0, -1001.0]]), 1)])
 def reduce_logsumexp(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None,
                      keep_dims=None):
@@ -313,9 +319,8 @@ def reduce_variance(input_tensor, axis=None, keepdims=None, name=None):
     x = as_tensor(input_tensor)
     if x._data.dtype.kind in "biu":
         raise InvalidArgumentError(f"reduce_variance: expected floats, got {x.dtype.name}")
-    square = table.face("square")
     if x._data.dtype.kind == "c":
-        off = table.face("abs")(x - reduce_mean(x, axis, True))
+        off = abs(x - reduce_mean(x, axis, True))
         return reduce_mean(square(off), axis, keepdims)
     return reduce_mean(square(x - reduce_mean(x, axis, True)), axis, keepdims)
 
@@ -327,13 +332,19 @@ def reduce_std(input_tensor, axis=None, keepdims=None, name=None):
     >>> nf.math.reduce_std([1.0, 5.0]).numpy()
     np.float32(2.0)
     """
-    return table.face("sqrt")(reduce_variance(input_tensor, axis, keepdims))
+    return sqrt(reduce_variance(input_tensor, axis, keepdims))
 
 
-def root_of_squares(total):
-    """sqrt(total) with the gradient 0 where total is 0: what a norm needs."""
-    select, zero = table.face("select"), table.face("equal")(total, 0.0)
-    return select(zero, total, table.face("sqrt")(select(zero, total + 1.0, total)))
+@elementwise(scalar.sqrt, kinds="f", grads={"x": lambda g, y: div_no_nan(0.5 * g, y)}, reference=np.sqrt,
+             samples=[Sample(uniform(3, 4, low=0.2, high=2.0)), Sample(uniform(low=0.2)),
+                      Sample(uniform(0, 2)), Sample(given([0.0, 4.0]), grad=False)])
+def root_of_squares(x, name=None):
+    """sqrt(x) with the gradient 0 where x is 0: what a norm needs.
+
+    >>> import numbaflow as nf
+    >>> nf.gradients_function(nf.norm)(nf.constant([0.0, 0.0]))[0].numpy().tolist()
+    [0.0, 0.0]
+    """
 
 
 def reduce_euclidean_norm(input_tensor, axis=None, keepdims=None, name=None):
@@ -345,8 +356,8 @@ def reduce_euclidean_norm(input_tensor, axis=None, keepdims=None, name=None):
     """
     x = as_tensor(input_tensor)
     if x._data.dtype.kind == "c":
-        x = table.face("abs")(x)
-    return root_of_squares(reduce_sum(table.face("square")(x), axis, keepdims))
+        x = abs(x)
+    return root_of_squares(reduce_sum(square(x), axis, keepdims))
 
 
 def count_nonzero(input_tensor=None, axis=None, keepdims=None, dtype=dtypes.INT64, name=None,
@@ -365,9 +376,8 @@ def count_nonzero(input_tensor=None, axis=None, keepdims=None, dtype=dtypes.INT6
     >>> nf.count_nonzero([[0.0, 1.0], [2.0, 3.0]], axis=0).numpy().tolist()
     [1, 2]
     """
-    cast = table.face("cast")
     x = as_tensor(_one_of(input_tensor, input, "input_tensor", "input"))
-    hit = x if x._data.dtype.kind == "b" else table.face("not_equal")(x, cast(0, x.dtype))
+    hit = x if x._data.dtype.kind == "b" else not_equal(x, cast(0, x.dtype))
     return cast(reduce_sum(cast(hit, dtypes.INT64), axis, keepdims, None, reduction_indices, keep_dims),
                 dtype)
 

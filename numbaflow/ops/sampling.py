@@ -27,7 +27,8 @@ def _key(key):
     return key.tolist()
 
 
-def _dtype(dtype):
+def as_dtype(dtype):
+    """The NumPy dtype of a dtype however it is given."""
     return dtype if type(dtype) is np.dtype else dtypes.as_numpy(dtype)
 
 
@@ -46,7 +47,7 @@ def uniform_draw(shape, key, minval, maxval, dtype, name=None):
     >>> nf.random.stateless_uniform([2], seed=[1, 2]).numpy().round(4)
     array([0.9031, 0.7176], dtype=float32)
     """
-    return kernels.uniform(shape, minval, maxval, _dtype(dtype), *_key(key))
+    return kernels.uniform(shape, minval, maxval, as_dtype(dtype), *_key(key))
 
 
 @op(inputs="key", grads=None, reference=lambda shape, key, mean, stddev, dtype: draws.normal(shape, key, mean,
@@ -60,7 +61,7 @@ def normal_draw(shape, key, mean, stddev, dtype, name=None):
     >>> nf.random.stateless_normal([2], seed=[1, 2]).numpy().round(4)
     array([ 0.2929, -0.7938], dtype=float32)
     """
-    return kernels.normal(shape, mean, stddev, _dtype(dtype), *_key(key))
+    return kernels.normal(shape, mean, stddev, as_dtype(dtype), *_key(key))
 
 
 @op(inputs="key", grads=None,
@@ -73,7 +74,7 @@ def truncated_normal_draw(shape, key, mean, stddev, dtype, name=None):
     >>> nf.random.stateless_truncated_normal([2], seed=[1, 2]).numpy().round(4)
     array([-0.2339, -0.7374], dtype=float32)
     """
-    return kernels.truncated_normal(shape, mean, stddev, _dtype(dtype), *_key(key))
+    return kernels.truncated_normal(shape, mean, stddev, as_dtype(dtype), *_key(key))
 
 
 @op(inputs="key", grads=None, reference=lambda shape, key, p: draws.bernoulli(shape, key, p),
@@ -145,7 +146,7 @@ def poisson_draw(shape, key, rate, dtype, name=None):
     >>> nf.random.poisson(0.0, [2]).numpy().tolist()
     [0.0, 0.0]
     """
-    return sampling.poisson(shape, rate, _dtype(dtype), *_key(key))
+    return sampling.poisson(shape, rate, as_dtype(dtype), *_key(key))
 
 
 @op(inputs="logits key", floats="logits", grads={"logits": None, "key": None}, reference=draws.categorical,

@@ -33,9 +33,10 @@ def test_gradients_of_broadcast_operands(shapes, seed, recorded):
             z = x * y - y
         dx, dy = tape.gradient(z, [x, y], output_gradients=nf.constant(w))
     assert tuple(z.shape) == result
-    for got, expected, shape in ((dx, w * b, first), (dy, w * (a - 1.0), second)):
+    for got, each, shape in ((dx, w * b, first), (dy, w * (a - 1.0), second)):
         assert tuple(got.shape) == shape
-        np.testing.assert_allclose(got.numpy(), summed_to(np.broadcast_to(expected, result), shape), atol=1e-12)
+        expected = summed_to(np.broadcast_to(each, result), shape)
+        np.testing.assert_allclose(got.numpy(), expected, atol=1e-12)
     if recorded:
         second_order = outer.gradient(dy, x)
         assert tuple(second_order.shape) == first
@@ -84,3 +85,13 @@ def test_fused_rules_agree_with_rules_on_tensors(op):
             if a is not None:
                 assert (a.dtype, a.shape) == (b.dtype, b.shape)
                 np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("op", [op for op in ELEMENTWISE if "c" in op.kernel.kinds], ids=lambda op: op.name)
+def test_complex_gradients_agree_with_differences_in_the_plane(op):
+    rng = np.random.default_rng(0)
+
+    def operand(letter):
+        plane = rng.uniform(0.3, 0.8, 4) + 1j * rng.uniform(0.3, 0.8, 4)
+        return rng.integers(0, 2, 4).astype(bool) if letter == "?" else plane
+    nf.testing.check_gradients(op.face, [operand(op.kernel.letter(k)) for k in range(len(op.inputs))], order=2)

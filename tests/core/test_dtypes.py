@@ -25,7 +25,8 @@ def test_an_integer_takes_the_others_dtype(a, b):
 
 
 @pytest.mark.parametrize(("a", "b", "expected"), [
-    ("float32", "float64", "float64"), ("float32", "complex64", "complex64"), ("float64", "complex64", "complex128"),
+    ("float32", "float64", "float64"), ("float32", "complex64", "complex64"),
+    ("float64", "complex64", "complex128"),
     ("complex64", "complex128", "complex128"), ("int8", "int32", "int32"), ("uint8", "int8", "int16"),
     ("uint8", "uint32", "uint32"), ("int32", "int64", "int64"), ("uint32", "int32", "int64"),
 ])
@@ -38,7 +39,8 @@ def test_the_wider_of_two(a, b, expected):
 
 @pytest.mark.parametrize("other", ["int32", "float32", "complex64"])
 def test_bools_do_not_mix(other):
-    with pytest.raises(nf.errors.InvalidArgumentError, match="add: a bool tensor and a .* tensor do not mix; cast one"):
+    with pytest.raises(nf.errors.InvalidArgumentError,
+                       match=r"add: a bool tensor and a .* tensor do not mix; cast one"):
         one("bool") + one(other)
     with pytest.raises(nf.errors.InvalidArgumentError, match="do not mix"):
         nf.concat([one("bool"), one(other)], 0)
@@ -106,8 +108,10 @@ def test_equal_numbers_of_different_type_do_not_get_mixed_up():
 
 
 # ---- ops of floats given integers
-@pytest.mark.parametrize(("dtype", "expected"), [("int8", "float32"), ("int16", "float32"), ("uint8", "float32"),
-                                                 ("int32", "float64"), ("int64", "float64"), ("uint32", "float64")])
+@pytest.mark.parametrize(("dtype", "expected"), [
+    ("int8", "float32"), ("int16", "float32"), ("uint8", "float32"),
+    ("int32", "float64"), ("int64", "float64"), ("uint32", "float64"),
+])
 def test_integers_in_float_ops(dtype, expected):
     assert nf.sin(one(dtype)).dtype == expected
     assert (one(dtype) / one(dtype)).dtype == expected
@@ -152,11 +156,12 @@ def test_dtypes_equal_their_names_and_numpy_twins():
 
 
 def test_dtype_properties():
-    assert (str(nf.float32), repr(nf.float32), nf.float32.name) == ("<dtype: 'float32'>", "nf.float32", "float32")
-    assert (nf.float32.is_floating, nf.int8.is_integer, nf.uint8.is_unsigned, nf.complex64.is_complex) == (True,) * 4
+    f32 = nf.float32
+    assert (str(f32), repr(f32), f32.name) == ("<dtype: 'float32'>", "nf.float32", "float32")
+    assert (f32.is_floating, nf.int8.is_integer, nf.uint8.is_unsigned, nf.complex64.is_complex) == (True,) * 4
     assert not nf.bool.is_integer
     assert (nf.int8.min, nf.int8.max, nf.float32.max) == (-128, 127, np.finfo(np.float32).max)
-    assert (nf.complex64.real_dtype, nf.float64.real_dtype, nf.float32.base_dtype) == (nf.float32, nf.float64, nf.float32)
+    assert (nf.complex64.real_dtype, nf.float64.real_dtype, f32.base_dtype) == (f32, nf.float64, f32)
     assert (nf.float64.size, nf.complex128.size) == (8, 16)
     with pytest.raises(TypeError, match="complex64 has no maximum"):
         nf.complex64.max  # noqa: B018

@@ -10,10 +10,10 @@ BUILTINS = {
     "InvalidArgumentError": (ValueError, TypeError), "NotFoundError": (FileNotFoundError,),
     "AlreadyExistsError": (FileExistsError,), "PermissionDeniedError": (PermissionError,),
     "OutOfRangeError": (IndexError,), "UnimplementedError": (NotImplementedError,),
-    "DeadlineExceededError": (TimeoutError,), "ResourceExhaustedError": (MemoryError,), "DataLossError": (OSError,),
-    "FailedPreconditionError": (RuntimeError,), "UnavailableError": (ConnectionError,), "UnknownError": (RuntimeError,),
-    "InternalError": (RuntimeError,), "AbortedError": (RuntimeError,), "UnauthenticatedError": (PermissionError,),
-    "CancelledError": (),
+    "DeadlineExceededError": (TimeoutError,), "ResourceExhaustedError": (MemoryError,),
+    "DataLossError": (OSError,), "FailedPreconditionError": (RuntimeError,),
+    "UnavailableError": (ConnectionError,), "UnknownError": (RuntimeError,), "InternalError": (RuntimeError,),
+    "AbortedError": (RuntimeError,), "UnauthenticatedError": (PermissionError,), "CancelledError": (),
 }
 
 

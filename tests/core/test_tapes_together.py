@@ -156,6 +156,40 @@ def test_second_derivative_through_a_gathered_variable():
     assert value(nf.convert_to_tensor(outer.gradient(g, v))) == [6.0, 0.0, 36.0]
 
 
+# ---- gradients that meet
+def test_adding_up_writes_to_no_gradient():
+    """Gradients of one value that come from several ops are summed into new tensors."""
+    x, y = nf.constant(np.ones(3)), nf.constant(np.full(3, 2.0))
+    seed = nf.constant(np.array([1.0, 2.0, 3.0]))
+    with nf.GradientTape(persistent=True) as tape:
+        tape.watch([x, y])
+        both = x + y                    # passes its gradient on to both, as it is
+        z = both + x * y + x
+    first = tape.gradient(z, [x, y, both], output_gradients=seed)
+    kept = [g.numpy() for g in first]
+    second = tape.gradient([z, both], [x, y, both], output_gradients=[seed, seed])
+    assert seed.numpy().tolist() == [1.0, 2.0, 3.0]
+    for g, before in zip(first, kept, strict=True):
+        np.testing.assert_array_equal(g.numpy(), before)
+    np.testing.assert_array_equal([g.numpy() for g in first], np.outer([4.0, 2.0, 1.0], [1, 2, 3]))
+    np.testing.assert_array_equal([g.numpy() for g in second], np.outer([5.0, 3.0, 2.0], [1, 2, 3]))
+
+
+def test_gradients_of_one_value_from_ops_of_other_shapes_and_dtypes():
+    x = nf.constant(np.float32([[1.0], [2.0]]))
+    with nf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        total = nf.reduce_sum(x) + nf.reduce_sum(x * np.ones(4, np.float32)) + nf.reduce_sum(nf.cast(x, nf.float64) ** 2.0)
+        z = total + nf.reduce_sum(nf.gather(x, [1, 1, 0])) + nf.reduce_sum(nf.concat([x, x * x], 0))
+    expected = [[1 + 4 + 2 + 1 + 1 + 2], [1 + 4 + 4 + 2 + 1 + 4]]
+    g = tape.gradient(z, x)
+    assert g.dtype == nf.float32
+    assert value(g) == expected
+    with nf.GradientTape() as outer:
+        outer.watch(x)
+        assert value(tape.gradient(z, x)) == expected
+
+
 # ---- ops with lists and several outputs
 def test_outputs_nothing_came_back_to_count_as_zero():
     x = nf.constant([1.0, 2.0, 3.0])

@@ -24,11 +24,12 @@ def test_right_gradients_pass():
 
 
 @pytest.mark.parametrize(("wrong", "argument"), [
-    (lambda g, x, y: (g * y, g * x * 1.0001), 1), (lambda g, x, y: (-g * y, g * x), 0), (lambda g, x, y: (None, g * x), 0),
+    (lambda g, x, y: (g * y, g * x * 1.0001), 1), (lambda g, x, y: (-g * y, g * x), 0),
+    (lambda g, x, y: (None, g * x), 0),
     (lambda g, x, y: (g * y, g * x + nf.constant([0.0, 0.0, 1e-3, 0.0, 0.0], nf.float64)), 1),
 ])
 def test_a_wrong_gradient_is_found_and_its_argument_named(wrong, argument):
-    with pytest.raises(AssertionError, match="gradient of order 1: .* from the rules, .* from finite diff") as caught:
+    with pytest.raises(AssertionError, match=r"of order 1: .* from the rules, .* from finite") as caught:
         check_gradients(with_gradient(wrong), [X, Y])
     sides = [line for line in str(caught.value).splitlines() if "in argument" in line]
     differing = [k for k, line in enumerate(sides) if len({round(float(w), 6) for w in line.split()

@@ -1,4 +1,4 @@
-"""Threads: each has its own tapes, and all may differentiate at once on shared tensors, variables and kernels."""
+"""Threads: each has its own tapes; all may differentiate at once on shared tensors, variables and kernels."""
 import sys
 import threading
 

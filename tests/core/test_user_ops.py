@@ -1,4 +1,4 @@
-"""A user's own ops through nf.elementwise and nf.op: recorded, differentiated to any order, checked like the library's."""
+"""A user's own ops, by nf.elementwise and nf.op: recorded, differentiated to any order, checked like any."""
 import numpy as np
 import pytest
 
@@ -40,7 +40,7 @@ def test_an_elementwise_op_of_ones_own():
     assert values(nf.gradients_function(soft)(1.0, 1.0)) == [0.25, -0.25]
     assert soft.__name__ == "soft"
     assert soft.__doc__ == "x / (1 + |k x|), for k > 0."
-    with pytest.raises(nf.errors.InvalidArgumentError, match="^soft: shapes"):
+    with pytest.raises(nf.errors.InvalidArgumentError, match=r"^soft: shapes"):
         soft(np.ones(2), np.ones(3))
 
 
@@ -51,7 +51,8 @@ def test_an_op_compiled_by_the_user():
     def halved(x):
         return 0.5 * x
 
-    @nf.elementwise(halved, grads={"x": lambda g: 0.5 * g}, reference=lambda x: x / 2, samples=[nf.Sample(normal(3))])
+    @nf.elementwise(halved, grads={"x": lambda g: 0.5 * g}, reference=lambda x: x / 2,
+                    samples=[nf.Sample(normal(3))])
     def half(x, name=None):
         """Half of x."""
     check_op(half)
@@ -67,9 +68,10 @@ def test_an_array_op_with_attributes():
             raise ValueError(f"axis {axis} of an array of {x.ndim} dimensions")
         return np.roll(x, shift, axis)
     check_op(rolled)
-    assert values(nf.gradients_function(lambda x: rolled(x, 1) * nf.constant([1.0, 2.0, 3.0]))([5.0, 6.0, 7.0])) \
-        == [[2.0, 3.0, 1.0]]
-    with pytest.raises(nf.errors.InvalidArgumentError, match="^rolled: axis 4 of an array of 1 dimensions"):
+    weights = nf.constant([1.0, 2.0, 3.0])
+    grad = nf.gradients_function(lambda x: rolled(x, 1) * weights)
+    assert values(grad([5.0, 6.0, 7.0])) == [[2.0, 3.0, 1.0]]
+    with pytest.raises(nf.errors.InvalidArgumentError, match=r"^rolled: axis 4 of an array of 1 dimensions"):
         rolled([1.0], 1, axis=4)
 
 
@@ -91,6 +93,19 @@ def test_an_op_of_lists_with_several_outputs():
     assert (total.numpy(), first.numpy()) == (30.0, 2.0)
     assert values(tape.gradient([total, first], [a, b, s])) == [12.0, None, 3.0]
     assert values(tape.gradient(first, [a, s])) == [2.0, 0.0]
+
+
+def test_rules_may_stand_in_any_order():
+    @nf.op(inputs="x y z", promote="x y z", reference=lambda x, y, z: x * y + z,
+           grads={"z": lambda g: g, "y": lambda g, x: g * x, "x": lambda g, y: g * y},
+           samples=[nf.Sample(normal(3), normal(3), normal(3))])
+    def affine(x, y, z, name=None):
+        """x y + z."""
+        return x * y + z
+    check_op(affine)
+    for params in (["x"], ["y"], ["z"], ["z", "x"], ["x", "y"], ["y", "z", "x"]):
+        expected = [{"x": 3.0, "y": 2.0, "z": 1.0}[p] for p in params]
+        assert values(nf.gradients_function(affine, params=params)(2.0, 3.0, 4.0)) == expected
 
 
 def test_one_rule_for_several_inputs():
@@ -139,8 +154,8 @@ def test_complex_values_in_a_list():
 
 
 def test_inputs_said_to_have_no_gradient():
-    @nf.op(inputs="x n", grads={"x": lambda g, n: g * nf.cast(n, nf.float64), "n": None}, reference=lambda x, n: x * n,
-           samples=[nf.Sample(normal(3), integers(3))])
+    @nf.op(inputs="x n", grads={"x": lambda g, n: g * nf.cast(n, nf.float64), "n": None},
+           reference=lambda x, n: x * n, samples=[nf.Sample(normal(3), integers(3))])
     def repeated(x, n, name=None):
         """x n times."""
         return x * n
@@ -173,7 +188,8 @@ def test_views_of_an_input_are_fine():
         """x backwards."""
         return x[::-1]
     check_op(flipped)
-    assert values(nf.gradients_function(lambda x: flipped(x) * nf.constant([1.0, 2.0]))([3.0, 4.0])) == [[2.0, 1.0]]
+    weighted = nf.gradients_function(lambda x: flipped(x) * nf.constant([1.0, 2.0]))
+    assert values(weighted([3.0, 4.0])) == [[2.0, 1.0]]
 
 
 def test_the_operator_of_an_op():
