@@ -1,12 +1,15 @@
 """Variable: a tensor-sized place that can be assigned to.
 
 `_data` is an array the variable owns.  Reads share it, so an assignment writes into it only when nothing else refers to
-it, and into a new array otherwise: a tensor that was read, or that a tape keeps, never changes.
+it, and into a new array otherwise: a tensor that was read, or that a tape keeps, never changes.  `_writing` is set while
+a thread looks and writes; who reads then waits for the lock.
 """
 import copy
 import functools
 import itertools
+import operator
 import sys
+import threading
 
 import numpy as np
 
@@ -45,7 +48,7 @@ class Variable(Operators):
     <tf.Variable 'Variable:0' shape=() dtype=float32, numpy=3.0>
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "_id", "_name", "constraint", "trainable")
+    __slots__ = ("__dict__", "__weakref__", "_data", "_id", "_lock", "_name", "_writing", "constraint", "trainable")
 
     def __init__(self, initial_value=None, trainable=None, collections=None, validate_shape=True, caching_device=None,
                  name=None, variable_def=None, dtype=None, expected_shape=None, import_scope=None, constraint=None,
@@ -61,6 +64,7 @@ class Variable(Operators):
             raise ValueError(f"Variable: the initial value has shape {self._data.shape}, not {tuple(shape)}")
         self.trainable = True if trainable is None else bool(trainable)
         self.constraint, self._name, self._id = constraint, name or "Variable", next(_ids)
+        self._lock, self._writing = threading.RLock(), False
 
     # ---- what it is
     @property
@@ -83,9 +87,20 @@ class Variable(Operators):
     handle = property(lambda self: self)
 
     # ---- reading
+    def _array(self):
+        """The array of the value; while it is referred to nobody writes into it."""
+        data = self._data
+        if self._writing:               # maybe into this array, on which the writer had looked before
+            with self._lock:
+                data = self._data
+        return data
+
     def _read(self):
         t = _new(Tensor)
-        t._data = self._data
+        data = self._data
+        if self._writing:
+            data = self._array()
+        t._data = data
         t._dtype = self._data.dtype
         t._node = variable_node(self, self._data) if stack.frame[0] else None
         return t
@@ -98,13 +113,14 @@ class Variable(Operators):
 
     def numpy(self):
         """The value as a NumPy array of your own, or a NumPy scalar."""
-        return self._data.copy() if self._data.ndim else self._data[()]
+        data = self._array()
+        return data.copy() if data.ndim else data[()]
 
     def __array__(self, dtype=None, copy=None):
         return self._read().__array__(dtype, copy)
 
     def __bool__(self):
-        return bool(self._data)
+        return bool(self._array())
 
     def __int__(self):
         if self._data.dtype.kind not in "iu":
@@ -146,6 +162,15 @@ class Variable(Operators):
             self._data = self._data.copy()
         return self._data
 
+    def _update(self, write, *args):
+        """write(array, *args) into the array to write into, with other threads kept out."""
+        with self._lock:
+            self._writing = True
+            try:
+                write(self._writable(), *args)
+            finally:
+                self._writing = False
+
     def _converted(self, value, what):
         """The array of a value in the variable's dtype: numbers, lists and arrays convert, tensors must have it."""
         own = self._data.dtype
@@ -168,29 +193,32 @@ class Variable(Operators):
     def assign(self, value, use_locking=None, name=None, read_value=True):
         """Set the value; ValueError for another shape."""
         data = self._fitting(value, "assign")
-        if sys.getrefcount(self._data) > _ALONE or self._data is data:
-            self._data = np.array(data, order="C")
-        else:
-            np.copyto(self._data, data)
+        with self._lock:
+            self._writing = True
+            try:
+                if sys.getrefcount(self._data) > _ALONE:
+                    self._data = np.array(data, order="C")
+                else:
+                    np.copyto(self._data, data)
+            finally:
+                self._writing = False
         return self if read_value else None
 
     def assign_add(self, delta, use_locking=None, name=None, read_value=True):
         """Add to the value."""
         data = self._fitting(delta, "assign_add")
-        own = self._writable()
-        np.add(own, data, out=own)
+        self._update(_add, data)
         return self if read_value else None
 
     def assign_sub(self, delta, use_locking=None, name=None, read_value=True):
         """Subtract from the value."""
         data = self._fitting(delta, "assign_sub")
-        own = self._writable()
-        np.subtract(own, data, out=own)
+        self._update(_subtract, data)
         return self if read_value else None
 
     def _assign_part(self, key, value, use_locking=None, name=None, read_value=True):
         data = self._converted(value, "assign")
-        self._writable()[key] = data
+        self._update(operator.setitem, key, data)
         return self if read_value else None
 
     def load(self, value, session=None):
@@ -210,7 +238,7 @@ class Variable(Operators):
         at = as_tensor(indices)._data
         rows = self._converted(updates, what)
         try:
-            write(self._writable(), at, rows)
+            self._update(write, at, rows)
         except (ValueError, IndexError) as error:
             raise InvalidArgumentError(f"{what}: {error}") from None
         return self
@@ -248,20 +276,20 @@ class Variable(Operators):
 
     # ---- copying, printing, what is not for eager variables
     def __deepcopy__(self, memo):
-        made = Variable(self._data, trainable=self.trainable, name=self._name,
+        made = Variable(self._array(), trainable=self.trainable, name=self._name,
                         constraint=copy.deepcopy(self.constraint, memo))
         memo[id(self)] = made
         return made
 
     def __reduce__(self):
-        return _restore, (self._data.copy(), self.trainable, self._name, self.constraint)
+        return _restore, (self._array().copy(), self.trainable, self._name, self.constraint)
 
     def __hash__(self):
         return id(self)
 
     def __repr__(self):
         return (f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}, "
-                f"numpy={array_text(self._data)}>")
+                f"numpy={array_text(self._array())}>")
 
     @property
     def initial_value(self):
@@ -274,6 +302,14 @@ class Variable(Operators):
     def to_proto(self, export_scope=None):
         """Not for eager variables."""
         raise RuntimeError("to_proto is not supported in eager mode.")
+
+
+def _add(own, delta):
+    np.add(own, delta, out=own)
+
+
+def _subtract(own, delta):
+    np.subtract(own, delta, out=own)
 
 
 def _no_inplace(sign, word):
