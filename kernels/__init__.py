@@ -1,1 +1,4 @@
-"""Numba kernels: arrays and scalars in, `out` filled.  No Tensor, no tape, no op name; math, numpy, numba and scipy only."""
+"""Numba kernels: arrays and scalars in, `out` filled.
+
+No Tensor, no tape, no op name; imports math, numpy, numba and scipy only.
+"""

@@ -1,7 +1,7 @@
-"""Scalar bodies as NumPy ufuncs: broadcasting, strides and a call of a few hundred nanoseconds come with them.
+"""Scalar bodies as NumPy ufuncs: broadcasting, strides and a call of a few hundred nanoseconds come along.
 
-The inner loop is a C function in NumPy's own loop convention, compiled by Numba and kept on disk; one ufunc a dtype is
-made when that dtype is first met.  Large arrays run the same C function over several threads.
+The inner loop is a C function in NumPy's own loop convention, compiled by Numba and kept on disk; one ufunc a
+dtype is made when that dtype is first met.  Large arrays run the same C function over several threads.
 """
 import ctypes
 import platform
@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from .jit import OPTIONS, loop, range_kernel, wide_vectors
 from .memory import empty
 
-LARGE = 1 << 16                 # elements; below, one thread and NumPy's own allocation
+LARGE = 1 << 16                 # elements; from here on the result lies in a buffer from the pool
 _POINTERS = types.CPointer(types.intp)
 LOOP = signature(types.void, _POINTERS, _POINTERS, _POINTERS, types.voidptr)
 
@@ -32,8 +32,9 @@ def _pointer(ty):
 
 
 # bool is stored as one byte of 0 or 1
-_STORED = {t: getattr(types, t) for t in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-                                          "float32", "float64", "complex64", "complex128")} | {"bool": types.uint8}
+_STORED = {name: getattr(types, name) for name in (
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float32", "float64", "complex64", "complex128")} | {"bool": types.uint8}
 _AT = {name: _pointer(ty) for name, ty in _STORED.items()}
 
 
@@ -44,7 +45,8 @@ def _clear_flags_x86(builder):
     for name in ("llvm.x86.sse.stmxcsr", "llvm.x86.sse.ldmxcsr"):
         function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
         if name.endswith("ldmxcsr"):
-            builder.store(builder.and_(builder.load(slot), ir.Constant(ir.IntType(32), ~0x3F & 0xFFFFFFFF)), slot)
+            kept = ir.Constant(ir.IntType(32), ~0x3F & 0xFFFFFFFF)
+            builder.store(builder.and_(builder.load(slot), kept), slot)
         builder.call(function, [place])
 
 
@@ -57,7 +59,7 @@ def _clear_flags_libc(builder):
 
 @intrinsic
 def clear_float_flags(typingctx):
-    """Forget the floating-point exceptions: NumPy would warn of those that a branch-free body raises on its way."""
+    """Forget the floating-point exceptions, of which NumPy would warn: a branch-free body raises some."""
     def codegen(context, builder, sig, args):
         if platform.machine() in ("x86_64", "AMD64"):
             _clear_flags_x86(builder)
@@ -75,7 +77,8 @@ def _call_loop(typingctx, address, pointers, count, steps):
         kind = ir.FunctionType(ir.VoidType(), [i64.as_pointer()] * 3 + [i8.as_pointer()])
 
         def data(k):
-            return builder.bitcast(context.make_array(sig.args[k])(context, builder, args[k]).data, i64.as_pointer())
+            array = context.make_array(sig.args[k])(context, builder, args[k])
+            return builder.bitcast(array.data, i64.as_pointer())
         builder.call(builder.inttoptr(args[0], kind.as_pointer()),
                      [data(1), data(2), data(3), ir.Constant(i8.as_pointer(), None)])
         return context.get_dummy_value()
@@ -83,7 +86,7 @@ def _call_loop(typingctx, address, pointers, count, steps):
 
 
 def _loop_source(name, inputs, output):
-    """The loop's text: one form for contiguous operands, forms for one scalar operand, one for any strides."""
+    """The loop's text: forms for contiguous operands, for one scalar operand, and for any strides."""
     n = len(inputs)
     sizes = [np.dtype(t).itemsize for t in (*inputs, output)]
     lines = [f"def {name}(args, dims, steps, data):", "    wide_vectors()", "    n = dims[0]"]
@@ -96,7 +99,8 @@ def _loop_source(name, inputs, output):
     def form(test, scalar):
         contiguous = [k for k in range(n) if k != scalar]
         out = [f"    {test}:"]
-        out += [f"        x{k} = at_{inputs[k]}(p{k})" for k in range(n)] + [f"        out = at_{output}(p{n})"]
+        out += [f"        x{k} = at_{inputs[k]}(p{k})" for k in range(n)]
+        out.append(f"        out = at_{output}(p{n})")
         if scalar is not None:
             out.append(f"        c = {value(scalar, f'x{scalar}[0]')}")
         call = ", ".join("c" if k == scalar else value(k, f"x{k}[i]") for k in range(n))
@@ -115,7 +119,8 @@ def _loop_source(name, inputs, output):
 
 
 def _compile_loop(name, function, inputs, output, options):
-    scope = {"body": function, "clear_float_flags": clear_float_flags, "wide_vectors": wide_vectors, "__name__": __name__}
+    scope = {"__name__": __name__, "body": function,
+             "clear_float_flags": clear_float_flags, "wide_vectors": wide_vectors}
     scope |= {f"at_{t}": _AT[t] for t in (*inputs, output)}
     exec(_loop_source(name, inputs, output), scope)
     return loop(scope[name], LOOP, options)
@@ -156,7 +161,7 @@ _compiling = threading.RLock()
 class Elementwise(dict):
     """dtype -> ufunc of one scalar body; a dtype met for the first time is compiled.
 
-    `pattern` has a letter an operand: x the key's dtype, ? bool, r the real dtype of x.  "?xx->x" is a select.
+    `pattern` has a letter an operand: x the key's dtype, ? bool, r x's real dtype.  A select is "?xx->x".
     """
 
     def __init__(self, name, function, pattern="x->x", kinds="fc", options=OPTIONS):
@@ -185,7 +190,7 @@ class Elementwise(dict):
         return self[dtype]
 
     def bind_float32(self, scope, name):
-        """Put the float32 ufunc into a namespace: at once something that calls it, itself when it is first called."""
+        """Put the float32 ufunc into a namespace: first what makes it when called, from then on itself."""
         def first(*operands, **out):
             scope[name] = self[np.dtype(np.float32)]
             return scope[name](*operands, **out)
@@ -197,8 +202,9 @@ class Elementwise(dict):
         letters = self._inputs
 
         def cast_first(*operands, **out):
-            return ufunc(*[a.astype(floating) if letter == "x" else a for a, letter in zip(operands, letters, strict=True)],
-                         **out)
+            given = [a.astype(floating) if letter == "x" else a
+                     for a, letter in zip(operands, letters, strict=True)]
+            return ufunc(*given, **out)
         return cast_first
 
     @staticmethod
@@ -216,7 +222,7 @@ class Elementwise(dict):
         return self._loops[dtype][0]._library.get_asm_str()
 
     def large(self, dtype, *operands):
-        """The same for large operands, over threads, into a buffer from the pool."""
+        """The same for large operands: into a buffer from the pool, and over threads where that pays."""
         ufunc = self[dtype]
         shape = _broadcast_shape(operands)
         if 0 in shape or dtype not in self._loops:
@@ -242,7 +248,7 @@ def _broadcast_shape(operands):
 
 
 def _collapse(shape, operands):
-    """Extents and strides [dim, operand] with every run of dims that all operands step through evenly made one."""
+    """Extents and strides [dim, operand]; dims that all operands step through evenly are made one."""
     columns = []
     for a in operands:
         short = len(shape) - a.ndim

@@ -1,7 +1,7 @@
-"""A stable description of compiled code's source: a function's bytecode and all that it refers to, followed down.
+"""A stable description of compiled code's source: a function's bytecode and all that it refers to.
 
-Compiled code is kept on disk under it, so an edit anywhere below a kernel makes a new entry and nothing stale is loaded.
-Imports numba and numpy only.
+Compiled code is kept on disk under it, so an edit anywhere below a kernel makes a new entry and nothing stale
+is loaded.  Imports numba and numpy only.
 """
 import dis
 import enum
@@ -29,7 +29,7 @@ def fingerprint(function):
 
 
 def _digest(function, within):
-    """The digest of a function; `within` are the functions being described, for those that call themselves."""
+    """The digest of a function; `within` are those being described, for functions that call themselves."""
     if function in within:
         return f"calls back {within.index(function)}"
     found = _known.get(function)
@@ -110,7 +110,7 @@ def _is_foreign(module):
 
 _LOAD_GLOBAL, _EXTENDED, _LOAD_ATTR = (dis.opmap[n] for n in ("LOAD_GLOBAL", "EXTENDED_ARG", "LOAD_ATTR"))
 _LOAD_METHOD = dis.opmap.get("LOAD_METHOD")
-_GLOBAL_SHIFT = 1 if sys.version_info >= (3, 11) else 0      # from then on the low bit of the argument is a flag
+_GLOBAL_SHIFT = 1 if sys.version_info >= (3, 11) else 0      # then the low bit of the argument is a flag
 _ATTR_SHIFT = 1 if sys.version_info >= (3, 12) else 0
 
 

@@ -1,7 +1,7 @@
-"""How everything here is compiled: Numba's options, the disk cache and threads.  Imports numba and numpy only.
+"""How everything here is compiled: Numba's options, the disk cache and ranges of work for threads.
 
-The one idea: a compiled function is stored under a fingerprint of its code and of all that the code refers to, so
-an edit anywhere below it makes a new entry and nothing stale is ever loaded.
+The one idea: a compiled function is stored under a fingerprint of its code and of all that the code refers
+to, so an edit anywhere below it makes a new entry and nothing stale is ever loaded.
 """
 import hashlib
 import os
@@ -24,11 +24,11 @@ from numba.extending import intrinsic, overload
 from . import threads
 from .fingerprint import Unfingerprintable, fingerprint
 
-# Not nnan or ninf: NaN and inf keep their meaning.  afn allows the approximations that the bodies test for accuracy.
+# Not nnan or ninf: NaN and inf keep their meaning.  afn allows approximations; the tests hold their accuracy.
 FASTMATH = {"contract", "nsz", "arcp", "afn", "reassoc"}
 # The default error model puts a ZeroDivisionError branch at every division, and then nothing vectorizes.
 OPTIONS = {"error_model": "numpy", "fastmath": FASTMATH}
-EXACT = {"error_model": "numpy", "fastmath": {"contract"}}    # for code whose rounding steps must stay in order
+EXACT = {"error_model": "numpy", "fastmath": {"contract"}}    # where rounding steps must stay in order
 
 # Under this many elements of work waking other threads does not pay.
 PARALLEL_WORK = 1 << 18
@@ -49,8 +49,8 @@ def cache_directory():
 class DiskCache(_Cache):
     """Numba's cache interface over one file a compiled signature, named by content.
 
-    A file is written aside and renamed, so that two processes may write at once; a file that can't be read counts
-    as missing.
+    A file is written aside and renamed, so that two processes may write at once; a file that can't be read
+    counts as missing.
     """
 
     def __init__(self, function, salt=""):
@@ -130,7 +130,7 @@ def _kind(arguments):
 
 
 def specialize(function, precision):
-    """The function with its float literals typed as `precision`: else 0.5 * x would compute float32 in float64."""
+    """The function with float literals typed as `precision`: else 0.5 * x would be float64 for a float32."""
     code = function.__code__
     consts = tuple(precision(c) if type(c) is float else c for c in code.co_consts)
     return python_types.FunctionType(code.replace(co_consts=consts), function.__globals__, function.__name__,
@@ -140,9 +140,10 @@ def specialize(function, precision):
 def body(function=None, *, exact=False):
     """A scalar function that njit code, CUDA code and plain Python can all call.
 
-    Its float literals take the precision of its arguments (write 1.0, not 1).  It runs as it stands in plain Python;
-    `variant` gives it another implementation for one kind of argument.  An exact one keeps the order of its rounding
-    steps, its divisions and the signs of its zeros wherever it is inlined: LLVM's flags stand on each instruction.
+    Its float literals take the precision of its arguments (write 1.0, not 1).  It runs as it stands in plain
+    Python; `variant` gives it another implementation for one kind of argument.  An exact one keeps the order
+    of its rounding steps, its divisions and the signs of its zeros wherever it is inlined: LLVM's flags stand
+    on each instruction.
     """
     if function is None:
         return lambda f: body(f, exact=exact)
@@ -166,7 +167,9 @@ def variant(of, *kinds):
 
 # ---- kernels
 def _prefers_wide_vectors():
-    features = config.CPU_FEATURES if config.CPU_FEATURES is not None else llvm.get_host_cpu_features().flatten()
+    features = config.CPU_FEATURES
+    if features is None:
+        features = llvm.get_host_cpu_features().flatten()
     return "+avx512vbmi2" in features
 
 
@@ -174,8 +177,8 @@ def _prefers_wide_vectors():
 def wide_vectors(typingctx):
     """Let this function's loops use 512-bit vectors where the processor has them since Ice Lake.
 
-    LLVM tunes for 256 bits there, after the first AVX-512 processors, which slowed down.  exp over 4096 float32 in
-    512 bits takes 0.68 of the time in 256.
+    LLVM tunes for 256 bits there, after the first AVX-512 processors, which slowed down.  exp over 4096
+    float32 in 512 bits takes 0.68 of the time in 256.
     """
     def codegen(context, builder, sig, args):
         if _prefers_wide_vectors():             # llvmlite's own add() knows named attributes only
@@ -195,7 +198,8 @@ def kernel(function=None, *, options=OPTIONS):
 
 def loop(function, signature, options=OPTIONS):
     """A C function pointer with the given Numba signature, kept on disk."""
-    made = CFunc(function, (signature.args, signature.return_type), locals={}, options={**options, "nopython": True})
+    made = CFunc(function, (signature.args, signature.return_type), locals={},
+                 options={**options, "nopython": True})
     made._cache = DiskCache(function, salt=f"cfunc {sorted(options['fastmath'])}")
     made.compile()
     return made

@@ -17,7 +17,7 @@ _INT32_MAX = 2**31 - 1
 @kernel
 def _transpose(x, y):
     """y[j, i] = x[i, j]"""
-    # (y[:] = x.T would make a copy first: 3 us for a matrix of 4 x 4)
+    # (y[:] = x.T would make a copy first)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             y[j, i] = x[i, j]

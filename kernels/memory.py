@@ -1,7 +1,8 @@
 """Where result arrays come from: small ones from NumPy, large ones from buffers used before.
 
-A fresh 16 MB array costs its page faults, about as much as the work that fills it; a buffer that was used before
-costs none.  A buffer is free again when nothing but the pool refers to it, which its reference count tells.
+A fresh 16 MB array costs its page faults, about as much as the work that fills it; a buffer that was used
+before costs none.  A buffer is free again when nothing but the pool refers to it, which its reference count
+tells.
 """
 import sys
 import threading
@@ -13,7 +14,7 @@ KEPT = 1 << 30                  # bytes the pool holds on to at most
 _lock = threading.Lock()
 _buffers = {}                   # rounded size in bytes -> list of uint8 buffers
 _held = 0
-_FREE = 3                       # references to a free buffer while `_take` looks at it: list, name, getrefcount's own
+_FREE = 3                       # references to a free buffer in `_take`: list, name, getrefcount's own
 
 
 def empty(shape, dtype):

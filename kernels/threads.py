@@ -1,9 +1,9 @@
 """A few threads that run shares of one large kernel; kernels hold no GIL.  Imports nothing of numbaflow.
 
-Why not prange: OpenMP's workers spin for about a millisecond after each loop, and on a machine whose other cores run
-BLAS the two fight for them (a training step with matrix products took 10 times as long), and each parallel kernel
-takes half a second to compile.  These workers sleep on a lock; waking them costs about 20 us, so that a kernel pays
-from 256K elements on.
+Why not prange: OpenMP's workers spin for about a millisecond after each loop, and on a machine whose other
+cores run BLAS the two fight for them (a training step with matrix products took 10 times as long), and each
+parallel kernel takes half a second to compile.  These workers sleep on a lock; waking them costs about 20 us,
+so that a kernel pays from 256K elements on.
 """
 import _thread
 import os
@@ -11,7 +11,7 @@ import threading
 
 from numba.core import config
 
-MOST = 16                       # the workers take the GIL in turn to start: more of them would wait for each other
+MOST = 16                       # the workers take the GIL in turn to start: more would wait for each other
 
 
 class _Worker:

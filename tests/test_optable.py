@@ -3,13 +3,16 @@ import inspect
 
 import numpy as np
 import pytest
+from numbaflow.kernels import jit
+from numbaflow.kernels.elementwise import LARGE
 
 import numbaflow as nf
 from numbaflow.core import nest, table
 from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.testing import check_forward, check_op
 
-OPS = sorted((op for op in table.OPS.values() if op.function.__module__.startswith("numbaflow.")), key=lambda o: o.name)
+OPS = sorted((op for op in table.OPS.values() if op.function.__module__.startswith("numbaflow.")),
+             key=lambda op: op.name)
 DIFFERENTIABLE_OPS = [op for op in OPS if op.rules and any(op.rules.values())]
 ELEMENTWISE = [op for op in OPS if op.kernel is not None]
 
@@ -32,7 +35,8 @@ def test_arguments_that_are_no_contiguous_arrays(op):
     for sample in op.samples:
         args, kwargs = sample.make(dtype="float64")
         strided = [a.copy("F") if isinstance(a, np.ndarray) else a for a in args]
-        spaced = [np.repeat(a, 2, axis=-1)[..., ::2] if isinstance(a, np.ndarray) and a.ndim else a for a in args]
+        spaced = [np.repeat(a, 2, axis=-1)[..., ::2] if isinstance(a, np.ndarray) and a.ndim else a
+                  for a in args]
         expected = nest.flatten(op.face(*args, **kwargs))
         for variant in (strided, spaced):
             for got, want in zip(nest.flatten(op.face(*variant, **kwargs)), expected, strict=True):
@@ -92,13 +96,17 @@ def test_elementwise_on_empty_scalar_and_broadcast_operands(op):
 
 
 @every(ELEMENTWISE)
-def test_large_operands_take_the_threaded_path_to_the_same_result(op):
+def test_large_operands_take_the_threaded_path_to_the_same_result(op, monkeypatch):
+    n, part = 70_000, 10_000
+    assert part < LARGE < n
+    monkeypatch.setattr(jit, "PARALLEL_WORK", n)
     key = {"b": bool, "i": np.int32, "f": np.float32}[next(k for k in "fib" if k in op.kernel.kinds)]
     rng = np.random.default_rng(0)
-    given = [rng.integers(0, 2, 70_000).astype(bool) if op.kernel.letter(k) == "?" else
-             (rng.integers(1, 5, 70_000) * (0.2 if key is np.float32 else 1)).astype(key) for k in range(len(op.inputs))]
+    step = 0.2 if key is np.float32 else 1
+    given = [rng.integers(0, 2, n).astype(bool) if op.kernel.letter(k) == "?" else
+             (rng.integers(1, 5, n) * step).astype(key) for k in range(len(op.inputs))]
     whole = op.face(*given).numpy()
-    parts = np.concatenate([op.face(*[a[i:i + 10_000] for a in given]).numpy() for i in range(0, 70_000, 10_000)])
+    parts = np.concatenate([op.face(*[a[i:i + part] for a in given]).numpy() for i in range(0, n, part)])
     np.testing.assert_array_equal(whole, parts, err_msg=op.name)
 
 
@@ -109,7 +117,7 @@ def test_a_wrong_argument_gets_an_error_that_names_the_op(op):
         pytest.skip("no tensor inputs")
     args, kwargs = op.samples[0].make()
     bad = [object() if k == 0 else a for k, a in enumerate(args)]
-    if op.inputs[0] in op.variadic or list(inspect.signature(op.face).parameters)[0] != op.inputs[0]:
+    if op.inputs[0] in op.variadic or next(iter(inspect.signature(op.face).parameters)) != op.inputs[0]:
         bad = [object(), *args[1:]]
     with pytest.raises((TypeError, ValueError), match=op.name):
         op.face(*bad, **kwargs)
@@ -145,8 +153,8 @@ def test_the_checker_finds_a_wrong_second_order():
 
 
 def test_the_checker_finds_a_wrong_value():
-    face = nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.sinh, samples=[nf.Sample(nf.testing.normal(3, 4))],
-                          name="planted_value")(planted)
+    face = nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.sinh,
+                          samples=[nf.Sample(nf.testing.normal(3, 4))], name="planted_value")(planted)
     with pytest.raises(AssertionError):
         check_forward(face.op, face.op.samples[0], "float64")
     del table.OPS["planted_value"]
@@ -158,7 +166,8 @@ def test_the_checker_finds_a_wrong_value():
     ({"grads": {}}, "say a rule or None for x"),
 ])
 def test_registration_refuses_incomplete_declarations(changes, message):
-    good = {"grads": {"x": lambda g: g}, "reference": np.tanh, "samples": [nf.Sample(nf.testing.normal(3))], "name": "planted"}
+    good = {"grads": {"x": lambda g: g}, "reference": np.tanh,
+            "samples": [nf.Sample(nf.testing.normal(3))], "name": "planted"}
     with pytest.raises(ValueError, match=message):
         nf.elementwise(nf.kernels.scalar.tanh, **{**good, **changes})(planted)
     assert "planted" not in table.OPS
@@ -166,8 +175,8 @@ def test_registration_refuses_incomplete_declarations(changes, message):
 
 def test_registration_refuses_a_missing_docstring_and_a_second_op_of_a_name():
     with pytest.raises(ValueError, match="docstring"):
-        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh, samples=[nf.Sample(nf.testing.normal(3))],
-                       name="planted")(lambda x, name=None: None)
+        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh,
+                       samples=[nf.Sample(nf.testing.normal(3))], name="planted")(lambda x, name=None: None)
     with pytest.raises(ValueError, match="there is one already"):
-        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh, samples=[nf.Sample(nf.testing.normal(3))],
-                       name="tanh")(planted)
+        nf.elementwise(nf.kernels.scalar.tanh, grads=None, reference=np.tanh,
+                       samples=[nf.Sample(nf.testing.normal(3))], name="tanh")(planted)

@@ -8,8 +8,8 @@ from .tensor import Tensor, wrap
 
 def accumulate(grads, nodes, found):
     """Add the gradients of an op's inputs to those that are there."""
-    for node, d in zip(nodes, found):                   # noqa: B905  # (strict costs as much as the rest of the loop)
-        if type(node) is tuple:                         # a variadic input: a gradient for each tensor of the list
+    for node, d in zip(nodes, found):           # noqa: B905  (strict costs as much as the rest of the loop)
+        if type(node) is tuple:                 # a variadic input: a gradient for each tensor of the list
             for n, each in zip(node, d or [None] * len(node), strict=True):
                 if n is not None:
                     accumulate_one(grads, n, each)
@@ -44,4 +44,4 @@ def summed(a, b):
 
 def dense(g):
     """A gradient as a tensor."""
-    return g if type(g) is Tensor else g.to_dense()
+    return g if isinstance(g, Tensor) else g.to_dense()

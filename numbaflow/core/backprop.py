@@ -1,7 +1,7 @@
 """The backward walk: from gradients of outputs to gradients of inputs, along one tape, last entry first.
 
-Without a listening tape the rules run as fused kernels on arrays; under one they run as ops, which record themselves,
-and so derivatives of any order come out.
+Without a listening tape the rules run as fused kernels on arrays; under one they run as ops, which record
+themselves, and so derivatives of any order come out.
 """
 import numpy as np
 
@@ -27,7 +27,7 @@ def zeros(shape, dtype):
 
 
 def _all_outputs(nodes, grads):
-    """The gradients of all outputs of one op, zeros for those nothing came back to; None if that is all of them."""
+    """The gradients of all outputs of one op, zeros where nothing came back; None if that is all of them."""
     found = [None if n is None else grads.pop(n, None) for n in nodes]
     if all(g is None for g in found):
         return None
@@ -36,7 +36,7 @@ def _all_outputs(nodes, grads):
 
 
 def walk(entries, grads, wanted):
-    """Take grads {node: gradient} back through the entries; those of the nodes in `wanted` are in it at the end."""
+    """Take grads {node: gradient} back through the entries, until it holds those of the nodes in `wanted`."""
     kept = {}
     silent = not listening()
     for plan, nodes, out, saved in reversed(entries):

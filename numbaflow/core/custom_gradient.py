@@ -1,6 +1,7 @@
 """custom_gradient: a function that brings its own gradient, seen by the tape as one op."""
 import functools
 import inspect
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,11 +18,12 @@ _new = object.__new__
 class _CustomOp:
     """What the tape sees of one call of a custom_gradient function: an op with its own backward."""
 
-    kernel, plans = None, {}            # never filled: a plan refers to its op, and no cycle may outlive a tape
+    variadic = ()
+    plans = MappingProxyType({})        # stays empty: a plan refers to its op, and no cycle may outlive a tape
 
     def __init__(self, name, grad_fn, leaves, variables):
-        self.name, self._grad_fn = name, grad_fn
-        self._leaves, self._variables = leaves, variables       # how many tensors each positional argument holds
+        self.name, self._grad_fn, self._variables = name, grad_fn, variables
+        self._leaves = leaves                           # how many tensors each positional argument holds
 
     def plan(self, mask):
         return _CustomPlan(self, mask)
@@ -39,10 +41,12 @@ class _CustomOp:
     def _by_argument(self, found):
         """One gradient a tensor, from one an argument (None stands for a whole list) or from a flat list."""
         given = list(found) if isinstance(found, (list, tuple)) else [found]
-        parts = [[None] * n if d is None else nest.flatten(d) for d, n in zip(given, self._leaves, strict=False)]
+        if len(given) == len(self._leaves):
+            counts = self._leaves
+            parts = [[None] * n if d is None else nest.flatten(d) for d, n in zip(given, counts, strict=True)]
+            if [len(p) for p in parts] == counts:
+                return [d for part in parts for d in part]
         flat = nest.flatten(given)
-        if len(given) == len(self._leaves) == sum(len(p) == n for p, n in zip(parts, self._leaves, strict=True)):
-            return [d for part in parts for d in part]
         if len(flat) != sum(self._leaves):
             raise ValueError("custom_gradient function expected to return", len(self._leaves),
                              "gradients but returned", len(flat), "instead.")
@@ -52,7 +56,7 @@ class _CustomOp:
 class _CustomPlan:
     """Runs grad_fn and keeps the gradients of the traced inputs."""
 
-    multiple, count, chosen = True, 1, None
+    multiple, count, chosen, plain = True, 1, None, False
 
     def __init__(self, op, mask):
         self._op, self._traced = op, [k for k in range(mask.bit_length()) if mask >> k & 1]
@@ -73,28 +77,29 @@ class _CustomPlan:
             return d
         d = as_tensor(d)
         if d._data.shape != shape and not _repeats(shape, d._data.shape):
-            raise InvalidArgumentError(f"{self._op.name}: grad_fn gave a gradient of shape {d._data.shape} for an "
-                                       f"argument of shape {shape}")
+            raise InvalidArgumentError(f"{self._op.name}: grad_fn gave a gradient of shape {d._data.shape} "
+                                       f"for an argument of shape {shape}")
         return d if d._data.dtype == dtype else table.face("cast")(d, dtype)
 
 
 def _repeats(shape, larger):
     """Whether broadcasting makes the larger shape of this one."""
-    return len(shape) <= len(larger) and all(a in (1, b) for a, b in zip(shape[::-1], larger[::-1], strict=False))
+    pairs = zip(shape[::-1], larger[::-1], strict=False)
+    return len(shape) <= len(larger) and all(a in (1, b) for a, b in pairs)
 
 
 def custom_gradient(f):
     """Give a function its own gradient.
 
     Args:
-        f: a function of positional arguments that returns (y, grad_fn).  grad_fn gets a gradient for each tensor of y
-            and returns one, or None, for each argument.  If f reads variables that are not arguments, grad_fn must
-            take `variables=None` and return (gradients of the arguments, gradients of the variables).  Keyword
-            arguments are passed on and not differentiated.
+        f: a function of positional arguments that returns (y, grad_fn).  grad_fn gets a gradient for each
+            tensor of y and returns one, or None, for each argument.  If f reads variables that are not
+            arguments, grad_fn must take `variables=None` and return (gradients of the arguments, gradients of
+            the variables).  Keyword arguments are passed on and not differentiated.
 
     Returns:
-        A function with f's arguments that returns y.  What grad_fn computes is recorded like anything else, so higher
-        derivatives follow from it.
+        A function with f's arguments that returns y.  What grad_fn computes is recorded like anything else,
+        so higher derivatives follow from it.
 
     >>> import numbaflow as nf
     >>> @nf.custom_gradient
@@ -116,8 +121,8 @@ def custom_gradient(f):
         passed = {id(a) for a in (*flat_args, *nest.flatten(kwargs))}
         variables = [v for v in sorted(watcher.variables, key=lambda v: v._id) if id(v) not in passed]
         if variables and not _takes_variables(grad_fn):
-            raise TypeError("If using @custom_gradient with a function that uses variables, then grad_fn must accept a "
-                            "keyword argument 'variables'.")
+            raise TypeError("If using @custom_gradient with a function that uses variables, then grad_fn "
+                            "must accept a keyword argument 'variables'.")
         outputs = tuple(_untraced(y) for y in nest.flatten(result))
         if listening():
             inputs = [_traced_form(a) for a in (*flat_args, *variables)]

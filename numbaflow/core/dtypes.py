@@ -82,7 +82,7 @@ def of(numpy_dtype):
 
 
 def as_dtype(value):
-    """The DType of a DType, a NumPy dtype, a name or a Python number type; TypeError for what tensors can't hold."""
+    """The DType of a DType, NumPy dtype, name or Python type; TypeError for what tensors can't hold."""
     if type(value) is DType:
         return value
     try:
@@ -102,13 +102,13 @@ def floating(dtype):
 
 
 def promote(first, second, op):
-    """The dtype of an op on two tensors: the wider of a kind, and the float where an integer meets a float."""
+    """The dtype of an op on two tensors: the wider of a kind, the float where an integer meets a float."""
     a, b = first.kind, second.kind
     if (a in "iu" and b in "iu") or a == b:
         return np.promote_types(first, second)
     if "b" in (a, b):
-        raise InvalidArgumentError(f"{op}: a bool tensor and a {second if a == 'b' else first} tensor do not mix; "
-                                   "cast one of them")
+        other = second if a == "b" else first
+        raise InvalidArgumentError(f"{op}: a bool tensor and a {other} tensor do not mix; cast one of them")
     if a in "iu":
         return second
     if b in "iu":

@@ -1,7 +1,7 @@
 """Faces: the public functions of ops, written out as source.
 
-A face converts its arguments, runs the kernel, wraps the result, and records when a tape listens.  It is plain Python
-with the op's real signature and without *args, because an eager op costs what its Python costs.
+A face converts its arguments, runs the kernel, wraps the result, and records when a tape listens.  It is
+plain Python with the op's real signature and without *args, because an eager op costs what its Python costs.
 """
 import functools
 import itertools
@@ -89,7 +89,8 @@ def adapt_list(op, values):
     if not values:
         raise InvalidArgumentError(f"{op.name}: expected at least one tensor, got an empty list")
     partner = next((d for d in map(_dtype_of, values) if d is not None), None)
-    out = [scalar_tensor(v, partner) if type(v) in _SCALARS and partner is not None else as_tensor(v) for v in values]
+    out = [scalar_tensor(v, partner) if type(v) in _SCALARS and partner is not None else as_tensor(v)
+           for v in values]
     first = out[0]._dtype
     if all(t._dtype is first for t in out):
         return out
@@ -121,12 +122,16 @@ def explain(op, error, inputs):
     tensors = [t for t in inputs if isinstance(t, Tensor)]
     text = str(error).removeprefix(f"{op.name}: ")
     if op.kernel is not None and ("broadcast" in text or "shape mismatch" in text):
-        text = f"shapes {' and '.join(str(t._data.shape) for t in tensors)} do not broadcast: Incompatible shapes"
+        shapes = " and ".join(str(t._data.shape) for t in tensors)
+        text = f"shapes {shapes} do not broadcast: Incompatible shapes"
     elif op.kernel is not None and "ufunc" in text:
         text = f"dtypes {' and '.join(t._dtype.name for t in tensors)} do not fit; a condition is bool"
-    kind = type("InvalidArgumentError", (InvalidArgumentError, IndexError), {"__module__": InvalidArgumentError.__module__}) \
-        if isinstance(error, IndexError) else InvalidArgumentError
+    kind = _InvalidIndexError if isinstance(error, IndexError) else InvalidArgumentError
     return kind(f"{op.name}: {text}")
+
+
+_InvalidIndexError = type("InvalidArgumentError", (InvalidArgumentError, IndexError),
+                          {"__module__": InvalidArgumentError.__module__})
 
 
 # ---- faces
@@ -170,10 +175,11 @@ def _parameters(function):
 
 
 def _face_source(op, function, parameters):
-    """The text of a face and what it refers to; its own names start with _, since parameters may have any other."""
+    """The text of a face and what it refers to; its own names start with _, and no parameter's does."""
     plain = [x for x in op.inputs if x not in op.variadic]
-    scope = {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array, "_record": record,
-             "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list, "_pair": pair, "_scalar_tensor": scalar_tensor,
+    scope = {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array,
+             "_record": record, "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list,
+             "_pair": pair, "_scalar_tensor": scalar_tensor,
              "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
              "_kernel": op.kernel, "_launch": _launcher(function),
              "_named": op.outputs and namedtuple(op.name, op.outputs),
@@ -240,16 +246,18 @@ def _kernel_lines(op):
         lines += [f"    if {' or '.join(f'{x}._dtype is not _d' for x in others)}:",
                   f"        {names} = _unify(_op, ({names}))", f"        {taken}; _d = {key}._dtype"]
     operands = ", ".join(arrays)
+    call = operands + KEEP
     small = f" < {LARGE} and ".join(f"{a}.size" for a in arrays) + f" < {LARGE}"
     # looking float32 up costs 40 ns of 600: its ufunc is a global of the face, put there by the first call
     lines += ["    try:",
               f"        if {small}:",
-              f"            _z = _float32({operands}{KEEP}) if _d is _FLOAT32 else _kernel[_d]({operands}{KEEP})", *BACK,
+              f"            _z = _float32({call}) if _d is _FLOAT32 else _kernel[_d]({call})",
+              *BACK,
               "        else:",
               f"            _z = _kernel.large(_d, {operands})",
               "    except (ValueError, TypeError) as _error:",
               f"        raise _explain(_op, _error, ({', '.join(op.inputs)},)) from None"]
-    same = op.kernel.output == "x" and "i" in op.kernel.kinds      # else integers may have been computed as floats
+    same = op.kernel.output == "x" and "i" in op.kernel.kinds       # else integers may have become floats
     dtype = "_d" if same else "_BOOL" if op.kernel.output == "?" else "_z.dtype"
     return [*lines, f"    _t = _new(_Tensor); _t._data = _z; _t._dtype = {dtype}; _t._node = None"]
 

@@ -1,4 +1,7 @@
-"""Gradient functions: functions in, functions of derivatives out.  All of them are a tape and the backward walk."""
+"""Gradient functions: functions in, functions of derivatives out.
+
+All of them are a tape and the backward walk.
+"""
 import inspect
 
 import numpy as np
@@ -14,7 +17,7 @@ _new = object.__new__
 
 # ---- calling a function on traced arguments
 def _fresh(value):
-    """A tensor of its own for an argument: the same value given twice is two arguments; outer tapes still see it."""
+    """A tensor of its own for an argument, so that one value given twice is two; outer tapes still see it."""
     x = as_tensor(value)
     if type(value) is not Tensor and x is not value and x._node is None:
         return x
@@ -78,8 +81,8 @@ def _outputs(result, f):
     if type(result) is Tensor:
         return [result]
     if result is None:
-        raise ValueError("Cannot differentiate a function that returns None; did you forget to return a value from "
-                         f"{getattr(f, '__name__', 'fn')}?")
+        raise ValueError("Cannot differentiate a function that returns None; did you forget to return a "
+                         f"value from {getattr(f, '__name__', 'fn')}?")
     return [as_tensor(r) for r in nest.flatten(result)]
 
 
@@ -99,8 +102,8 @@ def gradients_function(f, params=None):
         params: positions or names of the arguments to differentiate; all positional ones by default.
 
     Returns:
-        g(*args, dy=None, **kwargs): a list of tensors, None for an argument that f does not depend on or that is no
-        float.  `dy` weights the results.  Keyword arguments are passed on and not differentiated.
+        g(*args, dy=None, **kwargs): a list of tensors, None for an argument that f does not depend on or that
+        is no float.  `dy` weights the results.  Keyword arguments are passed on and not differentiated.
 
     >>> import numbaflow as nf
     >>> g = nf.gradients_function(lambda x, y: x * x * y)
@@ -153,7 +156,7 @@ def make_vjp(f, params=None, persistent=True):
 
 
 def implicit_gradients(f):
-    """A function that gives (gradient, variable) for each trainable variable read by f, in the order they were made.
+    """A function that gives (gradient, variable) for each trainable variable read by f, the oldest first.
 
     >>> import numbaflow as nf
     >>> v = nf.Variable(3.0)
@@ -200,8 +203,8 @@ def jvp(f, primals, tangents):
         primals: the arguments, a list or tuple.
         tangents: the direction, a tensor of the same shape for each.
 
-    The pushed-forward derivative is the gradient of u -> vjp(u) along the tangents, so any op with gradients of second
-    order will do; the cost is that of two backward walks.
+    The pushed-forward derivative is the gradient of u -> vjp(u) along the tangents, so any op with gradients
+    of second order will do; the cost is that of two backward walks.
 
     >>> import numbaflow as nf
     >>> y, dy = nf.jvp(nf.sin, [0.0], [2.0])
@@ -217,7 +220,8 @@ def jvp(f, primals, tangents):
         run = _Run(f, None, primals, {})
         for x, t in zip(run.sources, tangents, strict=True):
             if x._data.shape != t._data.shape:
-                raise ValueError(f"jvp: a tangent of shape {t._data.shape} for an argument of shape {x._data.shape}")
+                raise ValueError(f"jvp: a tangent of shape {t._data.shape} for an argument of shape "
+                                 f"{x._data.shape}")
         seeds = [wrap(np.zeros(y._data.shape, y._data.dtype)) for y in run.outputs]
         for s in seeds:
             if s._data.dtype in DIFFERENTIABLE:
@@ -226,7 +230,7 @@ def jvp(f, primals, tangents):
     finally:
         remove(outer)
     pairs = [(p, _like(t, p)) for p, t in zip(pulled, tangents, strict=True) if p is not None]
-    found = gradients(outer, [p for p, _ in pairs], seeds, [t for _, t in pairs]) if pairs else [None] * len(seeds)
+    found = gradients(outer, [p for p, _ in pairs], seeds, [t for _, t in pairs])
     pushed = [s if d is None else d for d, s in zip(found, seeds, strict=True)]
     return _tensors(run.result), nest.pack(run.result, pushed) if nest.is_nested(run.result) else pushed[0]
 
@@ -254,7 +258,7 @@ def jacobian(f, params=None):
 
 
 def hessian(f):
-    """A function that gives the matrix of second derivatives of f, of shape x.shape + x.shape, in its first argument.
+    """A function that gives the second derivatives of f in its first argument, of shape x.shape + x.shape.
 
     >>> import numbaflow as nf
     >>> nf.hessian(lambda x: x[0] * x[0] * x[1])(nf.constant([3.0, 2.0])).numpy().tolist()
@@ -287,7 +291,8 @@ def hvp(f):
     def h(x, v, *args, **kwargs):
         x, v = as_tensor(x), as_tensor(v)
         if x._data.shape != v._data.shape:
-            raise ValueError(f"hvp: a vector of shape {v._data.shape} for an argument of shape {x._data.shape}")
+            raise ValueError(f"hvp: a vector of shape {v._data.shape} for an argument of shape "
+                             f"{x._data.shape}")
         run = _Run(lambda x: _or_zeros(first(x, *args, **kwargs)[0], x), [0], [x], {})
         return _or_zeros(run.gradients([v])[0], x)
     return _named(h, f, "Hessian-vector product of")

@@ -66,10 +66,10 @@ def _write(symbol, names, lines, scope):
 
 
 def fuse(rule, arguments, letters, name, add=None):
-    """One kernel for a rule of the named arguments, or None; the name of an argument where the rule just returns it.
+    """One kernel for a rule of the named arguments, or None; an argument's name where the rule returns that.
 
-    `letters` says for each argument whether it is x, of the gradient's dtype, or ? for bool.  With the op `add`, the kernel
-    takes one operand more, which it adds: the gradient that came another way.
+    `letters` says for each argument whether it is x, of the gradient's dtype, or ? for bool.  With the op
+    `add`, the kernel takes one operand more, which it adds: the gradient that came another way.
     """
     leaves = [Symbol(name=a) for a in arguments]
     names, lines, scope = {leaf: leaf.name for leaf in leaves}, [], {"__name__": __name__}

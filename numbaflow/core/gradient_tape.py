@@ -93,10 +93,11 @@ class GradientTape:
             raise RuntimeError("GradientTape.watch: the tape is not recording; enter it with `with` first")
         for t in nest.flatten(tensor):
             if not isinstance(t, Tensor) and not _is_variable(t):
-                raise AttributeError(f"GradientTape.watch: {type(t).__name__} is no tensor or variable; make it a "
-                                     "tensor with nf.constant first")
+                raise AttributeError(f"GradientTape.watch: {type(t).__name__} is no tensor or variable; make "
+                                     "it a tensor with nf.constant first")
             if t.dtype.dtype not in DIFFERENTIABLE:
-                _log.warning("The dtype of the watched tensor must be floating (e.g. nf.float32), got %s", t.dtype.name)
+                _log.warning("The dtype of the watched tensor must be floating (e.g. nf.float32), got %s",
+                             t.dtype.name)
             elif _is_variable(t):
                 self._tape.watch_variable(t)
             else:
@@ -127,7 +128,8 @@ class GradientTape:
         self._tape.clear()
 
     # ---- gradients
-    def gradient(self, target, sources, output_gradients=None, unconnected_gradients=UnconnectedGradients.NONE):
+    def gradient(self, target, sources, output_gradients=None,
+                 unconnected_gradients=UnconnectedGradients.NONE):
         """The gradient of the sum of all target elements with respect to each source.
 
         Args:
@@ -151,27 +153,28 @@ class GradientTape:
         finally:
             self._end()
         if rule is UnconnectedGradients.ZERO:
-            found = [zeros(s.shape, s.dtype.dtype) if g is None else g for g, s in zip(found, flat, strict=True)]
+            found = [zeros(s.shape, s.dtype.dtype) if g is None else g
+                     for g, s in zip(found, flat, strict=True)]
         return nest.pack(sources, found) if nest.is_nested(sources) else found[0]
 
     def _inside(self, target):
-        """`gradient` inside the tape's own context: a tape for one gradient stops here, a persistent one records on."""
+        """`gradient` inside the tape's own context: a persistent tape goes on recording, another stops."""
         if not self._persistent:
             self._stop()
         elif any(_is_variable(t) for t in nest.flatten(target)):
             raise ValueError("Tape is already recording.")
         elif not self._warned:
             self._warned = True
-            _log.warning("Calling GradientTape.gradient on a persistent tape inside its context records the gradient "
-                         "ops too: slower, and only needed for higher derivatives.")
+            _log.warning("Calling GradientTape.gradient on a persistent tape inside its context records the "
+                         "gradient ops too: slower, and only needed for higher derivatives.")
 
-    def jacobian(self, target, sources, unconnected_gradients=UnconnectedGradients.NONE, parallel_iterations=None,
-                 experimental_use_pfor=True):
+    def jacobian(self, target, sources, unconnected_gradients=UnconnectedGradients.NONE,
+                 parallel_iterations=None, experimental_use_pfor=True):
         """The derivatives of every target element: shape target.shape + source.shape for each source."""
         rule = _unconnected(unconnected_gradients)
         if not experimental_use_pfor and not self._persistent:
-            raise RuntimeError("GradientTape must be created with persistent=True to compute the jacobian with eager "
-                               "execution enabled and with  experimental_use_pfor set to False.")
+            raise RuntimeError("GradientTape must be created with persistent=True to compute the jacobian "
+                               "with eager execution enabled and with  experimental_use_pfor set to False.")
         flat = _sources("jacobian", sources)
         tape = self._begin("jacobian", target)
         try:
@@ -179,7 +182,8 @@ class GradientTape:
             rows = jacobian_rows(tape, target, flat)
         finally:
             self._end()
-        found = [_stacked(column, s, target, rule) for column, s in zip(zip(*rows, strict=True), flat, strict=True)]
+        columns = zip(*rows, strict=True)
+        found = [_stacked(column, s, target, rule) for column, s in zip(columns, flat, strict=True)]
         return nest.pack(sources, found) if nest.is_nested(sources) else found[0]
 
     def batch_jacobian(self, target, source, unconnected_gradients=UnconnectedGradients.NONE,
@@ -240,7 +244,8 @@ def _sources(name, sources):
     flat = nest.flatten(sources)
     for s in flat:
         if not isinstance(s, Tensor) and not _is_variable(s):
-            raise TypeError(f"GradientTape.{name}: a source must be a tensor or a variable, got {type(s).__name__}")
+            raise TypeError(f"GradientTape.{name}: a source must be a tensor or a variable, "
+                            f"got {type(s).__name__}")
     return flat
 
 
@@ -283,7 +288,7 @@ def _output_gradients(targets, given):
 
 
 def _source_nodes(tape, source):
-    """The nodes under which a source's gradient is summed: a tensor has one, a variable one a set of tapes."""
+    """The nodes a source's gradient is summed under: one for a tensor, one a set of tapes for a variable."""
     if type(source) is Tensor or isinstance(source, Tensor):
         node = source._node
         return (node,) if node is not None and tape.token in node.tapes else ()
@@ -319,8 +324,8 @@ def gradients(tape, targets, sources, output_gradients=None):
         for node in of_one[1:]:
             g = grads.get(node)
             total = g if total is None else total if g is None else summed(total, g)
-        if total is not None and type(total) is not Tensor and not (type(total) is IndexedSlices and _is_variable(s)):
-            total = total.to_dense()        # slices are for variables only
+        if type(total) is IndexedSlices and not _is_variable(s):        # slices are for variables only
+            total = total.to_dense()
         found.append(total)
     return found
 
@@ -339,20 +344,22 @@ def why_none(tape, target, source):
     """
     inner = tape._tape if isinstance(tape, GradientTape) else tape
     if inner is None or (isinstance(tape, GradientTape) and tape._used):
-        return "The tape is empty: it was not entered, or its one gradient was taken; make it persistent to ask."
+        return ("The tape is empty: it was not entered, or its one gradient was taken; make it persistent to "
+                "ask.")
     if source.dtype.dtype not in DIFFERENTIABLE:
         return f"The source is {source.dtype.name}: only floats and complex numbers have gradients."
     if not _source_nodes(inner, source):
         return _unwatched(source)
-    broken = "; ".join(f"{name} ({count} times, first at {where})" for name, (count, where) in (inner.breaks or {}).items())
+    broken = "; ".join(f"{name} ({count} times, first at {where})"
+                       for name, (count, where) in (inner.breaks or {}).items())
     ends = f"  On this tape traced values went into ops without gradients: {broken}." if broken else ""
     if target.dtype.dtype not in DIFFERENTIABLE:
         return f"The target is {target.dtype.name}: only floats and complex numbers have gradients.{ends}"
     if _is_variable(target):
         target = _read_under(inner, target)
     if not inner.traces(target._node):
-        return ("The target was not recorded: it was made outside the tape, from values that are not traced, or through "
-                f"numpy() or Python numbers.{ends}")
+        return ("The target was not recorded: it was made outside the tape, from values that are not traced, "
+                f"or through numpy() or Python numbers.{ends}")
     with silent():
         found, = gradients(inner, [target], [source])
     if found is None:

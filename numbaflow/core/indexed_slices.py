@@ -6,7 +6,7 @@ from . import table
 
 
 class IndexedSlices:
-    """Rows `values` of a tensor of shape `dense_shape` that stand at `indices` along axis 0; repeated rows add up.
+    """Rows `values` that stand at `indices` of a tensor of shape `dense_shape`; repeated rows add up.
 
     >>> import numbaflow as nf
     >>> s = nf.IndexedSlices(nf.constant([[1.0, 2.0]]), nf.constant([2]), (3, 2))
@@ -36,4 +36,5 @@ class IndexedSlices:
                              self.dense_shape)
 
     def __repr__(self):
-        return f"IndexedSlices(values={self.values!r}, indices={self.indices!r}, dense_shape={self.dense_shape})"
+        return (f"IndexedSlices(values={self.values!r}, indices={self.indices!r}, "
+                f"dense_shape={self.dense_shape})")

@@ -27,7 +27,7 @@ def pack(structure, leaves):
     return _packed(structure, iter(leaves))
 
 
-def _packed(part, leaves):      # no closure: one that calls itself is a reference cycle, with the leaves in it
+def _packed(part, leaves):      # no closure: one that calls itself is a cycle that holds the leaves
     if isinstance(part, dict):
         made = {key: _packed(part[key], leaves) for key in _keys(part)}
         return type(part)((key, made[key]) for key in part)

@@ -1,6 +1,6 @@
-"""Declaring an op: its face, its launch or scalar body, its gradient rules, its reference and samples, in one place.
+"""Declaring an op: its face, launch or scalar body, gradient rules, reference and samples, in one place.
 
-`@elementwise(body, ...)` and `@op(...)` read a declaration, refuse an incomplete one, and put it in the table.
+`@elementwise(body, ...)` and `@op(...)` put a declaration in the table, and refuse an incomplete one.
 """
 import functools
 
@@ -13,8 +13,8 @@ from .plans import Plan
 from .samples import Sample, bools, distinct, given, integers, normal, positive_definite, uniform
 from .tensor import Operators
 
-__all__ = ["Op", "Sample", "bools", "distinct", "elementwise", "given", "integers", "normal", "op", "positive_definite",
-           "uniform"]
+__all__ = ["Op", "Sample", "bools", "distinct", "elementwise", "given", "integers", "normal", "op",
+           "positive_definite", "uniform"]
 
 
 class Op:
@@ -30,9 +30,9 @@ class Op:
         self.listed = outputs is not None and outputs[0].startswith("*")
         outputs = outputs and tuple(x.lstrip("*") for x in outputs)
         self.outputs, self.kernel, self.promote, self.floats = outputs, kernel, tuple(promote), tuple(floats)
-        self.reference, self.samples, self.operator, self.holomorphic = reference, list(samples), operator, holomorphic
-        self.tests, self.residuals = tests or {}, tuple(residuals)
+        self.operator, self.holomorphic, self.residuals = operator, holomorphic, tuple(residuals)
         self.rules, self.plans = rules, {}
+        self.reference, self.samples, self.tests = reference, list(samples), tests or {}
         self._output_names = outputs or (("z",) if "y" in self.inputs else ("y",))
         self._check(function)
         self.face = make_face(self, function)
@@ -59,7 +59,7 @@ class Op:
                 refuse(f"say a rule or None for {', '.join(sorted(set(self.inputs) - said))}")
 
     def rules_for(self, traced):
-        """The rules that serve these inputs: (rule, its argument names, the inputs among them that it serves)."""
+        """The rules that serve the traced inputs: (rule, its argument names, those inputs it serves)."""
         found = []
         for key, rule in (self.rules or {}).items():
             targets = key if isinstance(key, tuple) else (key,)
@@ -111,7 +111,8 @@ def _some_of(rule, wanted, *args):
 
 def _register(made):
     if made.name in table.OPS:
-        raise ValueError(f"op {made.name}: there is one already, from {table.OPS[made.name].function.__module__}")
+        module = table.OPS[made.name].function.__module__
+        raise ValueError(f"op {made.name}: there is one already, from {module}")
     table.OPS[made.name] = made
     if made.operator:
         _install_operator(made)
@@ -127,8 +128,9 @@ def _comparing(face):
     return compare
 
 
-REFLECTED = {f"__{n}__": f"__r{n}__" for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and",
-                                              "or", "xor", "lshift", "rshift")}
+REFLECTED = {f"__{n}__": f"__r{n}__" for n in (
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul",
+    "and", "or", "xor", "lshift", "rshift")}
 
 
 def _install_operator(made):
@@ -143,19 +145,21 @@ def _install_operator(made):
         fuse.install_operator(name, made, REFLECTED.get(name))
 
 
-def elementwise(body, *, grads, reference, samples, pattern=None, kinds="fc", operator=None, holomorphic=True, **more):
-    """Declare an op from a scalar function: the function compiled over arrays with broadcasting, with gradients.
+def elementwise(body, *, grads, reference, samples, pattern=None, kinds="fc", operator=None, holomorphic=True,
+                **more):
+    """Declare an op from a scalar function, which is compiled over arrays with broadcasting.
 
     Args:
         body: a scalar function that Numba can compile, one argument an input, in the order of the face's.
-        grads: a rule for each input name, or None where there is no gradient.  A rule is a function of what it names:
-            `g` (the output's gradient), inputs, `y` the output (`z` where an input is called y); it is written with
-            ops and operators.  `grads=None` says that the op has no gradients.
+        grads: a rule for each input name, or None where there is no gradient.  A rule is a function of what
+            it names: `g` (the output's gradient), inputs, `y` the output (`z` where an input is called y); it
+            is written with ops and operators.  `grads=None` says that the op has no gradients.
         reference: the same in NumPy, for the tests.
         samples: `Sample`s of arguments, for the tests and benches.
-        pattern: a letter an operand, "xx->x" by default: x the common dtype, ? bool, r the real dtype of a complex x.
-        kinds: the kinds of dtype for x: b bool, i signed and u unsigned integers, f floats, c complex.  Integers given to
-            an op of floats are cast.
+        pattern: a letter an operand, "xx->x" by default: x the common dtype, ? bool, r the real dtype of a
+            complex x.
+        kinds: the kinds of dtype for x: b bool, i signed and u unsigned integers, f floats, c complex.
+            Integers given to an op of floats are cast.
         operator: the special method of Tensor that this op becomes.
 
     >>> import numpy as np
@@ -175,9 +179,9 @@ def elementwise(body, *, grads, reference, samples, pattern=None, kinds="fc", op
         name = more.get("name") or function.__name__
         kernel = Elementwise(name, body if hasattr(body, "variants") else _as_body(body), letters, kinds)
         common = [x for x, letter in zip(inputs, letters, strict=False) if letter == "x"]
-        return _register(Op(function, inputs=inputs, rules=grads, reference=reference, samples=samples, kernel=kernel,
-                            promote=common, floats=() if "i" in kinds else common, operator=operator,
-                            holomorphic=holomorphic, **more))
+        return _register(Op(function, inputs=inputs, rules=grads, reference=reference, samples=samples,
+                            kernel=kernel, promote=common, floats=() if "i" in kinds else common,
+                            operator=operator, holomorphic=holomorphic, **more))
     return declare
 
 
@@ -189,20 +193,21 @@ def op(*, inputs, grads, reference, samples, outputs=None, **more):
     """Declare an op whose function, below the decorator, computes on NumPy arrays.
 
     The decorated function gets an array for each name in `inputs` (a list of arrays for "*values"), its other
-    parameters as they are, and returns a new array, or a tuple of arrays where `outputs` names several.  What it
-    becomes takes and gives tensors and records gradients.
+    parameters as they are, and returns a new array, or a tuple of arrays where `outputs` names several.  What
+    it becomes takes and gives tensors and records gradients.
 
     Args:
         inputs: the names of the tensor inputs, as one string with spaces.
-        grads: as in `elementwise`; a rule may also name attributes, `<input>_shape` and `<input>_dtype`, and serve
-            several inputs under a tuple of their names, giving a tuple.  With several outputs `g` is a tuple.
+        grads: as in `elementwise`; a rule may also name attributes, `<input>_shape` and `<input>_dtype`, and
+            serve several inputs under a tuple of their names, giving a tuple.  With several outputs `g` is a
+            tuple.
         reference, samples: as in `elementwise`.
-        outputs: the names of several outputs, as one string with spaces: the op gives a named tuple.  "*parts" is any
-            number of them, given as a list.
+        outputs: the names of several outputs, as one string with spaces: the op gives a named tuple.
+            "*parts" is any number of them, given as a list.
         promote: inputs that are cast to a common dtype.
         floats: inputs whose integers are cast to float.
-        residuals: names of arrays that the function gives after its one result, for rules only: what the backward
-            pass would compute again.  No gradient goes through them.
+        residuals: names of arrays that the function gives after its one result, for rules only: what the
+            backward pass would compute again.  No gradient goes through them.
     """
     def declare(function):
         made = Op(function, inputs=inputs.split(), rules=grads, reference=reference, samples=samples,

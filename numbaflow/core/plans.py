@@ -1,7 +1,7 @@
 """Plans: what the tape keeps of one op and how gradients go back through it.
 
-A plan is made once for an op and a set of traced inputs.  Its functions are written out as source, because they run
-once for every op on a tape.
+A plan is made once for an op and a set of traced inputs.  Its functions are written out as source, because
+they run once for every op on a tape.
 """
 import functools
 
@@ -18,19 +18,22 @@ from .tensor import Tensor
 class Plan:
     """The backward step of one op for one set of traced inputs."""
 
-    __slots__ = ("_rules", "_saved", "backward", "chosen", "collect", "count", "holomorphic", "multiple",
-                 "op", "run")
+    __slots__ = ("_rules", "_saved", "backward", "chosen", "collect", "count", "keeps", "multiple", "op",
+                 "plain", "run")
 
     def __init__(self, op, mask):
         traced = [name for k, name in enumerate(op.inputs) if mask >> k & 1]
-        self.op, self.multiple, self.holomorphic = op, op.outputs is not None, op.holomorphic
+        self.op, self.multiple = op, op.outputs is not None
         self._rules = op.rules_for(traced)              # (rule, its argument names, the inputs it serves)
         served = [x for _, _, targets in self._rules for x in targets]
         self.count = len(served)
         order = [traced.index(x) for x in served]
         self.chosen = None if order == list(range(len(traced))) else order
+        self.plain = self.count > 0 and self.chosen is None and not self.multiple
         self._saved = list(dict.fromkeys(a for _, names, _ in self._rules for a in names if a != "g"))
-        self.collect = eval(f"lambda i, o, a: ({''.join(op.saved_expression(a) + ', ' for a in self._saved)})")
+        kept = "".join(f"{op.saved_expression(a)}, " for a in self._saved)
+        self.collect = eval(f"lambda i, o, a: ({kept})")
+        self.keeps = bool(self._saved)
         self.run = self._write_run()
         self.backward = self._first_backward
 
@@ -46,9 +49,7 @@ class Plan:
             lines.append(f"    {', '.join(out)}{',' if len(out) > 1 else ''} = _rule{k}({', '.join(names)})")
             results += out
         exec("\n".join([*lines, f"    return ({''.join(r + ', ' for r in results)})"]), scope)
-        if not self.holomorphic:
-            return scope["run"]
-        return functools.partial(_conjugated, scope["run"])
+        return functools.partial(_conjugated, scope["run"]) if self.op.holomorphic else scope["run"]
 
     def _first_backward(self, g, saved, nodes, grads):
         """Fuse what can be fused, then go on with that."""
@@ -59,12 +60,12 @@ class Plan:
         accumulate(grads, nodes, self.run(g, saved))
 
     def _write_backward(self):
-        """backward(g, saved, nodes, grads): rules that are scalar code as one kernel each, the rest on tensors.
+        """backward(g, saved, nodes, grads): rules that are scalar code as a kernel each, the rest on tensors.
 
         A gradient that is there already is added in the same kernel.
         """
         kernels = [self._fused(rule, names, targets) for rule, names, targets in self._rules]
-        if self.multiple or not any(isinstance(k, Elementwise) for k in kernels):
+        if self.multiple or all(k is None for k in kernels):
             return self._run_and_add
         used = {a for k, (_, names, _) in zip(kernels, self._rules, strict=True) if isinstance(k, Elementwise)
                 for a in names if a != "g"}
@@ -72,8 +73,9 @@ class Plan:
         tests = ["_d is not _F32 and _d is not _F64"]
         tests += [f"{a}._dtype is not _d" for a in used if self.op.letter(a) == "x"]
         lines += [f"    if {' or '.join(tests)}:", "        return _general(g, _s, _nodes, _grads)"]
-        scope = {"_general": self._run_and_add, "_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray,
-                 "_array": np.array, "_F32": dtypes.FLOAT32, "_F64": dtypes.FLOAT64, "_add": accumulate_one}
+        scope = {"_general": self._run_and_add, "_add": accumulate_one, "_Tensor": Tensor,
+                 "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array,
+                 "_F32": dtypes.FLOAT32, "_F64": dtypes.FLOAT64}
         at = 0
         for k, (kernel, (rule, names, targets)) in enumerate(zip(kernels, self._rules, strict=True)):
             scope[f"_rule{k}"] = rule
@@ -123,7 +125,8 @@ BACK = [] if KEEP else ["            if type(_z) is not _ndarray: _z = _array(_z
 def _launch_lines(kernel, arrays):
     sizes, operands = " + ".join(f"{a}.size" for a in arrays), ", ".join(arrays)
     return [f"        if {sizes} < {LARGE}:",
-            f"            _z = {kernel}f({operands}{KEEP}) if _d is _F32 else {kernel}[_d]({operands}{KEEP})", *BACK,
+            f"            _z = {kernel}f({operands}{KEEP}) if _d is _F32 else {kernel}[_d]({operands}{KEEP})",
+            *BACK,
             "        else:",
             f"            _z = {kernel}.large(_d, {operands})",
             "        _t = _new(_Tensor); _t._data = _z; _t._dtype = _d; _t._node = None"]

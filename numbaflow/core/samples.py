@@ -8,8 +8,9 @@ import numpy as np
 class Sample:
     """Arguments that an op is tested and timed with.
 
-    Array arguments are given as values or as makers called with a random generator and a dtype; `dtypes` says in
-    which dtypes the floats among them are tried; `grad=False` keeps a sample at a kink out of gradient checks.
+    Array arguments are given as values or as makers called with a random generator and a dtype; `dtypes` says
+    in which dtypes the floats among them are tried; `grad=False` keeps a sample at a kink out of gradient
+    checks.
     """
 
     args: tuple
@@ -19,7 +20,8 @@ class Sample:
     rtol: float | None = None
 
     def __init__(self, *args, dtypes=("float32", "float64"), grad=True, rtol=None, **kwargs):
-        for name, value in {"args": args, "kwargs": kwargs, "dtypes": dtypes, "grad": grad, "rtol": rtol}.items():
+        fields = {"args": args, "kwargs": kwargs, "dtypes": dtypes, "grad": grad, "rtol": rtol}
+        for name, value in fields.items():
             object.__setattr__(self, name, value)
 
     def make(self, seed=0, dtype="float64"):
@@ -73,7 +75,10 @@ def bools(*shape):
 
 def distinct(*shape):
     """Values at least 0.1 apart in random order: no ties for max, sort and the like."""
-    return Maker(lambda rng, dtype: _cast((rng.permutation(int(np.prod(shape))).reshape(shape) - 3) * 0.1 + 0.05, dtype))
+    def make(rng, dtype):
+        steps = rng.permutation(int(np.prod(shape))).reshape(shape)
+        return _cast((steps - 3) * 0.1 + 0.05, dtype)
+    return Maker(make)
 
 
 def positive_definite(*shape):

@@ -1,13 +1,14 @@
 """The record that every gradient stands on: nodes, tapes and the stack of tapes that listen in this thread.
 
-A traced tensor has a `Node`, which says which tapes trace it and is the key its gradient is summed under.  An op
-on traced tensors appends one tuple (plan, input nodes, output node, saved values) to each listening tape.  A node
-refers to no tensor and a tensor to no tape, so there are no cycles and a tape is freed like the list it is.
+A traced tensor has a `Node`, which says which tapes trace it and is the key its gradient is summed under.  An
+op on traced tensors appends one tuple (plan, input nodes, output node, saved values) to each listening tape.
+A node refers to no tensor and a tensor to no tape, so there are no cycles and a tape is freed like the list
+it is.
 """
 import sys
 import threading
 
-from .dtypes import DIFFERENTIABLE
+from .dtypes import DIFFERENTIABLE, FLOAT32
 
 _new = object.__new__
 _watching = threading.Lock()
@@ -37,7 +38,8 @@ class Token:
 class Tape:
     """Records ops on traced tensors while it is on the stack."""
 
-    __slots__ = ("__weakref__", "breaks", "entries", "token", "tokens", "variables", "watch_accessed", "watched")
+    __slots__ = ("__weakref__", "breaks", "entries", "token", "tokens", "variables", "watch_accessed",
+                 "watched")
 
     def __init__(self, watch_accessed=True):
         self.watch_accessed = watch_accessed
@@ -49,7 +51,7 @@ class Tape:
         self.entries = []
         self.watched = set()            # nodes
         self.variables = {}             # variable -> its nodes, one for each set of tapes it was read under
-        self.breaks = None              # op name -> [times a traced value went in that no gradient comes back from, where]
+        self.breaks = None              # op name -> [how often a traced value went in for no gradient, where]
 
     def clear(self):
         """Forget everything recorded and watched."""
@@ -130,7 +132,7 @@ class silent:
 
 
 def variable_node(variable, data):
-    """The node that a read of a variable gets: the same for all reads under the same tapes; None when untraced."""
+    """The node that a read of a variable gets, one for all reads under the same tapes; None when untraced."""
     tapes, tokens = stack.frame
     if len(tapes) == 1:
         nodes = tapes[0].variables.get(variable)
@@ -154,15 +156,38 @@ def variable_node(variable, data):
 def record(op, inputs, output, attributes=()):
     """Append an op to every listening tape that traces one of its inputs.
 
-    `inputs` holds tensors, and lists of tensors for a variadic input; `output` is a tensor or a tuple of tensors.
+    `inputs` holds tensors, and lists of tensors for a variadic input; `output` is a tensor or a tuple of
+    tensors.
     """
     tapes, tokens = stack.frame
+    if len(tapes) == 1 and not op.variadic:         # nearly always so, and half the cost of the general way
+        tape, mask, bit, nodes = tapes[0], 0, 1, []
+        for x in inputs:
+            n = x._node
+            if n is not None and (n.tapes is tokens or tape.token in n.tapes):
+                mask |= bit
+                nodes.append(n)
+            bit <<= 1
+        if not mask:
+            return
+        plan = op.plans.get(mask)
+        if plan is not None and plan.plain and (output._dtype is FLOAT32 or output._dtype in DIFFERENTIABLE):
+            output._node = out = _new(Node)
+            out.tapes, out.shape, out.dtype = tokens, output._data.shape, output._dtype
+            kept = plan.collect(inputs, output, attributes) if plan.keeps else ()
+            tape.entries.append((plan, nodes, out, kept))
+            return
+    _record_generally(tapes, tokens, op, inputs, output, attributes)
+
+
+def _record_generally(tapes, tokens, op, inputs, output, attributes):
     out = None
     for tape in tapes:
         token, mask, bit, nodes = tape.token, 0, 1, []
         for x in inputs:
             if type(x) is list:
-                inner = tuple([n if n is not None and token in n.tapes else None for n in [t._node for t in x]])
+                inner = tuple([n if n is not None and token in n.tapes else None
+                               for n in [t._node for t in x]])
                 if any(inner):
                     mask |= bit
                     nodes.append(inner)

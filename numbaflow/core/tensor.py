@@ -1,6 +1,7 @@
 """Tensor: an immutable array, and what becomes one.  The operators are installed by the op table.
 
-`_data` is the NumPy array and is never written to, `_dtype` its dtype at hand; `_node` is the tensor's place on the tapes, None while untraced.
+`_data` is the NumPy array and is never written to, `_dtype` its dtype at hand; `_node` is the tensor's place
+on the tapes, None while untraced.
 """
 import itertools
 
@@ -14,7 +15,6 @@ from .shape import TensorShape
 
 _new = object.__new__
 _ids = itertools.count(1)
-
 
 
 class Operators:
@@ -67,8 +67,9 @@ class Tensor(Operators):
         if shape is None:
             return
         wanted = tuple(shape)
-        if len(wanted) != self.ndim or any(w is not None and w != n for w, n in zip(wanted, self.shape, strict=True)):
-            raise ValueError(f"Tensor's shape {tuple(self.shape)} is not compatible with supplied shape {wanted}")
+        shape = self._data.shape
+        if len(wanted) != len(shape) or any(w not in (None, n) for w, n in zip(wanted, shape, strict=True)):
+            raise ValueError(f"Tensor's shape {shape} is not compatible with supplied shape {wanted}")
 
     # ---- its value
     def numpy(self):
@@ -139,7 +140,8 @@ class Tensor(Operators):
 
     def gpu(self, gpu_index=0):
         """A copy on a GPU; RuntimeError when there is none."""
-        raise RuntimeError(f"Error copying tensor to device: GPU:{gpu_index}. GPU:{gpu_index} unknown device.")
+        name = f"GPU:{gpu_index}"
+        raise RuntimeError(f"Error copying tensor to device: {name}. {name} unknown device.")
 
     # ---- printing, copying
     def __repr__(self):
@@ -163,19 +165,19 @@ class Tensor(Operators):
     def __reduce__(self):
         return _restore, (self._data.copy(),)
 
-    def __hash__(self):
-        return id(self)
+    __hash__ = object.__hash__
 
     # ---- what an eager tensor has not
     def _meaningless(self):
-        raise AttributeError("Tensor.op, .graph, .name and .value_index are meaningless when eager execution is enabled.")
+        raise AttributeError("Tensor.op, .graph, .name and .value_index are meaningless when eager execution "
+                             "is enabled.")
 
     op = graph = name = value_index = property(_meaningless)
 
     def eval(self, feed_dict=None, session=None):
         """Not for eager tensors: use `.numpy()`."""
-        raise NotImplementedError("eval is not supported when eager execution is enabled, is .numpy() what you're "
-                                  "looking for?")
+        raise NotImplementedError("eval is not supported when eager execution is enabled, is .numpy() what "
+                                  "you're looking for?")
 
 
 def _lines(text):
@@ -212,7 +214,7 @@ def as_array(value, dtype=None):
         own = dtypes.as_numpy(value.dtype)
         if wanted is not None and not _fits(own, wanted):
             raise _no_conversion(value, wanted)
-        # astype, not np.array: that keeps a pickled array's dtype, which equals float32 but is not the one object
+        # astype, for np.array keeps a pickled array's dtype, which equals float32 but is not the one object
         return np.asarray(value).astype(wanted or own, order="C", subok=False)
     if isinstance(value, Tensor):
         return as_array(value._data, dtype)
@@ -225,7 +227,7 @@ def as_array(value, dtype=None):
 
 
 def _fits(given, wanted):
-    """Whether values of one dtype may be given where another is asked for: not floats for ints, nor to bool and back."""
+    """Whether values of a dtype may be given for another: not floats for ints, bools for numbers or back."""
     order = "bif c"
     a, b = given.kind.replace("u", "i"), wanted.kind.replace("u", "i")
     return a == b or ("b" not in (a, b) and order.index(a) < order.index(b))
@@ -241,7 +243,8 @@ def _array_of_python(value):
         array = np.array(value)
     except ValueError as error:
         if isinstance(value, (list, tuple)):
-            raise ValueError(f"Can't convert non-rectangular Python sequence to Tensor: {str(value)[:100]}") from error
+            raise ValueError("Can't convert non-rectangular Python sequence to Tensor: "
+                             f"{str(value)[:100]}") from error
         raise
     if array.dtype.kind not in "biufc":
         raise TypeError(f"a tensor holds numbers and bools, got {type(value).__name__}: {str(value)[:100]!r}")
@@ -279,8 +282,8 @@ def as_tensor(value, dtype=None):
 
 
 def _holds_tensor(values):
-    return any(isinstance(v, Tensor) or hasattr(v, "_read") or (isinstance(v, (list, tuple)) and _holds_tensor(v))
-               for v in values)
+    return any(_holds_tensor(v) if isinstance(v, (list, tuple))
+               else isinstance(v, Tensor) or hasattr(v, "_read") for v in values)
 
 
 _scalars = {float: {}, int: {}, bool: {}, complex: {}}      # type -> {dtype: {value: tensor}}
@@ -323,10 +326,11 @@ def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
     """A tensor of a Python number, a nested list or an array.
 
     Args:
-        value: a number, bool, nested list or NumPy array.  Python floats become float32 and ints int32 (int64 where
-            they do not fit); arrays keep their dtype.
+        value: a number, bool, nested list or NumPy array.  Python floats become float32 and ints int32 (int64
+            where they do not fit); arrays keep their dtype.
         dtype: the dtype wanted; floats are not made ints.
-        shape: the shape wanted; one value fills it, fewer values than it holds are followed by copies of the last.
+        shape: the shape wanted; one value fills it, fewer values than it holds are followed by copies of the
+            last.
         verify_shape: refuse a value whose shape is not `shape`.
 
     Raises:
@@ -370,8 +374,8 @@ def convert_to_tensor(value, dtype=None, name=None, preferred_dtype=None, dtype_
     if isinstance(value, Tensor) or hasattr(value, "_read"):
         t = as_tensor(value)
         if dtype is not None and t.dtype != as_dtype(dtype):
-            raise ValueError(f"Tensor conversion requested dtype {as_dtype(dtype).name} for Tensor with dtype "
-                             f"{t.dtype.name}: {t!r}")
+            raise ValueError(f"Tensor conversion requested dtype {as_dtype(dtype).name} for Tensor with "
+                             f"dtype {t.dtype.name}: {t!r}")
         return t
     hint = preferred_dtype if preferred_dtype is not None else dtype_hint
     if dtype is None and hint is not None:
@@ -394,5 +398,5 @@ def from_dlpack(x):
 
 
 as_dtype = dtypes.as_dtype
-__all__ = ["DType", "Tensor", "as_array", "as_tensor", "constant", "convert_to_tensor", "from_dlpack", "scalar_tensor",
-           "wrap"]
+__all__ = ["DType", "Tensor", "as_array", "as_tensor", "constant", "convert_to_tensor", "from_dlpack",
+           "scalar_tensor", "wrap"]

@@ -1,8 +1,8 @@
 """Variable: a tensor-sized place that can be assigned to.
 
-`_data` is an array the variable owns.  Reads share it, so an assignment writes into it only when nothing else refers to
-it, and into a new array otherwise: a tensor that was read, or that a tape keeps, never changes.  `_writing` is set while
-a thread looks and writes; who reads then waits for the lock.
+`_data` is an array the variable owns.  Reads share it, so an assignment writes into it only when nothing else
+refers to it, and into a new array otherwise: a tensor that was read, or that a tape keeps, never changes.
+`_writing` is set while a thread looks and writes; who reads then waits for the lock.
 """
 import copy
 import functools
@@ -17,7 +17,7 @@ from numbaflow.kernels import scatter
 
 from . import dtypes, table
 from .context import CPU
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, OutOfRangeError
 from .indexed_slices import IndexedSlices
 from .shape import TensorShape
 from .tape import stack, variable_node
@@ -25,7 +25,7 @@ from .tensor import Operators, Tensor, array_text, as_array, as_tensor
 
 _new = object.__new__
 _ids = itertools.count(1)
-_ALONE = 2                      # references to an array that only its variable holds, as getrefcount counts them
+_ALONE = 2                      # references to an array that only its variable holds, by getrefcount
 
 
 class Variable(Operators):
@@ -48,11 +48,13 @@ class Variable(Operators):
     <tf.Variable 'Variable:0' shape=() dtype=float32, numpy=3.0>
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "_id", "_lock", "_name", "_writing", "constraint", "trainable")
+    __slots__ = ("__dict__", "__weakref__", "_data", "_id", "_lock", "_name", "_writing", "constraint",
+                 "trainable")
 
-    def __init__(self, initial_value=None, trainable=None, collections=None, validate_shape=True, caching_device=None,
-                 name=None, variable_def=None, dtype=None, expected_shape=None, import_scope=None, constraint=None,
-                 use_resource=None, synchronization=None, aggregation=None, shape=None):
+    def __init__(self, initial_value=None, trainable=None, collections=None, validate_shape=True,
+                 caching_device=None, name=None, variable_def=None, dtype=None, expected_shape=None,
+                 import_scope=None, constraint=None, use_resource=None, synchronization=None,
+                 aggregation=None, shape=None):
         if initial_value is None:
             raise ValueError("initial_value must be specified.")
         if constraint is not None and not callable(constraint):
@@ -81,7 +83,7 @@ class Variable(Operators):
         """The shape, a tuple of ints."""
         return TensorShape(self._data.shape)
 
-    name = property(lambda self: f"{self._name}:0", doc="The name, with the output number that TensorFlow adds.")
+    name = property(lambda self: f"{self._name}:0", doc="The name, with TensorFlow's output number.")
     ndim = property(lambda self: self._data.ndim, doc="The number of dimensions.")
     device = property(lambda self: CPU, doc="Where the value lives.")
     handle = property(lambda self: self)
@@ -172,22 +174,22 @@ class Variable(Operators):
                 self._writing = False
 
     def _converted(self, value, what):
-        """The array of a value in the variable's dtype: numbers, lists and arrays convert, tensors must have it."""
+        """The array of a value in the variable's dtype: all convert but tensors, which must have it."""
         own = self._data.dtype
         if type(value) in (int, float) and (own.kind in "fc" or (type(value) is int and own.kind in "iu")):
             return np.asarray(value, own)
         data = as_tensor(value, own)._data
         if data.dtype != own:
-            raise InvalidArgumentError(f"{what}: a {data.dtype} value for variable {self.name!r} of {own}; cast it "
-                                       "first")
+            raise InvalidArgumentError(f"{what}: a {data.dtype} value for variable {self.name!r} of {own}; "
+                                       "cast it first")
         return data
 
     def _fitting(self, value, what):
         """The array of a value to assign, of the variable's dtype and shape."""
         data = self._converted(value, what)
         if data.shape != self._data.shape:
-            raise ValueError(f"Shapes {self._data.shape} and {data.shape} are incompatible: {what} to variable "
-                             f"{self.name!r}")
+            raise ValueError(f"Shapes {self._data.shape} and {data.shape} are incompatible: {what} to "
+                             f"variable {self.name!r}")
         return data
 
     def assign(self, value, use_locking=None, name=None, read_value=True):
@@ -227,7 +229,6 @@ class Variable(Operators):
 
     def count_up_to(self, limit):
         """Add one and return the value before; OutOfRangeError from `limit` on."""
-        from .errors import OutOfRangeError
         before = self._read()
         if int(before) >= limit:
             raise OutOfRangeError(f"count_up_to: reached the limit of {limit}")
@@ -284,8 +285,7 @@ class Variable(Operators):
     def __reduce__(self):
         return _restore, (self._array().copy(), self.trainable, self._name, self.constraint)
 
-    def __hash__(self):
-        return id(self)
+    __hash__ = object.__hash__
 
     def __repr__(self):
         return (f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}, "
@@ -314,8 +314,9 @@ def _subtract(own, delta):
 
 def _no_inplace(sign, word):
     def refuse(self, other):
-        raise RuntimeError(f"Variable {sign}= value not supported. Use variable.assign_{word}(value) to modify the "
-                           f"variable value and variable = variable {sign} value to get a new Tensor object.")
+        raise RuntimeError(f"Variable {sign}= value not supported. Use variable.assign_{word}(value) to "
+                           f"modify the variable value and variable = variable {sign} value to get a new "
+                           "Tensor object.")
     return refuse
 
 

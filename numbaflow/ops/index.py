@@ -9,13 +9,11 @@ from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
-from numbaflow.kernels import index as kernels
-from numbaflow.kernels import scatter
+from numbaflow.kernels import index as kernels, scatter
 
 from .arguments import one_axis, shape_of
 from .comparison import where
-from .creation import range as numbers_to
-from .creation import zeros
+from .creation import range as numbers_to, zeros
 from .joining import concat
 from .norms import clip_by_norm
 from .shape import broadcast_to, reshape

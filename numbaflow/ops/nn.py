@@ -7,8 +7,7 @@ import numpy as np
 
 from numbaflow.core.optable import Sample, elementwise, given, integers, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
-from numbaflow.kernels import losses as loss_kernels
-from numbaflow.kernels import softmax as kernels
+from numbaflow.kernels import losses as loss_kernels, softmax as kernels
 
 from .activations import sigmoid
 from .arguments import one_axis

@@ -11,8 +11,7 @@ from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.optable import Sample, bools, distinct, elementwise, given, integers, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
-from numbaflow.kernels import reduce as kernels
-from numbaflow.kernels import scalar
+from numbaflow.kernels import reduce as kernels, scalar
 
 from .arguments import axes, one_axis
 from .arithmetic import abs, div_no_nan, square

@@ -8,8 +8,7 @@ import numpy as np
 from numbaflow.core import dtypes
 from numbaflow.core.errors import UnimplementedError
 from numbaflow.core.optable import Sample, given, normal, op, uniform
-from numbaflow.kernels import random as kernels
-from numbaflow.kernels import sampling
+from numbaflow.kernels import random as kernels, sampling
 
 from . import draws
 

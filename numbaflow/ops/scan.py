@@ -2,8 +2,7 @@
 import numpy as np
 
 from numbaflow.core.optable import Sample, given, integers, normal, op
-from numbaflow.kernels import recurrence
-from numbaflow.kernels import scan as kernels
+from numbaflow.kernels import recurrence, scan as kernels
 
 from .arguments import one_axis
 from .comparison import is_finite, select

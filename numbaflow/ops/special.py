@@ -2,8 +2,7 @@
 import numpy as np
 
 from numbaflow.core.optable import Sample, elementwise, given, normal, uniform
-from numbaflow.kernels import scalar
-from numbaflow.kernels import zeta as bodies
+from numbaflow.kernels import scalar, zeta as bodies
 
 from .exponential import exp
 

@@ -1,8 +1,7 @@
 """Properties over random shapes: broadcasting gradients are sums, and a fused rule is the rule on tensors."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 import numbaflow as nf
@@ -94,4 +93,5 @@ def test_complex_gradients_agree_with_differences_in_the_plane(op):
     def operand(letter):
         plane = rng.uniform(0.3, 0.8, 4) + 1j * rng.uniform(0.3, 0.8, 4)
         return rng.integers(0, 2, 4).astype(bool) if letter == "?" else plane
-    nf.testing.check_gradients(op.face, [operand(op.kernel.letter(k)) for k in range(len(op.inputs))], order=2)
+    operands = [operand(op.kernel.letter(k)) for k in range(len(op.inputs))]
+    nf.testing.check_gradients(op.face, operands, order=2)

@@ -1,4 +1,4 @@
-"""Gradient functions: which arguments, which outputs; all agree with each other and with known derivatives."""
+"""Gradient functions: which arguments and outputs; all agree with each other and with known derivatives."""
 import functools
 import math
 

@@ -179,7 +179,8 @@ def test_gradients_of_one_value_from_ops_of_other_shapes_and_dtypes():
     x = nf.constant(np.float32([[1.0], [2.0]]))
     with nf.GradientTape(persistent=True) as tape:
         tape.watch(x)
-        total = nf.reduce_sum(x) + nf.reduce_sum(x * np.ones(4, np.float32)) + nf.reduce_sum(nf.cast(x, nf.float64) ** 2.0)
+        total = nf.reduce_sum(x) + nf.reduce_sum(x * np.ones(4, np.float32))
+        total = total + nf.reduce_sum(nf.cast(x, nf.float64) ** 2.0)
         z = total + nf.reduce_sum(nf.gather(x, [1, 1, 0])) + nf.reduce_sum(nf.concat([x, x * x], 0))
     expected = [[1 + 4 + 2 + 1 + 1 + 2], [1 + 4 + 4 + 2 + 1 + 4]]
     g = tape.gradient(z, x)

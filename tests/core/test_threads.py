@@ -96,21 +96,36 @@ def test_gradient_functions_in_threads():
         assert found == [12.0] * 50
 
 
-def test_reading_a_variable_while_another_thread_assigns():
-    v, n = nf.Variable(np.zeros(100)), 2000
+@pytest.mark.parametrize("change", [
+    lambda v, step: v.assign(np.full(100, float(step))), lambda v, step: v.assign_add(np.ones(100)),
+    lambda v, step: v[:].assign(np.full(100, float(step))),
+], ids=["assign", "assign_add", "part"])
+def test_what_was_read_stays_while_another_thread_assigns(change):
+    v = nf.Variable(np.zeros(100))
 
     def work(k):
         if k == 0:
-            for step in range(n):
-                v.assign(np.full(100, float(step)))
+            for step in range(3000):
+                change(v, step)
             return True
-        for _ in range(n):
-            t = v.value()
+        same = True
+        for _ in range(3000):
+            t, copied = v.value(), v.numpy()
             first = t.numpy()
-            if not (first == t.numpy()).all():
-                return False
-        return True
+            whole = (copied == copied[0]).all() and (first == first[0]).all()
+            same = same and whole and (first == t.numpy()).all()
+        return same
     assert all(at_once(work, count=2))
+
+
+def test_no_addition_is_lost():
+    v = nf.Variable(np.zeros(10))
+
+    def work(k):
+        for _ in range(1000):
+            v.assign_add(np.ones(10))
+    at_once(work)
+    assert v.numpy().tolist() == [6000.0] * 10
 
 
 def test_first_use_in_many_threads_compiles_once():

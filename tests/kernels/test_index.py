@@ -1,8 +1,7 @@
 """Gather, masks and one_hot against NumPy's indexing."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from numbaflow.kernels import index
 

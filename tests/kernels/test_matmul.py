@@ -4,10 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numbaflow.kernels import blas
-from numbaflow.kernels import matmul as module
+from hypothesis import given, settings, strategies as st
+from numbaflow.kernels import blas, matmul as module
 from numbaflow.kernels.matmul import ADJOINT, PLAIN, TRANSPOSE, gemm, matmul
 
 FLOATS = [np.float32, np.float64, np.complex64, np.complex128]

@@ -1,8 +1,7 @@
 """Segment reductions against a loop over the segments."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from numbaflow.kernels import segment
 
 quick = settings(max_examples=40, deadline=None, derandomize=True)

@@ -1,8 +1,7 @@
 """Sorting, searching and grouping against NumPy."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from numbaflow.kernels import sort as order
 

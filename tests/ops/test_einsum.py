@@ -1,8 +1,7 @@
 """einsum against NumPy's: given equations, random ones, gradients, errors."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import numbaflow as nf
 

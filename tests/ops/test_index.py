@@ -1,8 +1,7 @@
 """Gather, scatter and masks beyond the enumeration: IndexedSlices, random indices against NumPy, errors."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numbaflow as nf

@@ -1,8 +1,7 @@
 """Matrix products beyond the samples: flags and dtypes, the operator, tensordot, errors."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import numbaflow as nf
 from numbaflow.ops.matmul import matvec

@@ -1,8 +1,7 @@
 """Running totals beyond their samples: zeros, infinities, inverses, errors."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import numbaflow as nf
 from numbaflow.ops import scan

@@ -1,8 +1,7 @@
 """Segment reductions beyond the enumeration: random ids against loops, ties, dropped rows, errors."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numbaflow as nf

@@ -1,8 +1,7 @@
 """Shape ops beyond the enumeration: views, errors, dtypes, and random shapes against NumPy."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numbaflow as nf

@@ -1,8 +1,7 @@
 """t[key] against NumPy on random keys, its gradient, and what is no key."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numbaflow as nf

@@ -1,8 +1,7 @@
 """Sorting and grouping beyond the enumeration: NaN and ties, round trips, dtypes, errors."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numbaflow as nf
