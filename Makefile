@@ -40,10 +40,13 @@ bench-check: $(VENV)/.dev
 	cd asv_bench && ../$(BIN)/asv check -E existing:../$(BIN)/python
 
 bench: $(VENV)/.dev
-	cd asv_bench && ../$(BIN)/asv run -E existing:../$(BIN)/python --quick --show-stderr
+	cd asv_bench && ../$(BIN)/asv machine --yes && ../$(BIN)/asv run -E existing:../$(BIN)/python --quick --show-stderr
 
 examples: $(VENV)/.demo
-	for script in examples/*.py; do $(BIN)/python $$script --small --out out || exit 1; done
+	$(BIN)/python examples/digits.py --out out
+	$(BIN)/python examples/higher_order.py --out out
+	$(BIN)/python examples/linear_regression.py
+	$(BIN)/python examples/line_search.py
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info

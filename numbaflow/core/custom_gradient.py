@@ -1,6 +1,7 @@
 """custom_gradient: a function that brings its own gradient, seen by the tape as one op."""
 import functools
 import inspect
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -19,7 +20,7 @@ class _CustomOp:
     """What the tape sees of one call of a custom_gradient function: an op with its own backward."""
 
     variadic = ()
-    plans = MappingProxyType({})        # stays empty: a plan refers to its op, and no cycle may outlive a tape
+    plans: Mapping = MappingProxyType({})   # empty: a plan refers to its op, and no cycle may outlive a tape
 
     def __init__(self, name, grad_fn, leaves, variables):
         self.name, self._grad_fn, self._variables = name, grad_fn, variables

@@ -6,6 +6,9 @@ import numpy as np
 
 from .errors import InvalidArgumentError
 
+REAL = {"complex64": "float32", "complex128": "float64"}
+COMPLEX = {"float32": "complex64", "float64": "complex128"}
+
 
 class DType:
     """The type of a tensor's elements; equals the NumPy dtype and the name of the same type.
@@ -62,8 +65,6 @@ class DType:
         return as_dtype, (self.name,)
 
 
-REAL = {"complex64": "float32", "complex128": "float64"}
-COMPLEX = {"float32": "complex64", "float64": "complex128"}
 _NAMES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
           "float32", "float64", "complex64", "complex128")
 _BY_NUMPY = {np.dtype(name): DType(name) for name in _NAMES}

@@ -1,6 +1,6 @@
 """The op table itself: names to ops.  Imports nothing, so that everything may look an op up by name."""
 
-OPS = {}
+OPS: dict = {}                  # name -> Op
 
 
 def face(name):

@@ -88,7 +88,7 @@ class Tape:
 class _Stack(threading.local):
     """`frame`: the tapes that listen in this thread, outermost first, and the set of their tokens."""
 
-    frame = ((), frozenset())
+    frame: tuple = ((), frozenset())
 
 
 stack = _Stack()

@@ -286,7 +286,7 @@ def _holds_tensor(values):
                else isinstance(v, Tensor) or hasattr(v, "_read") for v in values)
 
 
-_scalars = {float: {}, int: {}, bool: {}, complex: {}}      # type -> {dtype: {value: tensor}}
+_scalars: dict = {float: {}, int: {}, bool: {}, complex: {}}        # type -> {dtype: {value: tensor}}
 _FEW = 512
 
 

@@ -366,4 +366,4 @@ def _power(x, y):
     return pow(x, y)
 
 
-Operators.__pow__ = _power
+setattr(Operators, pow.op.operator, _power)

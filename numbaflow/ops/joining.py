@@ -90,7 +90,8 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split"):
     axis = one_axis(axis, value.ndim)
     lead, at, parts = (slice(None),) * axis, 0, []
     for n in _sizes(num_or_size_splits, value.shape[axis], axis):
-        parts.append(value[(*lead, slice(at, at + n))])
+        place = (*lead, slice(at, at + n))
+        parts.append(value[place])
         at += n
     return parts
 
@@ -149,7 +150,8 @@ def unstack(value, num=None, axis=0, name="unstack"):
     if axis == 0:
         return list(value)
     lead = (slice(None),) * axis
-    return [value[(*lead, i)] for i in range(n)]
+    places = [(*lead, i) for i in range(n)]
+    return [value[place] for place in places]
 
 
 # ---- repeated

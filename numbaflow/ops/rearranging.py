@@ -146,8 +146,9 @@ def roll(input, shift, axis, name=None):
         s = s % n if n else 0
         if s:
             lead, out = (slice(None),) * a, empty(input.shape, input.dtype)
-            out[(*lead, slice(s, None))], out[(*lead, slice(s))] = (input[(*lead, slice(n - s))],
-                                                                  input[(*lead, slice(n - s, None))])
+            for to, source in ((slice(s, None), slice(n - s)), (slice(s), slice(n - s, None))):
+                place, part = (*lead, to), (*lead, source)
+                out[place] = input[part]
             input = out
     return input
 

@@ -4,7 +4,7 @@ import numpy as np
 from numbaflow.core.tensor import Tensor
 from numbaflow.core.variable import Variable
 
-_steps = {}                     # graph, None for the eager program -> its global step
+_steps: dict = {}               # graph, None for the eager program -> its global step
 
 
 def get_global_step(graph=None):

@@ -159,14 +159,21 @@ class Optimizer:
     # ---- a step of one variable
     def _apply_dense(self, g, variable, slots, constants):
         """Change a variable and its slots, given an array of its gradient."""
-        state = [_flat(variable)]
+        variable._update(self._dense_step, g.ravel(), slots, constants)
+
+    def _dense_step(self, array, g, slots, constants):
+        state = [array.ravel()]
         for slot in slots:
-            state.append(_flat(slot))
-        self._update(g.size, *state, g.ravel(), *constants)
+            state.append(slot._writable().ravel())
+        self._update(g.size, *state, g, *constants)
 
     def _apply_sparse(self, rows, g, variable, slots, constants):
         """The same, for the gradients g of some rows, all different; the others stay as they are."""
-        self._update.rows(rows, *[_flat(v) for v in (variable, *slots)], g.ravel(), *constants)
+        variable._update(self._sparse_step, rows, g.ravel(), slots, constants)
+
+    def _sparse_step(self, array, rows, g, slots, constants):
+        state = [array.ravel(), *[slot._writable().ravel() for slot in slots]]
+        self._update.rows(rows, *state, g, *constants)
 
     # ---- state
     def _create_slots(self, variable):
@@ -187,15 +194,6 @@ def _forget(optimizer, key):
         del optimizer._held[key]
         for of_name in optimizer._slots.values():
             of_name.pop(key, None)
-
-
-def _flat(variable):
-    """The variable's array to write into, with one axis."""
-    data = variable._writable()
-    flat = data.ravel()
-    if flat.base is None:                       # a copy: the array was not C-contiguous
-        variable._data = flat.reshape(data.shape)
-    return flat
 
 
 # ---- checks of what users give
