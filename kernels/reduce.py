@@ -240,12 +240,12 @@ def _reduce_blocks(op, x, axes, plan):
     y = x.reshape(-1)
     for m, n, inner in plan.blocks[:-1]:
         y = _fold(op, y, m, n, inner, 1)
-    return _fold(op, y, *plan.blocks[-1], plan.count).reshape(plan.shape)
+    return _fold(op, y, *plan.blocks[-1], plan.reduced).reshape(plan.shape)
 
 
 class _Plan(NamedTuple):
     blocks: tuple       # ((m, n, inner), ...): reduce over n, one after the other
-    count: int          # elements reduced to one
+    reduced: int        # elements that become one
     shape: tuple        # of the result
     small: bool         # one serial kernel call does it
 

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 
 from . import nest, table
-from .accumulate import summed
+from .accumulate import dense, summed
 from .backprop import ones_like, reaching, walk, zeros
 from .dtypes import DIFFERENTIABLE
 from .indexed_slices import IndexedSlices
@@ -324,9 +324,10 @@ def gradients(tape, targets, sources, output_gradients=None):
         for node in of_one[1:]:
             g = grads.get(node)
             total = g if total is None else total if g is None else summed(total, g)
-        if type(total) is IndexedSlices and not _is_variable(s):        # slices are for variables only
-            total = total.to_dense()
-        found.append(total)
+        if type(total) is IndexedSlices and _is_variable(s):
+            found.append(total)                 # slices are for variables only
+        else:
+            found.append(None if total is None else dense(total))
     return found
 
 

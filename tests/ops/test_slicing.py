@@ -168,3 +168,20 @@ def test_strided_slice():
         slicing.strided_slice(x, [0], [1], [0])
     with pytest.raises(ValueError, match="differ in length"):
         slicing.strided_slice(x, [0], [1, 2])
+
+
+def test_gradients_through_slices_alone_are_tensors():
+    """Slices on their way never reach the user, for tensors and variables."""
+    f = lambda x: x[0] * x[0] * x[1]                # noqa: E731
+    x = nf.constant([3.0, 2.0])
+    for found in (nf.gradients_function(f)(x)[0], nf.value_and_gradients_function(f)(x)[1][0]):
+        assert type(found) is nf.Tensor
+        np.testing.assert_array_equal(found.numpy(), [12.0, 9.0])
+    v = nf.Variable([3.0, 2.0])
+    with nf.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x) + f(v)
+    for found in tape.gradient(y, [x, v]):
+        assert type(found) is nf.Tensor
+        np.testing.assert_array_equal(found.numpy(), [12.0, 9.0])
+    np.testing.assert_array_equal(nf.hessian(f)(x).numpy(), [[4.0, 6.0], [6.0, 0.0]])
