@@ -139,7 +139,7 @@ def _ufunc_maker():
 
 
 _make = None
-_kept = []                      # NumPy keeps raw pointers into these
+_kept: list = []                # NumPy keeps raw pointers into these
 
 
 def _ufunc(name, compiled, dtypes):

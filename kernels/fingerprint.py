@@ -16,7 +16,7 @@ from numba import types
 # Code that changes with its own version, not with an edit: named, not followed.
 _FOREIGN = sys.stdlib_module_names | {"numpy", "numba", "llvmlite", "scipy"}
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), type(...))
-_known = weakref.WeakKeyDictionary()        # function -> digest
+_known: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()     # function -> digest
 
 
 class Unfingerprintable(TypeError):

@@ -12,7 +12,7 @@ import numpy as np
 LARGE = 1 << 18                 # bytes; below, malloc recycles memory by itself
 KEPT = 1 << 30                  # bytes the pool holds on to at most
 _lock = threading.Lock()
-_buffers = {}                   # rounded size in bytes -> list of uint8 buffers
+_buffers: dict = {}             # rounded size in bytes -> list of uint8 buffers
 _held = 0
 _FREE = 3                       # references to a free buffer in `_take`: list, name, getrefcount's own
 

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from . import threads
+from . import scalar, threads
 from .index import (
     around,
     check_along,
@@ -22,32 +22,8 @@ from .jit import PARALLEL_WORK, body, range_kernel
 
 
 @body
-def add(a, b):
-    return a + b
-
-
-@body
-def subtract(a, b):
-    return a - b
-
-
-@body
-def multiply(a, b):
-    return a * b
-
-
-@body
-def smaller(a, b):
-    return a if a <= b or a != a else b         # NaN wins, as in np.minimum
-
-
-@body
-def larger(a, b):
-    return a if a >= b or a != a else b
-
-
-@body
-def replace(a, b):
+def _second(a, b):
+    """b"""
     return b
 
 
@@ -79,12 +55,12 @@ def _scatter_kernel(combine):
     return scatter_rows
 
 
-add_rows = _scatter_kernel(add)
-subtract_rows = _scatter_kernel(subtract)
-multiply_rows = _scatter_kernel(multiply)
-min_rows = _scatter_kernel(smaller)
-max_rows = _scatter_kernel(larger)
-replace_rows = _scatter_kernel(replace)
+add_rows = _scatter_kernel(scalar.add)
+subtract_rows = _scatter_kernel(scalar.subtract)
+multiply_rows = _scatter_kernel(scalar.multiply)
+min_rows = _scatter_kernel(scalar.minimum)
+max_rows = _scatter_kernel(scalar.maximum)
+replace_rows = _scatter_kernel(_second)
 
 
 def combine_rows(rows_kernel, out, indices, rows):

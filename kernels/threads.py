@@ -46,7 +46,8 @@ class _Worker:
 
 
 _busy = threading.Lock()
-_workers, _owner = [], None
+_workers: list = []
+_owner = None                   # the process whose threads they are
 
 
 def count():

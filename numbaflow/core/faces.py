@@ -17,25 +17,18 @@ from . import dtypes, fuse, table
 from .errors import InvalidArgumentError, OpError
 from .plans import BACK, KEEP
 from .tape import record
-from .tensor import Tensor, as_tensor, scalar_tensor, wrap
+from .tensor import FLOAT32_SCALARS, Tensor, as_tensor, scalar_tensor, wrap
 
 _SCALARS = (bool, int, float, complex)
 
 
 def pair(op, x, y):
-    """`adapt` for two inputs of a common dtype, quick where one is a Python number or a variable."""
+    """`adapt` for two inputs of a common dtype, quick where one is a variable."""
     if type(x) is Tensor:
-        kind = type(y)
-        if kind is float or kind is int:
-            return x, scalar_tensor(y, x._dtype)
-        if hasattr(kind, "_read"):
+        if hasattr(type(y), "_read"):
             return x, y._read()
-    elif type(y) is Tensor:
-        kind = type(x)
-        if kind is float or kind is int:
-            return scalar_tensor(x, y._dtype), y
-        if hasattr(kind, "_read"):
-            return x._read(), y
+    elif type(y) is Tensor and hasattr(type(x), "_read"):
+        return x._read(), y
     return adapt(op, (x, y))
 
 
@@ -179,7 +172,7 @@ def _face_source(op, function, parameters):
     plain = [x for x in op.inputs if x not in op.variadic]
     scope = {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array,
              "_record": record, "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list,
-             "_pair": pair, "_scalar_tensor": scalar_tensor,
+             "_pair": pair, "_scalar_tensor": scalar_tensor, "_scalars": FLOAT32_SCALARS,
              "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
              "_kernel": op.kernel, "_launch": _launcher(function),
              "_named": op.outputs and namedtuple(op.name, op.outputs),
@@ -204,7 +197,8 @@ def _conversion_lines(op, plain, names):
     if len(op.inputs) == len(op.promote) == 2:
         for value, other in (op.inputs[::-1], op.inputs):
             tests.append((f"(type({value}) is float or type({value}) is int) and type({other}) is _Tensor",
-                          f"{value} = _scalar_tensor({value}, {other}._dtype)"))
+                          f"_c = _scalars.get({value}) if {other}._dtype is _FLOAT32 else None; "
+                          f"{value} = _scalar_tensor({value}, {other}._dtype) if _c is None else _c"))
         rest = f"{names} = _pair(_op, {names})"
     else:
         rest = f"{names}{',' if len(op.inputs) == 1 else ''} = _adapt(_op, ({names},))"

@@ -212,21 +212,15 @@ class GradientTape:
             return None if rule is UnconnectedGradients.NONE else zeros(y + x[1:], target._data.dtype)
         if not rows:
             return zeros(y + x[1:], target._data.dtype)
-        stacked = table.face("stack")([_as_dense(r) for r in rows], axis=1)
+        stacked = table.face("stack")([dense(r) for r in rows], axis=1)
         return table.face("reshape")(stacked, y + x[1:])
-
-
-def _as_dense(g):
-    return g if isinstance(g, Tensor) else g.to_dense()
 
 
 def _stacked(rows, source, target, rule):
     shape = tuple(target.shape) + tuple(source.shape)
-    if any(r is None for r in rows) and rule is UnconnectedGradients.NONE and all(r is None for r in rows):
-        return None
-    if not rows:
-        return zeros(shape, source.dtype.dtype)
-    filled = [zeros(tuple(source.shape), source.dtype.dtype) if r is None else _as_dense(r) for r in rows]
+    if all(r is None for r in rows):
+        return None if rule is UnconnectedGradients.NONE else zeros(shape, source.dtype.dtype)
+    filled = [zeros(tuple(source.shape), source.dtype.dtype) if r is None else dense(r) for r in rows]
     return table.face("reshape")(table.face("stack")(filled), shape)
 
 

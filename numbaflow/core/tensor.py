@@ -286,7 +286,9 @@ def _holds_tensor(values):
                else isinstance(v, Tensor) or hasattr(v, "_read") for v in values)
 
 
-_scalars: dict = {float: {}, int: {}, bool: {}, complex: {}}        # type -> {dtype: {value: tensor}}
+FLOAT32_SCALARS: dict = {}      # value -> tensor, for floats and ints alike; faces look here before they call
+_scalars: dict = {float: {dtypes.FLOAT32: FLOAT32_SCALARS}, int: {dtypes.FLOAT32: FLOAT32_SCALARS}, bool: {},
+                  complex: {}}  # type -> {dtype: {value: tensor}}
 _FEW = 512
 
 

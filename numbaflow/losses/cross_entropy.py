@@ -3,7 +3,7 @@ from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.nn import sparse_softmax_cross_entropy_with_logits
 from numbaflow.ops.shape import squeeze
 
-from .weighted import Reduction, compute_weighted_loss
+from .weighted import Reduction, as_tensors, compute_weighted_loss
 
 
 def sparse_softmax_cross_entropy(labels, logits, weights=1.0, scope=None, loss_collection="losses",
@@ -27,11 +27,7 @@ def sparse_softmax_cross_entropy(labels, logits, weights=1.0, scope=None, loss_c
     >>> nf.losses.sparse_softmax_cross_entropy([1, 0], [[0.0, 0.0], [50.0, 0.0]]).numpy().round(4)
     np.float32(0.3466)
     """
-    if labels is None:
-        raise ValueError("labels must not be None.")
-    if logits is None:
-        raise ValueError("logits must not be None.")
-    labels, logits = as_tensor(labels), as_tensor(logits)
+    labels, logits = as_tensors(labels=labels, logits=logits)
     if logits.ndim != labels.ndim + 1:
         labels, logits = _squeezed(labels, logits)
     if type(weights) not in (float, int):

@@ -1,8 +1,7 @@
 """Losses of predicted numbers."""
-from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.arithmetic import squared_difference
 
-from .weighted import Reduction, compute_weighted_loss
+from .weighted import Reduction, as_tensors, compute_weighted_loss
 
 
 def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collection="losses",
@@ -22,11 +21,7 @@ def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collec
     >>> nf.losses.mean_squared_error([1.0, 2.0], [1.0, 4.0]).numpy()
     np.float32(2.0)
     """
-    if labels is None:
-        raise ValueError("labels must not be None.")
-    if predictions is None:
-        raise ValueError("predictions must not be None.")
-    labels, predictions = as_tensor(labels), as_tensor(predictions)
+    labels, predictions = as_tensors(labels=labels, predictions=predictions)
     if tuple(labels.shape) != tuple(predictions.shape):
         raise ValueError(f"Shapes {tuple(predictions.shape)} and {tuple(labels.shape)} are incompatible: "
                          "predictions and labels of mean_squared_error")

@@ -1,4 +1,6 @@
 """How losses of many elements are weighted and become one number."""
+from math import prod
+
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.arithmetic import div_no_nan
 from numbaflow.ops.casting import cast
@@ -32,6 +34,14 @@ class Reduction:
         """ValueError for what is none of the names."""
         if key not in cls.all():
             raise ValueError(f"Invalid Reduction Key {key}.")
+
+
+def as_tensors(**arguments):
+    """Tensors of what a loss was given; ValueError for None."""
+    for name, value in arguments.items():
+        if value is None:
+            raise ValueError(f"{name} must not be None.")
+    return [as_tensor(value) for value in arguments.values()]
 
 
 def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection="losses",
@@ -79,18 +89,11 @@ def _unweighted(losses, reduction):
 def _divisor(losses, weights, reduction):
     if reduction == Reduction.MEAN:
         return reduce_sum(ones_like(losses) * weights)
-    size = _size(losses)
+    size = prod(losses.shape)
     if reduction == Reduction.SUM_OVER_BATCH_SIZE:
         return float(size)
     present = reduce_sum(cast(not_equal(weights, 0.0), losses.dtype))
-    return present * (size / max(_size(weights), 1))            # each weight stands for that many losses
-
-
-def _size(t):
-    size = 1
-    for n in t.shape:
-        size *= n
-    return size
+    return present * (size / max(prod(weights.shape), 1))            # each weight stands for that many losses
 
 
 def _check_broadcast(weights, losses):

@@ -106,8 +106,7 @@ def _pairs(given):
 
 # ---- loops
 def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations=10, back_prop=True,
-               swap_memory=False,
-               name=None, maximum_iterations=None, return_same_structure=False):
+               swap_memory=False, name=None, maximum_iterations=None, return_same_structure=False):
     """The loop variables after `loop_vars = body(*loop_vars)` while cond(*loop_vars) is true.
 
     Args:

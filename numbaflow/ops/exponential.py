@@ -69,8 +69,7 @@ def log2(x, name=None):
 
 
 @elementwise(scalar.log10, kinds="f", grads={"x": lambda g, x: 0.4342944819032518 * g / x},
-             reference=np.log10,
-             samples=_POSITIVE)
+             reference=np.log10, samples=_POSITIVE)
 def log10(x, name=None):
     """Logarithm to the base 10, element by element.
 

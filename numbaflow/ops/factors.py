@@ -184,8 +184,7 @@ def _svd(tensor, full_matrices=False):
     holomorphic=False,
     name="svd_factors",
     samples=[Sample(normal(3, 3), rtol=1e-4), Sample(normal(4, 2)), Sample(normal(2, 2, 3)),
-             Sample(_SQUARE, grad=False),
-             Sample(normal(3, 2), full_matrices=True, grad=False)])
+             Sample(_SQUARE, grad=False), Sample(normal(3, 2), full_matrices=True, grad=False)])
 def _svd_factors(tensor, full_matrices=False, name=None):
     """The singular values and vectors of matrices, as (s, u, v).
 

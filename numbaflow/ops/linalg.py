@@ -15,8 +15,7 @@ from .matmul import matmul
 from .shape import expand_dims, matrix_transpose
 
 __all__ = ["adjoint", "cross", "log_matrix_determinant", "matrix_determinant", "matrix_inverse",
-           "matrix_solve",
-           "matrix_triangular_solve", "slogdet"]
+           "matrix_solve", "matrix_triangular_solve", "slogdet"]
 
 _SQUARE = np.array([[3 + 2j, 0.5 - 1j], [3j, -4.0 + 1j]])
 _RIGHT = np.array([[1 - 2j, 2.0 + 0j], [1j, -1.0 + 1j]])

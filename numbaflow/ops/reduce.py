@@ -22,9 +22,8 @@ from .scan import cumprod
 from .shape import broadcast_to, reshape, transpose
 
 __all__ = ["argmax", "argmin", "count_nonzero", "reduce_all", "reduce_any", "reduce_euclidean_norm",
-           "reduce_logsumexp",
-           "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
-           "reduce_variance"]
+           "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std",
+           "reduce_sum", "reduce_variance"]
 
 
 # ---- axes
@@ -360,8 +359,7 @@ def reduce_euclidean_norm(input_tensor, axis=None, keepdims=None, name=None):
 
 
 def count_nonzero(input_tensor=None, axis=None, keepdims=None, dtype=dtypes.INT64, name=None,
-                  reduction_indices=None,
-                  keep_dims=None, input=None):
+                  reduction_indices=None, keep_dims=None, input=None):
     """How many elements over axes are not 0.
 
     Args:
@@ -397,9 +395,9 @@ def _position_reference(function):
 
 
 _POSITIONS = [Sample(distinct(3, 4)), Sample(distinct(3, 4), 1), Sample(distinct(2, 3, 4), -2),
-              Sample(integers(5), 0),
-              Sample(given([2.0, 5.0, 5.0])), Sample(distinct(3, 4), dimension=1, output_type="int32"),
-              Sample(given([1.0, np.nan, 9.0])), Sample(distinct(2, 3, 4), np.array(1))]
+              Sample(integers(5), 0), Sample(given([2.0, 5.0, 5.0])), Sample(given([1.0, np.nan, 9.0])),
+              Sample(distinct(3, 4), dimension=1, output_type="int32"),
+              Sample(distinct(2, 3, 4), np.array(1))]
 
 
 @op(inputs="input", grads=None, reference=_position_reference(np.argmax), samples=_POSITIONS)

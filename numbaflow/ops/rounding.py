@@ -7,8 +7,7 @@ from numbaflow.kernels import scalar
 __all__ = ["ceil", "floor", "rint", "round"]
 
 _SAMPLES = [Sample(normal(3, 4, scale=5.0)), Sample(given([0.5, 1.5, 2.5, -0.5, -2.5, np.inf, np.nan])),
-            Sample(integers(4)),
-            Sample(normal())]
+            Sample(integers(4)), Sample(normal())]
 
 
 @elementwise(scalar.floor, kinds="iuf", grads=None, reference=np.floor, samples=_SAMPLES)

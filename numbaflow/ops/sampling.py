@@ -13,8 +13,7 @@ from numbaflow.kernels import random as kernels, sampling
 from . import draws
 
 __all__ = ["bernoulli_draw", "categorical_draw", "gamma_draw", "gamma_sample_gradient", "normal_draw",
-           "permutation_draw",
-           "poisson_draw", "truncated_normal_draw", "uniform_draw"]
+           "permutation_draw", "poisson_draw", "truncated_normal_draw", "uniform_draw"]
 
 _KEY = np.array([12345, 67])
 _OTHER = np.array([-1, 2**40])

@@ -211,8 +211,7 @@ NUMPY = {"exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2
 LIMITS = [0.0, -0.0, np.inf, -np.inf, np.nan, 2.5, -2.5, 3.5, 0.5, -0.5]
 BINARY = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide,
           "maximum": np.maximum, "minimum": np.minimum, "pow": np.power, "atan2": np.arctan2,
-          "hypot": np.hypot,
-          "floordiv": lambda x, y: np.floor(x / y), "mod": np.mod}
+          "hypot": np.hypot, "floordiv": lambda x, y: np.floor(x / y), "mod": np.mod}
 
 
 def same(got, want, signs=True):

@@ -25,8 +25,7 @@ def test_against_numpy(data):
 
 
 @pytest.mark.parametrize("axis", [1, -1, [1], (1,), np.int64(1), np.array(1), np.array([1], np.int32),
-                                  nf.constant(1),
-                                  nf.constant([-1])])
+                                  nf.constant(1), nf.constant([-1])])
 def test_axis_in_every_form(axis):
     x = nf.constant([[1.0, 2.0], [3.0, 4.0]])
     assert nf.reduce_sum(x, axis).numpy().tolist() == [3.0, 7.0]
