@@ -24,6 +24,8 @@ class UnconnectedGradients(enum.Enum):
 
 
 def _unconnected(value):
+    if type(value) is UnconnectedGradients:
+        return value
     try:
         return UnconnectedGradients(value)
     except ValueError:

@@ -8,6 +8,8 @@ def is_nested(value):
 
 def flatten(structure):
     """The leaves, in order; dicts by sorted key."""
+    if type(structure) is list and not any([isinstance(part, (list, tuple, dict)) for part in structure]):
+        return structure.copy()
     if isinstance(structure, dict):
         return [leaf for key in _keys(structure) for leaf in flatten(structure[key])]
     if isinstance(structure, (list, tuple)):
@@ -24,6 +26,8 @@ def _keys(mapping):
 
 def pack(structure, leaves):
     """The structure with its leaves replaced, in order, by those given."""
+    if type(structure) is list and not any([isinstance(part, (list, tuple, dict)) for part in structure]):
+        return list(leaves)
     return _packed(structure, iter(leaves))
 
 
