@@ -3,6 +3,7 @@
 The one idea: a compiled function is stored under a fingerprint of its code and of all that the code refers
 to, so an edit anywhere below it makes a new entry and nothing stale is ever loaded.
 """
+import functools
 import hashlib
 import os
 import pickle
@@ -209,8 +210,13 @@ class RangeKernel:
     """A kernel f(*args, lo, hi) over a share of its outer loop, split over threads when the work is large."""
 
     def __init__(self, function, options=OPTIONS):
-        self.serial = kernel(function, options=options)
+        self._function, self._options = function, options
         self.__name__, self.__doc__ = function.__name__, function.__doc__
+
+    @functools.cached_property
+    def serial(self):
+        """The kernel itself, f(*args, lo, hi); made when asked for, since making all at import takes 30 ms."""
+        return kernel(self._function, options=self._options)
 
     def __call__(self, n, work, *args):
         """Run for 0 <= i < n; `work` is about how many elements that touches."""

@@ -130,25 +130,40 @@ _InvalidIndexError = type("InvalidArgumentError", (InvalidArgumentError, IndexEr
 # ---- faces
 def make_face(op, function):
     """The public function of an op."""
-    face = _compiled(op, function, _parameters(function))
-    face.__kwdefaults__ = function.__kwdefaults__
-    face.__defaults__ = function.__defaults__
+    face = _unwritten(op, function, _parameters)
     face.__doc__, face.__module__, face.__qualname__ = function.__doc__, function.__module__, op.name
+    face.__wrapped__ = function                 # whose signature is the face's, also before it is written
     face.op = op
     return face
 
 
 def make_reflected(op, function):
     """The op with its two inputs given the other way round, for reflected operators."""
-    return _compiled(op, function, ", ".join(op.inputs[::-1]) + ", name=None")
+    return _unwritten(op, function, lambda _: ", ".join(op.inputs[::-1]) + ", name=None")
 
 
-def _compiled(op, function, parameters):
-    source, scope = _face_source(op, function, parameters)
+def _first_call(*args, **kwargs):
+    return _write()(*args, **kwargs)            # noqa: F821  # (a global of each face)
+
+
+def _unwritten(op, function, parameters):
+    """A face that is written when it is first called: writing all at import would take 60 ms."""
+    scope = {"__name__": function.__module__}
+    face = FunctionType(_first_call.__code__, scope, op.name)
+    scope["_write"] = functools.partial(_write, face, op, function, parameters)
+    return face
+
+
+def _write(face, op, function, parameters):
+    source = _face_source(op, function, parameters(function), face.__globals__)
     filename = f"<numbaflow op {op.name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    exec(compile(source, filename, "exec"), scope)
-    return scope[op.name]
+    written = {}
+    exec(compile(source, filename, "exec"), written)
+    # (the defaults first: between the lines another thread may call)
+    face.__kwdefaults__, face.__defaults__ = function.__kwdefaults__, function.__defaults__
+    face.__code__ = written[op.name].__code__
+    return face
 
 
 def parameter_names(function):
@@ -167,10 +182,10 @@ def _parameters(function):
     return ", ".join([*positional, *(["*", *only] if only else [])])
 
 
-def _face_source(op, function, parameters):
-    """The text of a face and what it refers to; its own names start with _, and no parameter's does."""
+def _face_source(op, function, parameters, scope):
+    """The text of a face; what it refers to goes into scope, under names that start with _ as no parameter's does."""
     plain = [x for x in op.inputs if x not in op.variadic]
-    scope = {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array,
+    scope |= {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array,
              "_record": record, "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list,
              "_pair": pair, "_scalar_tensor": scalar_tensor, "_scalars": FLOAT32_SCALARS,
              "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
@@ -188,7 +203,7 @@ def _face_source(op, function, parameters):
     lines += _dtype_lines(op, names)
     lines += _kernel_lines(op) if op.kernel is not None else _function_lines(op)
     lines += _record_lines(op)
-    return "\n".join(lines) + "\n", scope
+    return "\n".join(lines) + "\n"
 
 
 def _conversion_lines(op, plain, names):
