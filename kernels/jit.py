@@ -215,7 +215,7 @@ class RangeKernel:
 
     @functools.cached_property
     def serial(self):
-        """The kernel itself, f(*args, lo, hi); made when asked for, since making all at import takes 30 ms."""
+        """The kernel itself, f(*args, lo, hi), made when asked for: making all takes 30 ms."""
         return kernel(self._function, options=self._options)
 
     def __call__(self, n, work, *args):

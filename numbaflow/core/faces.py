@@ -143,7 +143,7 @@ def make_reflected(op, function):
 
 
 def _first_call(*args, **kwargs):
-    return _write()(*args, **kwargs)            # noqa: F821  # (a global of each face)
+    return _write()(*args, **kwargs)            # the _write that is a global of the face
 
 
 def _unwritten(op, function, parameters):
@@ -183,7 +183,7 @@ def _parameters(function):
 
 
 def _face_source(op, function, parameters, scope):
-    """The text of a face; what it refers to goes into scope, under names that start with _ as no parameter's does."""
+    """The text of a face.  What it refers to goes into scope, under names with a _ in front."""
     plain = [x for x in op.inputs if x not in op.variadic]
     scope |= {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array,
              "_record": record, "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list,

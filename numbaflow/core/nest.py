@@ -6,9 +6,14 @@ def is_nested(value):
     return isinstance(value, (list, tuple, dict))
 
 
+def _is_plain_list(structure):
+    """Whether it is a list of leaves, as nearly always."""
+    return type(structure) is list and not any(map(is_nested, structure))
+
+
 def flatten(structure):
     """The leaves, in order; dicts by sorted key."""
-    if type(structure) is list and not any([isinstance(part, (list, tuple, dict)) for part in structure]):
+    if _is_plain_list(structure):
         return structure.copy()
     if isinstance(structure, dict):
         return [leaf for key in _keys(structure) for leaf in flatten(structure[key])]
@@ -26,7 +31,7 @@ def _keys(mapping):
 
 def pack(structure, leaves):
     """The structure with its leaves replaced, in order, by those given."""
-    if type(structure) is list and not any([isinstance(part, (list, tuple, dict)) for part in structure]):
+    if _is_plain_list(structure):
         return list(leaves)
     return _packed(structure, iter(leaves))
 
