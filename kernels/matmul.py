@@ -16,6 +16,7 @@ from .memory import LARGE, empty
 _SMALL = LARGE // 16            # elements of the widest dtype: results below this do not come from the pool
 _THREADED = 1 << 23             # multiplications, about 200 us; below, threads gain nothing over np.matmul
 _SMALL_INTEGER = 1 << 15        # multiplications; below this NumPy's loop over integers does as well
+_FLOAT32 = np.dtype(np.float32)   # looked at first: a dtype as a key is hashed anew each time
 PLAIN, TRANSPOSE, ADJOINT = ord("N"), ord("T"), ord("C")
 
 
@@ -63,11 +64,12 @@ def matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_
         a = _turned(a, "a", transpose_a, adjoint_a)
     if transpose_b or adjoint_b:
         b = _turned(b, "b", transpose_b, adjoint_b)
-    if a.ndim == 2 == b.ndim and a.dtype is b.dtype and a.dtype in blas.LETTERS:
+    dtype = a.dtype
+    if a.ndim == 2 == b.ndim and dtype is b.dtype and (dtype is _FLOAT32 or dtype in blas.LETTERS):
         m, k = a.shape
         rows, n = b.shape
         if k == rows:
-            return dot(a, b) if m * n < _SMALL else dot(a, b, empty((m, n), a.dtype))
+            return dot(a, b) if m * n < _SMALL else dot(a, b, empty((m, n), dtype))
     batch = _check(a, b)
     if a.dtype in blas.LETTERS:
         return _float_products(a, b, batch)

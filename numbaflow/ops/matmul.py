@@ -29,7 +29,7 @@ def _reference(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjo
 
 def _product(x, turn_x, conj_x, y, turn_y, conj_y):
     """The product of x and y, each as it is, transposed, conjugated or both."""
-    if x._data.dtype not in dtypes.COMPLEXES:
+    if x._dtype is dtypes.FLOAT32 or x._dtype not in dtypes.COMPLEXES:
         return matmul(x, y, turn_x, turn_y)
     conj = table.face("conj")
     x, y = conj(x) if conj_x and not turn_x else x, conj(y) if conj_y and not turn_y else y
