@@ -275,7 +275,8 @@ def _function_lines(op):
     arrays = [f"[_v._data for _v in {x}]" if x in op.variadic else f"{x}._data" for x in op.inputs]
     given = dict(zip(op.inputs, arrays, strict=True)) | {"name": "None"}
     names, count = parameter_names(op.function), op.function.__code__.co_argcount
-    call = ", ".join([given.get(x, x) for x in names[:count]] + [f"{x}={given.get(x, x)}" for x in names[count:]])
+    call = ", ".join([given.get(x, x) for x in names[:count]]
+                     + [f"{x}={given.get(x, x)}" for x in names[count:]])
     results = ", ".join(["_z", *[f"_r{k}" for k in range(len(op.residuals))]])
     lines = ["    try:", f"        {results} = _launch({call})",
              "    except (ValueError, TypeError, IndexError) as _error:",
