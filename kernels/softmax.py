@@ -7,7 +7,7 @@ import numpy as np
 from . import scalar
 from .blocks import fill
 from .extremes import maximum
-from .jit import body, kernel, range_kernel
+from .jit import body, kernel, range_kernel, wide_vectors
 from .memory import empty
 
 EXP_WORK = 4        # an exponential costs about as much as that many additions
@@ -27,6 +27,7 @@ def _log_probability(x, largest, log_sum):
 @kernel
 def _largest(x):
     """max(x), nan if any is; x not empty"""
+    wide_vectors()
     best = x[x.size - 1]
     for i in range(x.size - 1):
         best = maximum(best, x[i])
@@ -36,6 +37,7 @@ def _largest(x):
 @kernel
 def _exp_sum(x, largest):
     """sum of exp(x - largest)"""
+    wide_vectors()
     total = x.dtype.type(0)
     for i in range(x.size):
         total += scalar.exp(x[i] - largest)
@@ -45,6 +47,7 @@ def _exp_sum(x, largest):
 @kernel
 def _exp_row(x, largest, out):
     """out = exp(x - largest); gives its sum"""
+    wide_vectors()
     total = x.dtype.type(0)
     for i in range(x.size):
         e = scalar.exp(x[i] - largest)
@@ -56,6 +59,7 @@ def _exp_row(x, largest, out):
 @kernel
 def _exp_block(x, n, y, largest, total):
     """y[c, r] = exp(x[r, c] - largest[r]), with the largest and the total of each row r"""
+    wide_vectors()
     rows = largest.size
     fill(largest, -np.inf)
     for c in range(n):
@@ -72,6 +76,7 @@ def _exp_block(x, n, y, largest, total):
 @range_kernel
 def _softmax_short(x, n, out, lo, hi):
     """y = exp(x - max) / sum of exp(x - max)"""
+    wide_vectors()
     e, largest, total = np.empty((n, BLOCK), x.dtype), np.empty(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
     for i in range(lo, hi, BLOCK):
         rows = min(BLOCK, hi - i)
@@ -87,6 +92,7 @@ def _softmax_short(x, n, out, lo, hi):
 @range_kernel
 def _log_softmax_short(x, n, out, lo, hi):
     """y = x - max - log(sum of exp(x - max))"""
+    wide_vectors()
     e, largest, total = np.empty((n, BLOCK), x.dtype), np.empty(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
     for i in range(lo, hi, BLOCK):
         rows = min(BLOCK, hi - i)
@@ -102,6 +108,7 @@ def _log_softmax_short(x, n, out, lo, hi):
 @range_kernel
 def _sparse_short(labels, x, n, loss, backprop, wrong, lo, hi):
     """loss = log(sum of exp(x)) - x[label]; backprop = softmax(x) - onehot; wrong: a label is out of range"""
+    wide_vectors()
     e, largest, total = np.empty((n, BLOCK), x.dtype), np.empty(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
     for i in range(lo, hi, BLOCK):
         rows = min(BLOCK, hi - i)
@@ -125,6 +132,7 @@ def _sparse_short(labels, x, n, loss, backprop, wrong, lo, hi):
 @range_kernel
 def _softmax_rows(x, n, out, lo, hi):
     """y = exp(x - max) / sum of exp(x - max)"""
+    wide_vectors()
     for i in range(lo, hi):
         row, y = x[i * n:(i + 1) * n], out[i * n:(i + 1) * n]
         scale = x.dtype.type(1) / _exp_row(row, _largest(row), y)
@@ -135,6 +143,7 @@ def _softmax_rows(x, n, out, lo, hi):
 @range_kernel
 def _log_softmax_rows(x, n, out, lo, hi):
     """y = x - max - log(sum of exp(x - max))"""
+    wide_vectors()
     for i in range(lo, hi):
         row, y = x[i * n:(i + 1) * n], out[i * n:(i + 1) * n]
         largest = _largest(row)
@@ -146,6 +155,7 @@ def _log_softmax_rows(x, n, out, lo, hi):
 @range_kernel
 def _softmax_grad_rows(g, y, n, out, lo, hi):
     """dx = y * (g - sum of g * y)"""
+    wide_vectors()
     for i in range(lo, hi):
         gs, ys, dx = g[i * n:(i + 1) * n], y[i * n:(i + 1) * n], out[i * n:(i + 1) * n]
         dot = y.dtype.type(0)
@@ -158,6 +168,7 @@ def _softmax_grad_rows(g, y, n, out, lo, hi):
 @range_kernel
 def _log_softmax_grad_rows(g, y, n, out, lo, hi):
     """dx = g - exp(y) * sum of g"""
+    wide_vectors()
     for i in range(lo, hi):
         gs, ys, dx = g[i * n:(i + 1) * n], y[i * n:(i + 1) * n], out[i * n:(i + 1) * n]
         total = y.dtype.type(0)
@@ -170,6 +181,7 @@ def _log_softmax_grad_rows(g, y, n, out, lo, hi):
 @range_kernel
 def _sparse_rows(labels, x, n, loss, backprop, wrong, lo, hi):
     """loss = log(sum of exp(x)) - x[label]; backprop = softmax(x) - onehot; wrong: a label is out of range"""
+    wide_vectors()
     for i in range(lo, hi):
         row, dx, label = x[i * n:(i + 1) * n], backprop[i * n:(i + 1) * n], labels[i]
         if label < 0 or label >= n:
@@ -187,6 +199,7 @@ def _sparse_rows(labels, x, n, loss, backprop, wrong, lo, hi):
 @range_kernel
 def _scaled_rows(g, y, n, out, lo, hi):
     """out[i, c] = g[i] * y[i, c]"""
+    wide_vectors()
     for i in range(lo, hi):
         scale, row, scaled = g[i], y[i * n:(i + 1) * n], out[i * n:(i + 1) * n]
         for c in range(n):
@@ -196,6 +209,7 @@ def _scaled_rows(g, y, n, out, lo, hi):
 @range_kernel
 def _dense_rows(labels, x, n, loss, backprop, lo, hi):
     """loss = sum of labels * (log(sum of exp(x)) - x); backprop = softmax(x) - labels"""
+    wide_vectors()
     for i in range(lo, hi):
         row, dx, target = x[i * n:(i + 1) * n], backprop[i * n:(i + 1) * n], labels[i * n:(i + 1) * n]
         largest = _largest(row)
