@@ -14,7 +14,8 @@ KEPT = 1 << 30                  # bytes the pool holds on to at most
 _lock = threading.Lock()
 _buffers: dict = {}             # rounded size in bytes -> list of uint8 buffers
 _held = 0
-_FREE = 3                       # references to a free buffer in `_take`: list, name, getrefcount's own
+# References to a free buffer in a loop over its shelf, measured: what a loop adds depends on the Python.
+_FREE = next(sys.getrefcount(buffer) for buffer in [bytearray()])
 
 
 def empty(shape, dtype):

@@ -10,7 +10,12 @@ _SAMPLES = [Sample(normal(3, 4, scale=5.0)), Sample(given([0.5, 1.5, 2.5, -0.5, 
             Sample(integers(4)), Sample(normal())]
 
 
-@elementwise(scalar.floor, kinds="iuf", grads=None, reference=np.floor, samples=_SAMPLES)
+def _own_dtype(function):
+    """The function in the dtype of its argument: NumPy before 2.1 gives floats for integers."""
+    return lambda x: function(x).astype(x.dtype)
+
+
+@elementwise(scalar.floor, kinds="iuf", grads=None, reference=_own_dtype(np.floor), samples=_SAMPLES)
 def floor(x, name=None):
     """The largest integer not above x, element by element.
 
@@ -20,7 +25,7 @@ def floor(x, name=None):
     """
 
 
-@elementwise(scalar.ceil, kinds="iuf", grads=None, reference=np.ceil, samples=_SAMPLES)
+@elementwise(scalar.ceil, kinds="iuf", grads=None, reference=_own_dtype(np.ceil), samples=_SAMPLES)
 def ceil(x, name=None):
     """The smallest integer not below x, element by element.
 
