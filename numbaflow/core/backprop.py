@@ -16,7 +16,8 @@ def ones_like(tensor):
     """The gradient of a target with respect to itself."""
     data = tensor._data
     if not data.ndim:
-        return wrap(scalar_tensor(1.0, data.dtype)._data)       # a tensor of its own: users may watch it
+        # a tensor of its own: users may watch it
+        return wrap(scalar_tensor(1.0, data.dtype, "gradient")._data)
     ones = empty(data.shape, data.dtype)
     ones.fill(1)
     return wrap(ones)

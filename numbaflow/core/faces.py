@@ -58,7 +58,7 @@ def _adapted(op, x, v, partner):
     try:
         if type(v) in _SCALARS:
             if x in op.promote and partner is not None:
-                return scalar_tensor(v, partner)
+                return scalar_tensor(v, partner, op.name)
             if type(v) is int and x in op.floats:
                 v = float(v)
         return as_tensor(v)
@@ -82,7 +82,7 @@ def adapt_list(op, values):
     if not values:
         raise InvalidArgumentError(f"{op.name}: expected at least one tensor, got an empty list")
     partner = next((d for d in map(_dtype_of, values) if d is not None), None)
-    out = [scalar_tensor(v, partner) if type(v) in _SCALARS and partner is not None else as_tensor(v)
+    out = [scalar_tensor(v, partner, op.name) if type(v) in _SCALARS and partner is not None else as_tensor(v)
            for v in values]
     first = out[0]._dtype
     if all(t._dtype is first for t in out):
@@ -213,7 +213,8 @@ def _conversion_lines(op, plain, names):
         for value, other in (op.inputs[::-1], op.inputs):
             tests.append((f"(type({value}) is float or type({value}) is int) and type({other}) is _Tensor",
                           f"_c = _scalars.get({value}) if {other}._dtype is _FLOAT32 else None; "
-                          f"{value} = _scalar_tensor({value}, {other}._dtype) if _c is None else _c"))
+                          f"{value} = _scalar_tensor({value}, {other}._dtype, _op.name) "
+                          f"if _c is None else _c"))
         rest = f"{names} = _pair(_op, {names})"
     else:
         rest = f"{names}{',' if len(op.inputs) == 1 else ''} = _adapt(_op, ({names},))"

@@ -292,10 +292,10 @@ _scalars: dict = {float: {dtypes.FLOAT32: FLOAT32_SCALARS}, int: {dtypes.FLOAT32
 _FEW = 512
 
 
-def scalar_tensor(value, dtype):
+def scalar_tensor(value, dtype, op):
     """The constant tensor of a Python number as it meets a tensor of that dtype: the number takes that dtype.
 
-    Constants met in expressions like 0.5 * x are kept.
+    Constants met in expressions like 0.5 * x are kept.  `op` is the name that an error gives.
     """
     shelf = _scalars[type(value)].get(dtype)
     if shelf is None:
@@ -303,24 +303,25 @@ def scalar_tensor(value, dtype):
     t = shelf.get(value)
     if t is None:
         try:
-            t = wrap(np.array(value, _weak(dtype, type(value))))
+            t = wrap(np.array(value, _weak(dtype, type(value), op)))
         except OverflowError:
-            raise InvalidArgumentError(f"{value} is out of range for {dtype}") from None
+            raise InvalidArgumentError(f"{op}: {value} is out of range for {dtype}") from None
         if value != 0 and len(shelf) < _FEW:        # 0.0 and -0.0 are equal keys
             shelf[value] = t
     return t
 
 
-def _weak(dtype, kind):
+def _weak(dtype, kind, op):
     """The dtype a Python number of that type takes next to a tensor of dtype."""
     rank = {bool: "b", int: "i", float: "f", complex: "c"}[kind]
     own = dtype.kind.replace("u", "i")
     if rank == own or "bifc".index(rank) < "bifc".index(own):
         if rank == "b" != own:
-            raise InvalidArgumentError(f"a bool and a {dtype} tensor do not mix; cast one of them")
+            raise InvalidArgumentError(f"{op}: a bool and a {dtype} tensor do not mix; cast one of them")
         return dtype
     if own == "b":
-        raise InvalidArgumentError(f"a bool tensor and a Python {kind.__name__} do not mix; cast one of them")
+        raise InvalidArgumentError(f"{op}: a bool tensor and a Python {kind.__name__} do not mix; "
+                                   "cast one of them")
     return np.dtype(dtypes.COMPLEX.get(dtype.name, "complex64")) if rank == "c" else dtypes.FLOAT32
 
 

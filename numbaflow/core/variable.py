@@ -103,8 +103,8 @@ class Variable(Operators):
         if self._writing:
             data = self._array()
         t._data = data
-        t._dtype = self._data.dtype
-        t._node = variable_node(self, self._data) if stack.frame[0] else None
+        t._dtype = data.dtype
+        t._node = variable_node(self, data) if stack.frame[0] else None
         return t
 
     def value(self):

@@ -171,3 +171,14 @@ def test_dtype_properties():
 def test_what_is_no_dtype_of_tensors(wrong):
     with pytest.raises(TypeError, match="is not a dtype of tensors; those are bool, int8"):
         nf.as_dtype(wrong)
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: nf.constant([True]) + 1, "add: a bool tensor and a Python int do not mix"),
+    (lambda: True * nf.constant([1.0]), "multiply: a bool and a float32 tensor do not mix"),
+    (lambda: nf.constant(np.int8(1)) * 200, "multiply: 200 is out of range for int8"),
+    (lambda: nf.stack([nf.constant([True])[0], 1]), "stack: a bool tensor and a Python int do not mix"),
+])
+def test_an_error_about_a_python_number_names_the_op(call, message):
+    with pytest.raises(nf.errors.InvalidArgumentError, match=message):
+        call()
