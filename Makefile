@@ -12,11 +12,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q -e '.[examples]'
+	$(BIN)/python -m pip install -q -e '.[examples,tensorboard]'
 	touch $@
 
 $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q -e '.[examples,test,bench,dev]'
+	$(BIN)/python -m pip install -q -e '.[examples,tensorboard,test,bench,dev]'
 	touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo

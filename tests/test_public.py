@@ -50,7 +50,8 @@ def test_everything_public_is_documented(value):
 
 def test_importing_compiles_nothing_and_needs_no_extra():
     code = ("import sys; import numbaflow; from numba.core import event\n"
-            "for name in ('torch', 'tensorflow', 'jax', 'sklearn', 'matplotlib', 'tqdm', 'scipy.linalg'):\n"
+            "for name in ('torch', 'tensorflow', 'jax', 'sklearn', 'matplotlib', 'tqdm', 'scipy.linalg', 'PIL',\n"
+            "             'safetensors', 'tensorboard'):\n"
             "    assert name not in sys.modules, name\n"
             "from numbaflow.core import table\n"
             "for op in table.OPS.values():\n"

@@ -1,0 +1,1 @@
+"""Input pipelines: `Dataset` and its iterators."""

@@ -1,0 +1,1 @@
+"""Data sets: downloaded once and kept, or shipped with scikit-learn."""

@@ -1,0 +1,1 @@
+"""Metrics as objects: state in variables, updated by calls (`tf.contrib.eager.metrics`)."""
