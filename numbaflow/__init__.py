@@ -18,6 +18,7 @@ from .core.functional import (
 from .core.gradient_tape import GradientTape, UnconnectedGradients, why_none
 from .core.indexed_slices import IndexedSlices
 from .core.optable import Sample, elementwise, op
+from .core.scopes import control_dependencies, group, init_scope, name_scope, no_op
 from .core.shape import TensorShape
 from .core.tensor import Tensor, constant, convert_to_tensor, from_dlpack
 from .core.variable import Variable
@@ -251,6 +252,7 @@ __all__ = [
     "conj",
     "constant",
     "contrib",
+    "control_dependencies",
     "convert_to_tensor",
     "cos",
     "cosh",
@@ -298,12 +300,14 @@ __all__ = [
     "gradients_function",
     "greater",
     "greater_equal",
+    "group",
     "hessian",
     "hvp",
     "identity",
     "imag",
     "implicit_gradients",
     "implicit_value_and_gradients",
+    "init_scope",
     "int8",
     "int16",
     "int32",
@@ -349,9 +353,11 @@ __all__ = [
     "mod",
     "multinomial",
     "multiply",
+    "name_scope",
     "negative",
     "newaxis",
     "nn",
+    "no_op",
     "norm",
     "not_equal",
     "one_hot",

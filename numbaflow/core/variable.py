@@ -15,7 +15,7 @@ import numpy as np
 
 from numbaflow.kernels import scatter
 
-from . import dtypes, table
+from . import dtypes, scopes, table
 from .context import CPU
 from .errors import InvalidArgumentError, OutOfRangeError
 from .indexed_slices import IndexedSlices
@@ -65,7 +65,8 @@ class Variable(Operators):
         if shape is not None and tuple(shape) != self._data.shape:
             raise ValueError(f"Variable: the initial value has shape {self._data.shape}, not {tuple(shape)}")
         self.trainable = True if trainable is None else bool(trainable)
-        self.constraint, self._name, self._id = constraint, name or "Variable", next(_ids)
+        self.constraint, self._name = constraint, scopes.current() + (name or "Variable")
+        self._id = next(_ids)
         self._lock, self._writing = threading.RLock(), False
 
     # ---- what it is
@@ -277,8 +278,7 @@ class Variable(Operators):
 
     # ---- copying, printing, what is not for eager variables
     def __deepcopy__(self, memo):
-        made = Variable(self._array(), trainable=self.trainable, name=self._name,
-                        constraint=copy.deepcopy(self.constraint, memo))
+        made = _restore(self._array(), self.trainable, self._name, copy.deepcopy(self.constraint, memo))
         memo[id(self)] = made
         return made
 
@@ -326,4 +326,6 @@ for _method, _sign, _word in (("__iadd__", "+", "add"), ("__isub__", "-", "sub")
 
 
 def _restore(array, trainable, name, constraint):
-    return Variable(array, trainable=trainable, name=name, constraint=constraint)
+    made = Variable(array, trainable=trainable, constraint=constraint)
+    made._name = name                       # the whole of it, in whatever name scope
+    return made

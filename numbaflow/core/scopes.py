@@ -1,0 +1,125 @@
+"""Name scopes of the thread, and the scopes that order ops in graphs, which eager programs need not.
+
+A name scope is a prefix such as "outer/inner/".  Variables and summaries put it before the names they are given.
+"""
+import contextlib
+import threading
+
+from .tape import silent
+
+__all__ = ["control_dependencies", "current", "group", "init_scope", "name_scope", "no_op"]
+
+
+class _Scope(threading.local):
+    """`prefix`: the scope of this thread, "" or something that ends in "/"."""
+
+    prefix: str = ""
+
+
+_scope = _Scope()
+
+
+def current():
+    """The name scope of this thread with its trailing slash, or ""."""
+    return _scope.prefix
+
+
+class name_scope:
+    """A context in which names of variables and summaries get a prefix; it gives that prefix.
+
+    Args:
+        name: the scope's name, put after the enclosing one.  With a trailing slash it is the whole prefix, as
+            `with ... as scope` gave it; ``""`` leaves all scopes.
+        default_name: what stands in for a `name` of None.
+        values: not used; for programs that say which tensors an op takes.
+
+    Raises:
+        TypeError: a name that is no string, or `values` without any name.
+
+    >>> import numbaflow as nf
+    >>> with nf.name_scope("model"), nf.name_scope("dense") as scope:
+    ...     v = nf.Variable(0.0, name="bias")
+    >>> scope, v.name
+    ('model/dense/', 'model/dense/bias:0')
+    """
+
+    __slots__ = ("_kept", "_name")
+
+    def __init__(self, name, default_name=None, values=None):
+        chosen = default_name if name is None else name
+        if chosen is None and values is not None:
+            raise TypeError("name_scope: name and default_name are both None; one of them must be given")
+        if chosen is not None and not isinstance(chosen, str):
+            raise TypeError(f"name_scope: the name must be a string, got {type(chosen).__name__}: {chosen!r}")
+        self._name, self._kept = chosen, []
+
+    name = property(lambda self: self._name, doc="The name it was given.")
+
+    def __enter__(self):
+        outer, name = _scope.prefix, self._name
+        self._kept.append(outer)
+        if not name:
+            _scope.prefix = ""
+        else:
+            _scope.prefix = name if name[-1] == "/" else f"{outer}{name}/"
+        return _scope.prefix
+
+    def __exit__(self, *exc):
+        _scope.prefix = self._kept.pop()
+
+
+# ---- what orders ops in a graph: eager ops run in the order of the program
+def control_dependencies(control_inputs):
+    """A context that does nothing; functions among `control_inputs` are called before it.
+
+    >>> import numbaflow as nf
+    >>> v = nf.Variable(1.0)
+    >>> with nf.control_dependencies([lambda: v.assign(2.0)]):
+    ...     print(v.numpy())
+    2.0
+    """
+    for act in control_inputs or ():
+        if callable(act):
+            act()
+    return contextlib.nullcontext()
+
+
+def init_scope():
+    """A context in which no tape of this thread records, for making what must outlive the call.
+
+    >>> import numbaflow as nf
+    >>> x = nf.constant(3.0)
+    >>> with nf.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     with nf.init_scope():
+    ...         y = x * x
+    >>> tape.gradient(y, x) is None
+    True
+    """
+    return silent()
+
+
+def group(*inputs, **kwargs):
+    """None: what is given has run already.
+
+    Args:
+        inputs: results of ops.
+        kwargs: `name`; others are a ValueError.
+
+    >>> import numbaflow as nf
+    >>> v = nf.Variable(1.0)
+    >>> nf.group(v.assign(2.0), v.assign_add(1.0))
+    >>> v.numpy()
+    np.float32(3.0)
+    """
+    unknown = set(kwargs) - {"name"}
+    if unknown:
+        raise ValueError(f"group: unknown keyword arguments {sorted(unknown)}; it takes `name`")
+
+
+def no_op(name=None):
+    """None, having done nothing.
+
+    >>> import numbaflow as nf
+    >>> nf.no_op()
+    """
