@@ -1,6 +1,6 @@
 """Name scopes of the thread, and the scopes that order ops in graphs, which eager programs need not.
 
-A name scope is a prefix such as "outer/inner/".  Variables and summaries put it before the names they are given.
+A name scope is a prefix such as "outer/inner/".  Names of variables and summaries are put after it.
 """
 import contextlib
 import threading
