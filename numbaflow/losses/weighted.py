@@ -1,6 +1,8 @@
 """How losses of many elements are weighted and become one number."""
 from math import prod
 
+import numpy as np
+
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.arithmetic import div_no_nan
 from numbaflow.ops.casting import cast
@@ -44,6 +46,27 @@ def as_tensors(**arguments):
     return [as_tensor(value) for value in arguments.values()]
 
 
+def as_floats(op, **arguments):
+    """Tensors of one float dtype and one shape, of two arguments of the loss named `op`.
+
+    Numbers that are no floats take the dtype of the other argument, float32 if that is none either.
+    """
+    (a_name, b_name), (a, b) = arguments, as_tensors(**arguments)
+    if a._data.shape != b._data.shape:
+        raise ValueError(f"Shapes {b._data.shape} and {a._data.shape} are incompatible: {b_name} and "
+                         f"{a_name} of {op}")
+    if a._dtype is not b._dtype or a._dtype.kind != "f":
+        a, b = cast_floats(a, b)
+    return a, b
+
+
+def cast_floats(*tensors):
+    """Tensors in the widest float dtype among them, float32 where there is none."""
+    floats = [t._dtype for t in tensors if t._dtype.kind == "f"]
+    dtype = np.result_type(*floats) if floats else np.float32
+    return [cast(t, dtype) for t in tensors]
+
+
 def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection="losses",
                           reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """The losses times their weights, reduced.
@@ -65,12 +88,16 @@ def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection="loss
     np.float32(1.5)
     """
     Reduction.validate(reduction)
-    losses = as_tensor(losses)
+    losses, = as_tensors(losses=losses)
+    if losses._dtype.kind != "f":
+        losses = cast(losses, np.float32)
     if type(weights) in (float, int) and weights == 1:
         return _unweighted(losses, reduction)
+    if weights is None:
+        raise ValueError("weights must not be None.")
     # (a Python number is taken in full precision)
     weights = cast(weights, losses.dtype) if hasattr(weights, "dtype") else as_tensor(weights, losses.dtype)
-    _check_broadcast(tuple(weights.shape), tuple(losses.shape))
+    check_weights(weights._data.shape, losses._data.shape)
     weighted = losses * weights
     if reduction == Reduction.NONE:
         return weighted
@@ -96,7 +123,8 @@ def _divisor(losses, weights, reduction):
     return present * (size / max(prod(weights.shape), 1))            # each weight stands for that many losses
 
 
-def _check_broadcast(weights, losses):
+def check_weights(weights, losses):
+    """ValueError for a shape of weights that is neither () nor the losses' with some extents 1."""
     fits = len(weights) == len(losses) and all(w in (1, n) for w, n in zip(weights, losses, strict=True))
     if weights and not fits:
         raise ValueError(f"weights can not be broadcast to values. weights.shape={weights}, "
