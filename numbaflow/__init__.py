@@ -193,6 +193,14 @@ from .ops.sorting import (
 )
 from .ops.special import digamma, erf, erfc, erfinv, lgamma, polygamma, tetragamma, trigamma, zeta
 from .ops.trigonometric import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh
+from .ops.variable_scope import (
+    AUTO_REUSE,
+    VariableScope,
+    get_variable,
+    get_variable_scope,
+    make_template,
+    variable_scope,
+)
 
 __version__ = "0.1.0"
 
@@ -202,6 +210,7 @@ float32, float64, complex64, complex128 = (
     _dtypes[n] for n in ("float32", "float64", "complex64", "complex128"))
 
 __all__ = [
+    "AUTO_REUSE",
     "DType",
     "GradientTape",
     "IndexedSlices",
@@ -210,6 +219,7 @@ __all__ = [
     "TensorShape",
     "UnconnectedGradients",
     "Variable",
+    "VariableScope",
     "abs",
     "accumulate_n",
     "acos",
@@ -296,6 +306,8 @@ __all__ = [
     "from_dlpack",
     "gather",
     "gather_nd",
+    "get_variable",
+    "get_variable_scope",
     "global_norm",
     "gradients_function",
     "greater",
@@ -334,6 +346,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "losses",
+    "make_template",
     "make_vjp",
     "math",
     "matmul",
@@ -468,6 +481,7 @@ __all__ = [
     "unsorted_segment_sum",
     "unstack",
     "value_and_gradients_function",
+    "variable_scope",
     "where",
     "while_loop",
     "why_none",

@@ -9,10 +9,12 @@ from ..core.functional import (
 )
 from ..core.gradient_tape import GradientTape
 from ..core.variable import Variable
+from ..ops.variable_scope import EagerVariableStore, make_template
 
 in_eager_mode = executing_eagerly
 
 __all__ = [
+    "EagerVariableStore",
     "GradientTape",
     "Variable",
     "custom_gradient",
@@ -22,6 +24,7 @@ __all__ = [
     "implicit_value_and_gradients",
     "in_eager_mode",
     "list_devices",
+    "make_template",
     "num_gpus",
     "value_and_gradients_function",
 ]
