@@ -1,1 +1,2 @@
 """Keras: layers, models and what trains them."""
+from . import datasets, utils
