@@ -16,19 +16,20 @@ import numpy as np
 from numbaflow.kernels import scatter
 
 from . import dtypes, scopes, table
-from .context import CPU
+from .device import CPU, check
 from .errors import InvalidArgumentError, OutOfRangeError
 from .indexed_slices import IndexedSlices
 from .shape import TensorShape
 from .tape import stack, variable_node
 from .tensor import Operators, Tensor, array_text, as_array, as_tensor
+from .trackable import Trackable
 
 _new = object.__new__
 _ids = itertools.count(1)
 _ALONE = 2                      # references to an array that only its variable holds, by getrefcount
 
 
-class Variable(Operators):
+class Variable(Operators, Trackable):
     """A mutable tensor, read by ops and traced by tapes; freed with its last reference.
 
     Args:
@@ -59,6 +60,7 @@ class Variable(Operators):
             raise ValueError("initial_value must be specified.")
         if constraint is not None and not callable(constraint):
             raise ValueError("The `constraint` argument must be a callable.")
+        check()
         value = initial_value() if callable(initial_value) else initial_value
         self._data = as_array(as_tensor(value)._data, dtype) if isinstance(value, (Tensor, Variable)) \
             else as_array(value, dtype)
