@@ -123,6 +123,9 @@ LARGE = {
     "slogdet": Sample(positive),
     "svd_factors": Sample(normal(256, 256)),
     "trace": Sample(matrix),
+    # recurrent steps
+    "lstm_gates": Sample(normal(512, 512), normal(512, 128)),
+    "lstm_gates_grad": Sample(normal(512, 128), normal(512, 128), normal(512, 512), normal(512, 128)),
     # classes
     "log_softmax": Sample(classes),
     "log_softmax_grad": Sample(classes, classes),
