@@ -1,8 +1,14 @@
 """Automatic differentiation for people who write Numba and NumPy."""
-from . import bitwise, contrib, kernels, linalg, losses, math, nn, random, testing, train
+from . import bitwise, contrib, kernels, linalg, losses, math, nn, random, test, testing, train
 from .core import errors
-from .core.context import enable_eager_execution, executing_eagerly
+from .core.context import (
+    ConfigProto,
+    disable_eager_execution,
+    enable_eager_execution,
+    executing_eagerly,
+)
 from .core.custom_gradient import custom_gradient
+from .core.device import device
 from .core.dtypes import BY_NAME as _dtypes, DType, as_dtype
 from .core.functional import (
     gradients_function,
@@ -211,6 +217,7 @@ float32, float64, complex64, complex128 = (
 
 __all__ = [
     "AUTO_REUSE",
+    "ConfigProto",
     "DType",
     "GradientTape",
     "IndexedSlices",
@@ -274,9 +281,11 @@ __all__ = [
     "cumulative_logsumexp",
     "custom_gradient",
     "depth_to_space",
+    "device",
     "diag",
     "diag_part",
     "digamma",
+    "disable_eager_execution",
     "div",
     "div_no_nan",
     "divide",
@@ -452,6 +461,7 @@ __all__ = [
     "tensor_scatter_sub",
     "tensor_scatter_update",
     "tensordot",
+    "test",
     "testing",
     "tetragamma",
     "tile",

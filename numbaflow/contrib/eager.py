@@ -1,6 +1,20 @@
 """`tf.contrib.eager`: the guide's names for what stands at the top of numbaflow."""
-from ..core.context import executing_eagerly, list_devices, num_gpus
+from ..core.context import (
+    ASYNC,
+    DEVICE_PLACEMENT_EXPLICIT,
+    DEVICE_PLACEMENT_SILENT,
+    DEVICE_PLACEMENT_SILENT_FOR_INT32,
+    DEVICE_PLACEMENT_WARN,
+    SYNC,
+    async_clear_error,
+    async_wait,
+    enable_eager_execution,
+    executing_eagerly,
+    execution_mode,
+    set_execution_mode,
+)
 from ..core.custom_gradient import custom_gradient
+from ..core.device import list_devices, num_gpus
 from ..core.functional import (
     gradients_function,
     implicit_gradients,
@@ -14,11 +28,21 @@ from ..ops.variable_scope import EagerVariableStore, make_template
 in_eager_mode = executing_eagerly
 
 __all__ = [
+    "ASYNC",
+    "DEVICE_PLACEMENT_EXPLICIT",
+    "DEVICE_PLACEMENT_SILENT",
+    "DEVICE_PLACEMENT_SILENT_FOR_INT32",
+    "DEVICE_PLACEMENT_WARN",
+    "SYNC",
     "EagerVariableStore",
     "GradientTape",
     "Variable",
+    "async_clear_error",
+    "async_wait",
     "custom_gradient",
+    "enable_eager_execution",
     "executing_eagerly",
+    "execution_mode",
     "gradients_function",
     "implicit_gradients",
     "implicit_value_and_gradients",
@@ -26,5 +50,6 @@ __all__ = [
     "list_devices",
     "make_template",
     "num_gpus",
+    "set_execution_mode",
     "value_and_gradients_function",
 ]

@@ -14,6 +14,7 @@ import numpy as np
 from numbaflow.kernels.elementwise import LARGE
 
 from . import dtypes, fuse, table
+from .device import guard
 from .errors import InvalidArgumentError, OpError
 from .plans import BACK, KEEP
 from .tape import record
@@ -192,6 +193,7 @@ def _face_source(op, function, parameters, scope):
              "_kernel": op.kernel, "_launch": _launcher(function),
              "_named": op.outputs and namedtuple(op.name, op.outputs),
              "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL}
+    guard(scope, "_new", "_wrap", op=op.name)
     if op.kernel is not None:
         op.kernel.bind_float32(scope, "_float32")
     names = ", ".join(op.inputs)

@@ -11,6 +11,7 @@ from numbaflow.kernels.elementwise import LARGE, Elementwise
 
 from . import dtypes, fuse, table
 from .accumulate import accumulate, accumulate_one
+from .device import guard
 from .indexed_slices import IndexedSlices
 from .tensor import Tensor
 
@@ -76,6 +77,7 @@ class Plan:
         scope = {"_general": self._run_and_add, "_add": accumulate_one, "_Tensor": Tensor,
                  "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array,
                  "_F32": dtypes.FLOAT32, "_F64": dtypes.FLOAT64}
+        guard(scope, "_new", op=f"gradient of {self.op.name}")
         at = 0
         for k, (kernel, (rule, names, targets)) in enumerate(zip(kernels, self._rules, strict=True)):
             scope[f"_rule{k}"] = rule

@@ -8,12 +8,13 @@ import itertools
 import numpy as np
 
 from . import dtypes, table
-from .context import CPU
+from .device import CPU, check, device, guard
 from .dtypes import DType
 from .errors import InvalidArgumentError
 from .shape import TensorShape
 
 _new = object.__new__
+guard(globals(), "_new")
 _ids = itertools.count(1)
 
 
@@ -40,6 +41,7 @@ class Tensor(Operators):
     __slots__ = ("__dict__", "__weakref__", "_data", "_dtype", "_node")
 
     def __init__(self, value, dtype=None):
+        check()
         self._data, self._node = as_array(value, dtype), None
         self._dtype = self._data.dtype
 
@@ -59,8 +61,7 @@ class Tensor(Operators):
         return TensorShape(self._data.shape)
 
     ndim = property(lambda self: self._data.ndim, doc="The number of dimensions.")
-    device = property(lambda self: CPU, doc="Where the value lives.")
-    backing_device = device
+    device = backing_device = property(lambda self: CPU, doc="Where the value lives.")
 
     def set_shape(self, shape):
         """Check that the shape is compatible with `shape`, where None stands for any extent."""
@@ -136,7 +137,8 @@ class Tensor(Operators):
     # ---- devices
     def cpu(self):
         """A copy on the CPU; differentiable."""
-        return table.face("identity")(self)
+        with device(CPU):
+            return table.face("identity")(self)
 
     def gpu(self, gpu_index=0):
         """A copy on a GPU; RuntimeError when there is none."""
