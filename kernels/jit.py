@@ -167,11 +167,27 @@ def variant(of, *kinds):
 
 
 # ---- kernels
+def _features():
+    if config.CPU_FEATURES is None:
+        return llvm.get_host_cpu_features().flatten()
+    return config.CPU_FEATURES
+
+
 def _prefers_wide_vectors():
-    features = config.CPU_FEATURES
-    if features is None:
-        features = llvm.get_host_cpu_features().flatten()
-    return "+avx512vbmi2" in features
+    return "+avx512vbmi2" in _features()
+
+
+def vector_registers():
+    """(how many, bytes in each) of the processor that is compiled for; asked when code is generated.
+
+    The features are part of every cache key, so what is chosen by them needs no key of its own.
+    """
+    features = _features()
+    if "+avx512f" in features:
+        return 32, 64
+    if "+avx2" in features:
+        return 16, 32
+    return (32, 16) if "+neon" in features else (16, 16)
 
 
 @intrinsic

@@ -1,0 +1,176 @@
+"""Convolutions: the output and the input gradient, as register tiles that run through tables of addresses.
+
+Weights are packed into panels first; a tile then takes any pixels of the output, so that strides, padding and
+ragged edges cost nothing in its loop: a tap outside of the image is read from a row of zeros.
+"""
+import numpy as np
+
+from . import conv_geometry as geometry
+from .conv_tiles import WIDTH, address_of, product_tile, rows_of_a_tile, tile_rows
+from .jit import kernel, range_kernel
+from .memory import empty
+
+
+# ---- weights in panels
+@range_kernel
+def _pack(w, which, run, outs, groups, panels, at_tap, at_run, at_out, at_group, packed, lo, hi):
+    """packed[i, t, c, l] = w[which[t], c, panel * lanes + l] of the group and panel in i; 0 beyond the outputs"""
+    lanes = WIDTH // w.itemsize
+    for item in range(lo, hi):
+        i, t = divmod(item, which.size)
+        group, panel = divmod(i, panels)
+        to = item * run * lanes
+        at = which[t] * at_tap + group * at_group + panel * lanes * at_out
+        width = min(lanes, outs - panel * lanes)
+        if width < lanes:
+            packed[to:to + run * lanes] = 0
+        if at_out == 1:
+            for c in range(run):
+                for l in range(width):
+                    packed[to + c * lanes + l] = w[at + c * at_run + l]
+        else:
+            for l in range(width):
+                for c in range(run):
+                    packed[to + c * lanes + l] = w[at + c * at_run + l * at_out]
+
+
+def _packed(w, phase, at_tap, at_run, at_out, at_group):
+    g = phase.grid[0]
+    run, outs, groups, panels = (int(g[name]) for name in ("run", "outs", "groups", "panels"))
+    lanes = WIDTH // w.itemsize
+    packed = empty((groups * panels * len(phase.which) * run * lanes,), w.dtype)
+    _pack(groups * panels * len(phase.which), packed.size, w.reshape(-1), phase.which, run, outs, groups, panels,
+          at_tap, at_run, at_out, at_group, packed)
+    return packed
+
+
+# ---- tables of addresses
+@kernel
+def fill_table(x, first, taps, grid, pixel, count, rows, table, zeros, where):
+    """table[t * rows + p] = the address of pixel + p at tap t, or that of zeros; where[p] = its place in y
+
+    Pixels from `count` on are zeros, their place is -1.
+    """
+    g = grid[0]
+    j, rest = pixel % g.width, pixel // g.width
+    i, rest = rest % g.height, rest // g.height
+    d, n = rest % g.depth, rest // g.depth
+    base, nothing, size = address_of(x) + first * x.itemsize, address_of(zeros), x.itemsize
+    for p in range(rows):
+        if p >= count:
+            where[p] = -1
+            for t in range(len(taps)):
+                table[t * rows + p] = nothing
+            continue
+        where[p] = g.y_first + n * g.y_n + d * g.y_d + i * g.y_h + j * g.y_w
+        z, y, w = d * g.step_d, i * g.step_h, j * g.step_w
+        at = base + (n * g.x_n + z * g.x_d + y * g.x_h + w * g.x_w) * size
+        if (z + g.low_d >= 0 and z + g.high_d < g.in_d and y + g.low_h >= 0 and y + g.high_h < g.in_h
+                and w + g.low_w >= 0 and w + g.high_w < g.in_w):
+            for t in range(len(taps)):
+                table[t * rows + p] = at + taps[t, 3] * size
+        else:
+            for t in range(len(taps)):
+                inside = (0 <= z + taps[t, 0] < g.in_d and 0 <= y + taps[t, 1] < g.in_h
+                          and 0 <= w + taps[t, 2] < g.in_w)
+                table[t * rows + p] = at + taps[t, 3] * size if inside else nothing
+        j += 1
+        if j == g.width:
+            j, i = 0, i + 1
+            if i == g.height:
+                i, d = 0, d + 1
+                if d == g.depth:
+                    d, n = 0, n + 1
+
+
+# ---- the sum over taps
+@range_kernel
+def _direct(x, packed, bias, floor, taps, grid, tiles, out, lo, hi):
+    """out[pixel, k] = max(floor, bias[k] + sum over t and c of x[pixel + tap t, c] * w[t, c, k])"""
+    g, lanes, rows = grid[0], WIDTH // x.itemsize, rows_of_a_tile()
+    table, where = np.empty(max(len(taps), 1) * rows, np.int64), np.empty(rows, np.int64)
+    starts, outs = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    zeros, aside = np.zeros(g.run, x.dtype), np.empty(rows * lanes, x.dtype)
+    gangs = (g.panels + g.gang - 1) // g.gang
+    panel_size = len(taps) * g.run * lanes
+    for item in range(lo, hi):
+        which, tile = divmod(item, tiles)
+        group, gang = divmod(which, gangs)
+        count = min(rows, g.pixels - tile * rows)
+        fill_table(x, group * g.run, taps, grid, tile * rows, count, rows, table, zeros, where)
+        for panel in range(gang * g.gang, min((gang + 1) * g.gang, g.panels)):
+            i = group * g.panels + panel
+            width = min(lanes, g.outs - panel * lanes)
+            first = group * g.outs + panel * lanes
+            for p in range(rows):
+                starts[p] = address_of(bias) + i * WIDTH
+                direct = width == lanes and p < count
+                outs[p] = (address_of(out) + (where[p] + first) * x.itemsize if direct
+                           else address_of(aside) + p * WIDTH)
+            product_tile(address_of(packed) + i * panel_size * x.itemsize, address_of(table), len(taps), g.run,
+                         address_of(starts), address_of(outs), floor)
+            if width < lanes:
+                for p in range(count):
+                    for l in range(width):
+                        out[where[p] + first + l] = aside[p * lanes + l]
+
+
+def _run(phase, x, packed, bias, floor, out):
+    g = phase.grid[0]
+    gangs = -(-int(g["panels"]) // int(g["gang"]))
+    if phase.tiles:
+        _direct(int(g["groups"]) * gangs * phase.tiles, phase.work // 8, x.reshape(-1), packed, bias, floor,
+                phase.taps, phase.grid, phase.tiles, out.reshape(-1))
+
+
+def _bias_panels(bias, groups, outs, dtype):
+    """The bias in panels, zeros where there is none."""
+    lanes = WIDTH // dtype.itemsize
+    panels = np.zeros((groups, -(-outs // lanes) * lanes), dtype)
+    if bias is not None:
+        panels[:, :outs] = bias.reshape(groups, outs)
+    return panels.reshape(-1)
+
+
+def padded_width(x, pad, slack=0):
+    """x with zeros before and after each row, in an array with `slack` more elements behind it."""
+    before, after = pad
+    n, d, h, w, c = x.shape
+    shape = (n, d, h, before + w + after, c)
+    size = n * d * h * shape[3] * c
+    flat = empty((size + slack,), x.dtype)
+    image = flat[:size].reshape(shape)
+    image[:, :, :, before:before + w] = x
+    image[:, :, :, :before] = 0
+    image[:, :, :, before + w:] = 0
+    flat[size:] = 0
+    return image
+
+
+def output(x, w, strides, pads, dilations, groups, bias=None, relu=False):
+    """The convolution of images with a filter, plus a bias for each output, and max(., 0) where asked for."""
+    if pads[2] != (0, 0) and geometry.merges(w.shape, pads, dilations, groups):
+        x, pads = padded_width(x, pads[2]), (*pads[:2], (0, 0))
+    phase = geometry.forward(x.shape, w.shape, strides, pads, dilations, groups, x.itemsize)
+    g = phase.grid[0]
+    places = (int(g["depth"]), int(g["height"]), int(g["width"]))
+    out = empty((x.shape[0], *places, w.shape[4]), x.dtype)
+    outs = w.shape[4] // groups
+    run = int(g["run"])
+    packed = _packed(w, phase, run * w.shape[4], w.shape[4], 1, outs)
+    floor = x.dtype.type(0 if relu else -np.inf)
+    _run(phase, x, packed, _bias_panels(bias, groups, outs, x.dtype), floor, out)
+    return out
+
+
+def input_grad(dy, w, x_shape, strides, pads, dilations, groups):
+    """The gradient of the images of `output`, for dy that of its result."""
+    out = empty(x_shape, dy.dtype)
+    outs, inputs = w.shape[4] // groups, w.shape[3]
+    bias, floor = _bias_panels(None, groups, inputs, dy.dtype), dy.dtype.type(-np.inf)
+    for phase in geometry.backward(x_shape, w.shape, dy.shape, strides, pads, dilations, groups, dy.itemsize):
+        packed = _packed(w, phase, inputs * w.shape[4], 1, w.shape[4], outs)
+        _run(phase, dy, packed, bias, floor, out)
+    return out
+
+

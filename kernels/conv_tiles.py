@@ -1,0 +1,167 @@
+"""Register tiles of a convolution, emitted as vector instructions: what a loop in Numba can't be made to do.
+
+The one idea: the loop vectorizer does not keep a block of sums in registers; an intrinsic that writes the
+block out as vector values does.  Every tile is `pixels` x 64 bytes of channels, a few vectors wide, and reads its
+pixels through a table of addresses, so that strides, dilation, padding and ragged edges are the table's affair.
+"""
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .jit import vector_registers
+
+WIDTH = 64                      # bytes of channels in a tile: the width of a panel of packed weights
+_FLAGS = ("contract", "nsz")    # a * b + c is one instruction
+_I64, _I32 = ir.IntType(64), ir.IntType(32)
+# Rows of a tile, by the registers there are: rows * vectors sums, the vectors of weights and a factor or
+# two have to fit, and a dozen sums hide the latency of a multiply-add.  One more row on AVX2 spills.
+_ROWS = {(32, 64): 12, (16, 32): 6, (32, 16): 6, (16, 16): 2}
+
+
+def tile_rows():
+    """How many pixels (or input channels, of a weight gradient) a tile takes on this processor."""
+    return _ROWS[vector_registers()]
+
+
+@intrinsic
+def rows_of_a_tile(typingctx):
+    """`tile_rows()` inside compiled code."""
+    def codegen(context, b, sig, args):
+        return ir.Constant(_I64, tile_rows())
+    return types.int64(), codegen
+
+
+class _Block:
+    """The sums of a tile, rows x vectors, and the loads and stores that go with them, while code is made."""
+
+    def __init__(self, builder, element, size):
+        _, width = vector_registers()
+        self.b, self.element, self.size = builder, element, size
+        self.rows, self.vectors, self.lanes = tile_rows(), WIDTH // width, width // size
+        self.vector = ir.VectorType(element, self.lanes)
+        with builder.goto_entry_block():
+            self.sums = [[builder.alloca(self.vector) for _ in range(self.vectors)] for _ in range(self.rows)]
+
+    def at(self, address):
+        """A pointer to the elements at an address."""
+        return self.b.inttoptr(address, self.element.as_pointer())
+
+    def load(self, pointer):
+        """The vectors of a tile's width at a pointer."""
+        found = []
+        for v in range(self.vectors):
+            place = self.b.gep(pointer, [ir.Constant(_I64, v * self.lanes)])
+            load = self.b.load(self.b.bitcast(place, self.vector.as_pointer()))
+            load.align = self.size
+            found.append(load)
+        return found
+
+    def store(self, pointer, values):
+        for v, value in enumerate(values):
+            place = self.b.gep(pointer, [ir.Constant(_I64, v * self.lanes)])
+            store = self.b.store(value, self.b.bitcast(place, self.vector.as_pointer()))
+            store.align = self.size
+
+    def splat(self, scalar):
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.b.insert_element(undefined, scalar, ir.Constant(_I32, 0))
+        return self.b.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_I32, self.lanes),
+                                                                   [0] * self.lanes))
+
+    def set(self, row, values):
+        for total, value in zip(self.sums[row], values, strict=True):
+            self.b.store(value, total)
+
+    def get(self, row):
+        return [self.b.load(total) for total in self.sums[row]]
+
+    def add_products(self, row, factors, others):
+        """sums[row] += factors * others, vector by vector."""
+        for total, x, y in zip(self.sums[row], factors, others, strict=True):
+            product = self.b.fmul(x, y, flags=_FLAGS)
+            self.b.store(self.b.fadd(self.b.load(total), product, flags=_FLAGS), total)
+
+    def address(self, table, index):
+        """The 64-bit address that stands at `index` of a table."""
+        return self.b.load(self.b.gep(self.b.inttoptr(table, _I64.as_pointer()), [index]))
+
+
+def _block(context, b, kind):
+    return _Block(b, context.get_value_type(kind), kind.bitwidth // 8)
+
+
+def _start_at(block, starts):
+    """The sums of a row begin as the vectors at its address."""
+    for row in range(block.rows):
+        block.set(row, block.load(block.at(block.address(starts, ir.Constant(_I64, row)))))
+
+
+def _end_above(block, floor, outs):
+    """outs[row] = max(sums[row], floor); NaN stays NaN."""
+    least = block.splat(floor)
+    for row in range(block.rows):
+        values = [block.b.select(block.b.fcmp_ordered("<", v, least), least, v) for v in block.get(row)]
+        block.store(block.at(block.address(outs, ir.Constant(_I64, row))), values)
+
+
+@intrinsic
+def address_of(typingctx, array):
+    """The address of an array's first element.  The array must be used again after the address was."""
+    def codegen(context, b, sig, args):
+        return b.ptrtoint(context.make_array(sig.args[0])(context, b, args[0]).data, _I64)
+    return types.int64(array), codegen
+
+
+@intrinsic
+def product_tile(typingctx, weights, table, taps, run, starts, outs, floor):
+    """outs[p] = max(floor, starts[p] + sum over taps t and c < run of table[t, p][c] * weights[t, c])
+
+    All but the floor are addresses and counts: `table`, `starts` and `outs` hold addresses, for each pixel p
+    of the tile; weights and what stands at starts and outs are panels of WIDTH bytes.
+    """
+    signature = types.void(*[types.int64] * 6, floor)
+
+    def codegen(context, b, sig, args):
+        weights, table, taps, run, starts, outs, least = args
+        block = _block(context, b, floor)
+        rows, panel = ir.Constant(_I64, block.rows), ir.Constant(_I64, WIDTH // block.size)
+        _start_at(block, starts)
+        with cgutils.for_range(b, taps) as tap:
+            first = b.mul(tap.index, rows)
+            pixels = [block.at(block.address(table, b.add(first, ir.Constant(_I64, p))))
+                      for p in range(block.rows)]
+            panels = b.gep(block.at(weights), [b.mul(b.mul(tap.index, run), panel)])
+            with cgutils.for_range(b, run) as c:
+                factors = block.load(b.gep(panels, [b.mul(c.index, panel)]))
+                for p, pixel in enumerate(pixels):
+                    value = block.splat(b.load(b.gep(pixel, [c.index])))
+                    block.add_products(p, [value] * block.vectors, factors)
+        _end_above(block, least, outs)
+        return context.get_dummy_value()
+    return signature, codegen
+
+
+@intrinsic
+def outer_tile(typingctx, table, first, panels, pixels, starts, outs, kind):
+    """outs[c] = starts[c] + sum over pixels p of table[p][first + c] * panels[p]
+
+    All but `kind`, any value of the dtype, are addresses and counts, as in product_tile.
+    """
+    signature = types.void(*[types.int64] * 6, kind)
+
+    def codegen(context, b, sig, args):
+        table, first, panels, pixels, starts, outs, _ = args
+        block = _block(context, b, kind)
+        panels, panel = block.at(panels), ir.Constant(_I64, WIDTH // block.size)
+        _start_at(block, starts)
+        with cgutils.for_range(b, pixels) as p:
+            factors = block.load(b.gep(panels, [b.mul(p.index, panel)]))
+            pixel = b.gep(block.at(block.address(table, p.index)), [first])
+            for c in range(block.rows):
+                value = block.splat(b.load(b.gep(pixel, [ir.Constant(_I64, c)])))
+                block.add_products(c, [value] * block.vectors, factors)
+        for row in range(block.rows):
+            block.store(block.at(block.address(outs, ir.Constant(_I64, row))), block.get(row))
+        return context.get_dummy_value()
+    return signature, codegen
