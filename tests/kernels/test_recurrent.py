@@ -1,7 +1,6 @@
 """The gates of a long short-term memory: values beside NumPy's, extreme arguments, threads."""
 import numpy as np
 import pytest
-
 from numbaflow.kernels import jit, recurrent
 
 
