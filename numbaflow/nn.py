@@ -23,10 +23,26 @@ from .ops.nn import (
     sparse_softmax_cross_entropy_with_logits,
 )
 from .ops.norms import l2_normalize
+from .ops.pooling import (
+    avg_pool,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    max_pool_with_argmax,
+    pool,
+)
 from .ops.sorting import in_top_k, top_k
 from .ops.trigonometric import tanh
 
 __all__ = [
+    "avg_pool",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "crelu",
     "elu",
     "embedding_lookup",
@@ -36,6 +52,12 @@ __all__ = [
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
+    "max_pool",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "max_pool_with_argmax",
+    "pool",
     "relu",
     "relu6",
     "selu",

@@ -6,6 +6,7 @@ An op is in `LARGE` or, with a reason, in `WITHOUT_LARGE`; tests/test_benches.py
 import numpy as np
 
 from numbaflow import Sample
+from numbaflow.ops.windows import windows_over
 from numbaflow.testing import bools, given, integers, normal, positive_definite, uniform
 
 _rng = np.random.default_rng(0)
@@ -23,6 +24,7 @@ million = normal(1_000_000)
 positive = positive_definite(256, 256)
 classes = normal(1024, 1000)                                    # 1024 examples of 1000 classes
 chances = uniform(1024, 1000, high=0.002)
+_halved = windows_over("bench", (8, 56, 56, 64), 2, 2, "VALID", "NHWC")
 
 LARGE = {
     # shapes
@@ -135,6 +137,12 @@ LARGE = {
     "softmax_grad": Sample(classes, chances),
     "sparse_softmax_cross_entropy_grad": Sample(normal(1024), integers(1024, high=1000), classes, classes),
     "sparse_softmax_cross_entropy_with_logits": Sample(integers(1024, high=1000), classes),
+    # windows
+    "avg_pool_grad": Sample(normal(8, 28, 28, 64), _halved),
+    "max_of_windows": Sample(normal(8, 56, 56, 64), _halved),
+    "max_pool_grad": Sample(normal(8, 28, 28, 64), integers(8, 28, 28, 64, high=4, dtype="uint8"), _halved),
+    "max_pool_take": Sample(normal(8, 56, 56, 64), integers(8, 28, 28, 64, high=4, dtype="uint8"), _halved),
+    "mean_of_windows": Sample(normal(8, 56, 56, 64), _halved),
     # random numbers
     "bernoulli_draw": Sample((1_000_000,), KEY, 0.3),
     "categorical_draw": Sample(normal(100, 100), KEY, 1000),

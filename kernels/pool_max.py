@@ -1,0 +1,218 @@
+"""The largest element of each sliding window, with its gradient, for channels last and channels first.
+
+With channels last the inner loops run across channels, with channels first (or one channel) along a row.  The
+number of the largest in its window is kept: from it the gradient knows where to go.
+"""
+import math
+
+import numpy as np
+
+from .blocks import copy, fill
+from .jit import kernel, range_kernel, wide_vectors
+from .memory import empty
+from .windows import covers, places, rows_over, rows_under, spans
+
+UINT8, INT32 = np.dtype(np.uint8), np.dtype(np.int32)
+
+
+# ---- the largest, channels last
+@kernel
+def _visit(x, k, best, found):
+    """best, found = x, k where x is larger, or the first nan"""
+    wide_vectors()
+    for c in range(best.size):
+        better = not (x[c] <= best[c]) and best[c] == best[c]
+        best[c] = x[c] if better else best[c]
+        found[c] = k if better else found[c]
+
+
+@kernel
+def _narrow(found, index):
+    """index = found"""
+    wide_vectors()
+    for c in range(index.size):
+        index[c] = found[c]
+
+
+@kernel
+def _largest_of_window(x, rows, width, span, step, best, found):
+    """best, found = the largest element in each channel of a window and its number there"""
+    channels, first = best.size, True
+    for j in range(len(rows)):
+        for w in range(span[0], span[1]):
+            p = (rows[j, 0] * width + span[2] + (w - span[0]) * step) * channels
+            k = np.int32(rows[j, 1] + w)
+            if first:
+                copy(x[p:p + channels], best)
+                fill(found, k)
+                first = False
+            else:
+                _visit(x[p:p + channels], k, best, found)
+    return not first
+
+
+@range_kernel
+def _max_channels(x, channels, size, count, kernel, dilation, spans_d, spans_h, spans_w, none, out, index, lo,
+                  hi):
+    """out, index = the largest of each window and its number there, for rows of windows"""
+    rows, found = np.empty((kernel[0] * kernel[1], 2), np.int64), np.empty(channels, np.int32)
+    for i in range(lo, hi):
+        n, rest = divmod(i, count[0] * count[1])
+        d, h = divmod(rest, count[1])
+        reached = rows_under(n, size, kernel, dilation, spans_d[d], spans_h[h], rows)
+        for w in range(count[2]):
+            at = (i * count[2] + w) * channels
+            best = out[at:at + channels]
+            if not _largest_of_window(x, rows[:reached], size[2], spans_w[w], dilation[2], best, found):
+                fill(best, none)
+                fill(found, np.int32(kernel[0] * kernel[1] * kernel[2]))
+            _narrow(found, index[at:at + channels])
+
+
+@kernel
+def _add_where(g, index, k, dx):
+    """dx += g where index = k"""
+    wide_vectors()
+    zero = g.dtype.type(0)
+    for c in range(dx.size):
+        dx[c] += g[c] if index[c] == k else zero
+
+
+@range_kernel
+def _max_grad_channels(g, index, channels, size, count, kernel, ends_d, pairs_d, ends_h, pairs_h, ends_w,
+                       pairs_w, dx, lo, hi):
+    """dx = the gradients of the windows whose largest an element is, for rows of the array"""
+    rows = np.empty((kernel[0] * kernel[1], 2), np.int64)
+    for i in range(lo, hi):
+        n, rest = divmod(i, size[0] * size[1])
+        d, h = divmod(rest, size[1])
+        over = rows_over(n, count, kernel, pairs_d[ends_d[d]:ends_d[d + 1]],
+                          pairs_h[ends_h[h]:ends_h[h + 1]], rows)
+        for w in range(size[2]):
+            to = (i * size[2] + w) * channels
+            fill(dx[to:to + channels], 0)
+            for j in range(over):
+                for e in range(ends_w[w], ends_w[w + 1]):
+                    at = (rows[j, 0] * count[2] + pairs_w[e, 0]) * channels
+                    _add_where(g[at:at + channels], index[at:at + channels], rows[j, 1] + pairs_w[e, 1],
+                               dx[to:to + channels])
+
+
+# ---- the largest, channels first
+@kernel
+def _largest_of_row(best, found, spans_w, step, last, none, no_number, out, index):
+    """out, index = the largest along each window of one row, and its number; `found` in a column is known"""
+    for o in range(out.size):
+        w0, w1, start = spans_w[o, 0], spans_w[o, 1], spans_w[o, 2]
+        if w0 == w1:
+            out[o], index[o] = none, no_number
+            continue
+        y, k = best[start], found[start] + w0
+        for w in range(w0 + 1, w1):
+            at = start + (w - w0) * step
+            x, number = best[at], found[at] + w
+            # of equals, and of several nan, the one that comes first row by row
+            better = not (x <= y) and y == y
+            tie = (x == y or (x != x and y != y)) and number < k
+            y, k = (x, number) if better or tie else (y, k)
+        out[o], index[o] = y, k
+
+
+@range_kernel
+def _max_rows(x, size, count, kernel, dilation, spans_d, spans_h, spans_w, none, out, index, lo, hi):
+    """out, index = the largest of each window and its number there, for rows of windows"""
+    rows = np.empty((kernel[0] * kernel[1], 2), np.int64)
+    width, no_number = size[2], kernel[0] * kernel[1] * kernel[2]
+    best, found = np.empty(width, x.dtype), np.empty(width, np.int32)
+    for i in range(lo, hi):
+        n, rest = divmod(i, count[0] * count[1])
+        d, h = divmod(rest, count[1])
+        reached = rows_under(n, size, kernel, dilation, spans_d[d], spans_h[h], rows)
+        y, numbers = out[i * count[2]:(i + 1) * count[2]], index[i * count[2]:(i + 1) * count[2]]
+        if reached == 0:
+            fill(y, none)
+            fill(numbers, no_number)
+            continue
+        copy(x[rows[0, 0] * width:(rows[0, 0] + 1) * width], best)
+        fill(found, np.int32(rows[0, 1]))
+        for j in range(1, reached):
+            _visit(x[rows[j, 0] * width:(rows[j, 0] + 1) * width], np.int32(rows[j, 1]), best, found)
+        _largest_of_row(best, found, spans_w, dilation[2], kernel[2], none, no_number, y, numbers)
+
+
+@range_kernel
+def _max_grad_planes(g, index, size, count, steps, starts_d, starts_h, starts_w, dx, lo, hi):
+    """dx = the gradients of the windows whose largest an element is, for planes of the array"""
+    plane, windows = size[0] * size[1] * size[2], count[0] * count[1] * count[2]
+    fill(dx[lo * plane:hi * plane], 0)
+    for n in range(lo, hi):
+        i = n * windows
+        for d in range(count[0]):
+            for h in range(count[1]):
+                for w in range(count[2]):
+                    k = index[i]
+                    if k < steps.size:
+                        at = n * plane + starts_d[d] + starts_h[h] + starts_w[w] + steps[k]
+                        dx[at] += g[i]
+                    i += 1
+
+
+# ---- launches
+def max_pool(x, windows):
+    """The largest of each window, the first nan if there is one, and its number in the window, row by row.
+
+    Of a window with no element inside it is the lowest there is, and its number that of elements in a window.
+    """
+    out = empty(windows.out_shape, x.dtype)
+    index = empty(windows.out_shape, UINT8 if windows.elements < 256 else INT32)
+    if out.size:
+        run, lead = (_max_channels, (windows.channels,)) if windows.inner_channels else (_max_rows, ())
+        run(windows.rows, out.size * windows.elements, _flat(x), *lead, windows.size, windows.count,
+            windows.kernel, windows.dilations, *spans(windows), _lowest(x.dtype), out.ravel(), index.ravel())
+    return out, index
+
+
+def max_pool_grad(dy, index, windows):
+    """For each element the sum of dy over the windows whose largest it is."""
+    dx = empty(windows.shape, dy.dtype)
+    if not dx.size:
+        return dx
+    if windows.inner_channels:
+        tables = [t for axis in covers(windows) for t in axis]
+        _max_grad_channels(dx.size // (windows.size[2] * windows.channels), dx.size, _flat(dy), _flat(index),
+                           windows.channels, windows.size, windows.count, windows.kernel, *tables, dx.ravel())
+    else:
+        steps, starts = places(windows)
+        _max_grad_planes(windows.planes, dx.size, _flat(dy), _flat(index), windows.size, windows.count, steps,
+                         *starts, dx.ravel())
+    return dx
+
+
+def max_pool_positions(index, windows):
+    """Where in its example each window's largest stands, counted without channels; -1 for no element."""
+    steps, starts = places(windows)
+    start = starts[0][:, None, None] + starts[1][:, None] + starts[2]
+    start = start.reshape(windows.count + (1,) * windows.channels_last)
+    known = index < windows.elements
+    index = index.reshape(windows.grid)
+    found = steps[np.where(known.reshape(windows.grid), index, 0)] + start
+    return np.where(known, found.reshape(known.shape), -1)
+
+
+def max_pool_take(x, index, windows):
+    """The elements of x that stand where the largest of another array stood; 0 for no element."""
+    at = max_pool_positions(index, windows)
+    lead, last = (windows.batch, (windows.channels,)) if windows.channels_last else (windows.planes, ())
+
+    def flat(array, sizes):
+        return array.reshape((lead, math.prod(sizes), *last))
+    taken = np.take_along_axis(flat(x, windows.size), flat(np.maximum(at, 0), windows.count), 1)
+    return np.where(at < 0, x.dtype.type(0), taken.reshape(at.shape))
+
+
+def _lowest(dtype):
+    return dtype.type(-np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
+
+
+def _flat(x):
+    return np.ascontiguousarray(x).ravel()
