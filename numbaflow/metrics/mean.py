@@ -1,0 +1,91 @@
+"""The mean of all values that were ever seen."""
+import numpy as np
+
+from numbaflow import summary
+from numbaflow.core.dtypes import as_numpy
+from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.tensor import as_tensor, wrap
+
+from .metric import Metric
+
+
+class Mean(Metric):
+    """The mean of all values, weighted if weights come with them.
+
+    Args:
+        name: the metric's name; a summary is written under it.
+        dtype: what it adds up in.
+        use_global_variables: ignored.
+
+    Calls take ``(values, weights=None)``, the weights of a shape that broadcasts to the values', and return
+    their argument, or with weights ``(values * weights, weights)``.  The variables are "numer" and "denom".
+
+    >>> import numbaflow as nf
+    >>> m = nf.contrib.eager.metrics.Mean("loss")
+    >>> _ = m(0), m(5)
+    >>> m.result().numpy()
+    np.float64(2.5)
+    >>> _ = m([8, 9])
+    >>> m.result().numpy()
+    np.float64(5.5)
+    """
+
+    def __init__(self, name=None, dtype=np.float64, use_global_variables=False):
+        super().__init__(name, use_global_variables)
+        self.dtype = dtype
+
+    def build(self, *args, **kwargs):
+        """Make "numer" and "denom"."""
+        self.numer = self.add_variable("numer", dtype=self.dtype)
+        self.denom = self.add_variable("denom", dtype=self.dtype)
+
+    def call(self, values, weights=None):
+        """Add values to the mean; see the class."""
+        if weights is not None:
+            return self._call_weighted(values, weights)
+        if type(values) in (float, int):
+            self._add(values, 1)
+        else:
+            data = as_tensor(values)._data
+            self._add(_sum(data), data.size)
+        return values
+
+    def _call_weighted(self, values, weights):
+        dtype = as_numpy(self.dtype)
+        values, weights = as_tensor(values)._data.astype(dtype), as_tensor(weights)._data.astype(dtype)
+        try:
+            each = np.broadcast_to(weights, values.shape)
+        except ValueError:
+            raise InvalidArgumentError(f"{self.name}: weights of shape {weights.shape} for values of shape "
+                                       f"{values.shape}; expected one that broadcasts to it") from None
+        weighted = values * each
+        self._add(_sum(weighted), _sum(each))
+        return wrap(weighted), wrap(weights)
+
+    def _add(self, total, count):
+        # (a new scalar array costs a third of what assign_add does)
+        for variable, delta in ((self.numer, total), (self.denom, count)):
+            with variable._lock:
+                data = variable._data
+                variable._data = np.array(data.item() + delta, data.dtype)
+
+    def result(self, write_summary=True):
+        """The mean so far, NaN before anything was added.
+
+        Args:
+            write_summary: write it as a scalar summary too, if there is a writer and summaries are recorded.
+        """
+        if not self._built:
+            self._build_once()
+        with np.errstate(all="ignore"):
+            mean = wrap(self.numer.numpy() / self.denom.numpy())
+        if write_summary:
+            summary.scalar(self.name, mean)
+        return mean
+
+
+def _sum(data):
+    """The sum of an array as a Python number, added up in float64."""
+    if not data.ndim:
+        return data.item()
+    return np.count_nonzero(data) if data.dtype.kind == "b" else data.sum(dtype=np.float64).item()
