@@ -6,7 +6,7 @@ ragged edges cost nothing in its loop: a tap outside of the image is read from a
 import numpy as np
 
 from . import conv_geometry as geometry
-from .conv_tiles import WIDTH, address_of, product_tile, rows_of_a_tile, tile_rows
+from .conv_tiles import WIDTH, address_of, product_tile, rows_of_a_tile
 from .jit import kernel, range_kernel
 from .memory import empty
 
@@ -14,7 +14,7 @@ from .memory import empty
 # ---- weights in panels
 @range_kernel
 def _pack(w, which, run, outs, groups, panels, at_tap, at_run, at_out, at_group, packed, lo, hi):
-    """packed[i, t, c, l] = w[which[t], c, panel * lanes + l] of the group and panel in i; 0 beyond the outputs"""
+    """packed[i, t, c, k] = w[which[t], c, panel * lanes + k] of the group and panel in i; 0 beyond the outputs"""
     lanes = WIDTH // w.itemsize
     for item in range(lo, hi):
         i, t = divmod(item, which.size)
@@ -26,12 +26,12 @@ def _pack(w, which, run, outs, groups, panels, at_tap, at_run, at_out, at_group,
             packed[to:to + run * lanes] = 0
         if at_out == 1:
             for c in range(run):
-                for l in range(width):
-                    packed[to + c * lanes + l] = w[at + c * at_run + l]
+                for k in range(width):
+                    packed[to + c * lanes + k] = w[at + c * at_run + k]
         else:
-            for l in range(width):
+            for k in range(width):
                 for c in range(run):
-                    packed[to + c * lanes + l] = w[at + c * at_run + l * at_out]
+                    packed[to + c * lanes + k] = w[at + c * at_run + k * at_out]
 
 
 def _packed(w, phase, at_tap, at_run, at_out, at_group):
@@ -111,8 +111,8 @@ def _direct(x, packed, bias, floor, taps, grid, tiles, out, lo, hi):
                          address_of(starts), address_of(outs), floor)
             if width < lanes:
                 for p in range(count):
-                    for l in range(width):
-                        out[where[p] + first + l] = aside[p * lanes + l]
+                    for k in range(width):
+                        out[where[p] + first + k] = aside[p * lanes + k]
 
 
 def _run(phase, x, packed, bias, floor, out):

@@ -16,15 +16,15 @@ BLOCK = 192                     # pixels that a tile runs through at once: their
 
 @kernel
 def _pack_pixels(dy, at, outs, count, width, packed):
-    """packed[p, l] = dy[at + p * outs + l], 0 from l = width on"""
+    """packed[p, k] = dy[at + p * outs + k], 0 from k = width on"""
     lanes = WIDTH // dy.itemsize
     for p in range(count):
         if width == lanes:
-            for l in range(lanes):
-                packed[p * lanes + l] = dy[at + p * outs + l]
+            for k in range(lanes):
+                packed[p * lanes + k] = dy[at + p * outs + k]
         else:
-            for l in range(lanes):
-                packed[p * lanes + l] = dy[at + p * outs + l] if l < width else 0
+            for k in range(lanes):
+                packed[p * lanes + k] = dy[at + p * outs + k] if k < width else 0
 
 
 @range_kernel

@@ -329,6 +329,12 @@ def relu(x):
     return 0.0 if x < 0.0 else x
 
 
+@body
+def relu_grad(dy, y):
+    """dy where y = relu(x) is positive, else 0"""
+    return dy if y > 0.0 else 0.0
+
+
 @variant(relu, "integer")
 def _relu_integer(x):
     return x - x if x < 0 else x

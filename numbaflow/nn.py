@@ -13,6 +13,15 @@ from .ops.activations import (
     softsign,
     swish,
 )
+from .ops.conv import (
+    atrous_conv2d,
+    conv1d,
+    conv2d,
+    conv2d_backprop_filter,
+    conv2d_backprop_input,
+    conv3d,
+    convolution,
+)
 from .ops.index import embedding_lookup
 from .ops.nn import (
     log_softmax,
@@ -39,10 +48,17 @@ from .ops.sorting import in_top_k, top_k
 from .ops.trigonometric import tanh
 
 __all__ = [
+    "atrous_conv2d",
     "avg_pool",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "conv1d",
+    "conv2d",
+    "conv2d_backprop_filter",
+    "conv2d_backprop_input",
+    "conv3d",
+    "convolution",
     "crelu",
     "elu",
     "embedding_lookup",

@@ -44,7 +44,7 @@ class Op:
             refuse("a docstring is missing")
         if self.reference is None or not self.samples:
             refuse("a NumPy reference and samples are needed")
-        known = {*self.inputs, *self.attributes, *self.residuals, *self._output_names, "g",
+        known = {*self.inputs, *self.attributes, *self.residuals, *self._output_names, "g", "wanted",
                  *(f"{x}_{what}" for x in self.inputs for what in ("shape", "dtype"))}
         for key, rule in (self.rules or {}).items():
             for x in key if isinstance(key, tuple) else (key,):
@@ -66,7 +66,10 @@ class Op:
             if rule is None or not any(x in traced for x in targets):
                 continue
             names = parameter_names(rule)
-            wanted = [x in traced for x in targets]
+            wanted = tuple(x in traced for x in targets)
+            if "wanted" in names:
+                names = [n for n in names if n != "wanted"]
+                rule = functools.wraps(rule)(functools.partial(rule, wanted=wanted))
             if not all(wanted):
                 rule = functools.wraps(rule)(functools.partial(_some_of, rule, wanted))
             found.append((rule, names, tuple(x for x in targets if x in traced)))
@@ -199,8 +202,9 @@ def op(*, inputs, grads, reference, samples, outputs=None, **more):
     Args:
         inputs: the names of the tensor inputs, as one string with spaces.
         grads: as in `elementwise`; a rule may also name attributes, `<input>_shape` and `<input>_dtype`, and
-            serve several inputs under a tuple of their names, giving a tuple.  With several outputs `g` is a
-            tuple.
+            serve several inputs under a tuple of their names, giving a tuple.  Such a rule may name `wanted`, a
+            truth value for each of those inputs, to leave out what nobody asks for.  With several outputs `g` is
+            a tuple.
         reference, samples: as in `elementwise`.
         outputs: the names of several outputs, as one string with spaces: the op gives a named tuple.
             "*parts" is any number of them, given as a list.

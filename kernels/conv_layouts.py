@@ -1,0 +1,69 @@
+"""Convolutions of images of one to three dimensions, channels first or last, over the kernels for one layout.
+
+Images become [n, depth, height, width, channels] with extents of 1 for dimensions that they lack, which costs
+nothing; channels that stand first are moved to the end and back.
+"""
+import numpy as np
+
+from . import conv, conv_filter
+from .conv_geometry import extents_out as extents_out
+
+
+def _last(x, channels_first):
+    """The image with channels last and three dimensions, C-contiguous."""
+    if channels_first:
+        x = np.moveaxis(x, 1, -1)
+    x = np.ascontiguousarray(x)
+    return x.reshape(x.shape[0], *(1,) * (5 - x.ndim), *x.shape[1:])
+
+
+def _back(y, rank, channels_first):
+    """The result in the layout of the arguments, of `rank` axes."""
+    y = y.reshape(y.shape[0], *y.shape[6 - rank:])
+    return np.ascontiguousarray(np.moveaxis(y, -1, 1)) if channels_first else y
+
+
+def _filter(w):
+    w = np.ascontiguousarray(w)
+    return w.reshape(*(1,) * (5 - w.ndim), *w.shape)
+
+
+def _last_shape(shape, channels_first):
+    if channels_first:
+        shape = (shape[0], *shape[2:], shape[1])
+    return (shape[0], *(1,) * (5 - len(shape)), *shape[1:])
+
+
+def _three(strides, pads, dilations):
+    """The attributes for three dimensions."""
+    more = 3 - len(strides)
+    return (1,) * more + strides, ((0, 0),) * more + pads, (1,) * more + dilations
+
+
+def output(x, w, strides, pads, dilations, channels_first, groups, bias=None, relu=False):
+    """The convolution; a bias for each output and max(., 0) as asked for.
+
+    Args:
+        x: images [n, d1..., c], or [n, c, d1...] where channels stand first.
+        w: the filter [r1..., c / groups, k], of the dtype of x.
+        strides, dilations: an integer for each dimension.
+        pads: (before, after) for each dimension.
+        bias: [k].
+    """
+    y = conv.output(_last(x, channels_first), _filter(w), *_three(strides, pads, dilations), groups, bias, relu)
+    return _back(y, x.ndim, channels_first)
+
+
+def input_grad(dy, w, x_shape, strides, pads, dilations, channels_first, groups):
+    """The gradient of the images, of shape x_shape, for dy that of the output."""
+    dx = conv.input_grad(_last(dy, channels_first), _filter(w), _last_shape(x_shape, channels_first),
+                         *_three(strides, pads, dilations), groups)
+    return _back(dx, dy.ndim, channels_first)
+
+
+def filter_grad(x, dy, w_shape, strides, pads, dilations, channels_first, groups):
+    """The gradient of the filter, of shape w_shape, for dy that of the output."""
+    shape = (*(1,) * (5 - len(w_shape)), *w_shape)
+    dw = conv_filter.filter_grad(_last(x, channels_first), _last(dy, channels_first), shape,
+                                 *_three(strides, pads, dilations), groups)
+    return dw.reshape(w_shape)
