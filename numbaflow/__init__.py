@@ -1,5 +1,5 @@
 """Automatic differentiation for people who write Numba and NumPy."""
-from . import bitwise, contrib, kernels, linalg, losses, math, nn, random, test, testing, train
+from . import bitwise, contrib, data, kernels, linalg, losses, math, nn, random, test, testing, train
 from .core import errors
 from .core.context import (
     ConfigProto,
@@ -28,6 +28,7 @@ from .core.scopes import control_dependencies, group, init_scope, name_scope, no
 from .core.shape import TensorShape
 from .core.tensor import Tensor, constant, convert_to_tensor, from_dlpack
 from .core.variable import Variable
+from .data.strings import string
 from .ops.activations import sigmoid
 from .ops.arithmetic import (
     abs,
@@ -280,6 +281,7 @@ __all__ = [
     "cumsum",
     "cumulative_logsumexp",
     "custom_gradient",
+    "data",
     "depth_to_space",
     "device",
     "diag",
@@ -452,6 +454,7 @@ __all__ = [
     "stack",
     "stop_gradient",
     "strided_slice",
+    "string",
     "subtract",
     "svd",
     "take_along_axis",

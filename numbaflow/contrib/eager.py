@@ -23,6 +23,7 @@ from ..core.functional import (
 )
 from ..core.gradient_tape import GradientTape
 from ..core.variable import Variable
+from ..data.iterator import Iterator
 from ..ops.variable_scope import EagerVariableStore, make_template
 
 in_eager_mode = executing_eagerly
@@ -36,6 +37,7 @@ __all__ = [
     "SYNC",
     "EagerVariableStore",
     "GradientTape",
+    "Iterator",
     "Variable",
     "async_clear_error",
     "async_wait",

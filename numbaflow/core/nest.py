@@ -16,13 +16,14 @@ def flatten(structure):
     if _is_plain_list(structure):
         return structure.copy()
     if isinstance(structure, dict):
-        return [leaf for key in _keys(structure) for leaf in flatten(structure[key])]
+        return [leaf for key in ordered_keys(structure) for leaf in flatten(structure[key])]
     if isinstance(structure, (list, tuple)):
         return [leaf for part in structure for leaf in flatten(part)]
     return [structure]
 
 
-def _keys(mapping):
+def ordered_keys(mapping):
+    """The keys of a dict in the order of its leaves."""
     try:
         return sorted(mapping)
     except TypeError:
@@ -38,7 +39,7 @@ def pack(structure, leaves):
 
 def _packed(part, leaves):      # no closure: one that calls itself is a cycle that holds the leaves
     if isinstance(part, dict):
-        made = {key: _packed(part[key], leaves) for key in _keys(part)}
+        made = {key: _packed(part[key], leaves) for key in ordered_keys(part)}
         return type(part)((key, made[key]) for key in part)
     if isinstance(part, tuple) and hasattr(part, "_fields"):
         return type(part)(*[_packed(p, leaves) for p in part])
