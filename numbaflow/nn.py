@@ -22,6 +22,8 @@ from .ops.conv import (
     conv3d,
     convolution,
 )
+from .ops.conv_depthwise import depthwise_conv2d, depthwise_conv2d_native, separable_conv2d
+from .ops.conv_transpose import conv1d_transpose, conv2d_transpose, conv3d_transpose, conv_transpose
 from .ops.index import embedding_lookup
 from .ops.nn import (
     log_softmax,
@@ -54,12 +56,18 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "conv1d",
+    "conv1d_transpose",
     "conv2d",
     "conv2d_backprop_filter",
     "conv2d_backprop_input",
+    "conv2d_transpose",
     "conv3d",
+    "conv3d_transpose",
+    "conv_transpose",
     "convolution",
     "crelu",
+    "depthwise_conv2d",
+    "depthwise_conv2d_native",
     "elu",
     "embedding_lookup",
     "gelu",
@@ -77,6 +85,7 @@ __all__ = [
     "relu",
     "relu6",
     "selu",
+    "separable_conv2d",
     "sigmoid",
     "sigmoid_cross_entropy_with_logits",
     "softmax",
