@@ -1,2 +1,2 @@
 """Keras: layers, models and what trains them."""
-from . import datasets, losses, utils
+from . import datasets, losses, metrics, utils

@@ -1,0 +1,248 @@
+"""Sums and means of numbers over batches."""
+import numpy as np
+
+from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.tape import silent
+from numbaflow.core.tensor import as_tensor, wrap
+from numbaflow.core.trackable import NoDependency
+from numbaflow.metrics.accumulate import add_number, sum_of
+
+from ..losses.functions import pair
+from .base import Metric
+
+
+def weighted(op, values, weights):
+    """Arrays of values and of their weights in one shape.
+
+    Weights with fewer axes than the values weigh the means over the axes that they lack.
+    """
+    weights = np.asarray(as_tensor(weights)._data, values.dtype)
+    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+        weights = weights[..., 0]
+    if 0 < weights.ndim < values.ndim:
+        values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))
+    try:
+        return values, np.broadcast_to(weights, values.shape)
+    except ValueError:
+        raise InvalidArgumentError(f"{op}: sample_weight of shape {weights.shape} for values of shape "
+                                   f"{values.shape}; expected one that broadcasts to it") from None
+
+
+def floats(values):
+    """An array of floats of what a metric was given."""
+    data = as_tensor(values)._data
+    return data if data.dtype.kind == "f" else data.astype(np.float32)
+
+
+class Reduce(Metric):
+    """The base of sums and means: the variable "total"."""
+
+    def __init__(self, name, dtype=None):
+        super().__init__(name, dtype)
+        self.total = self.add_weight("total")
+
+    def _add(self, values, sample_weight):
+        """Add to the total; return how much the values weigh."""
+        if sample_weight is None:
+            data = as_tensor(values)._data
+            total, weight = sum_of(data), data.size
+        else:
+            data, weights = weighted(self.name, floats(values), sample_weight)
+            total, weight = sum_of(data * weights), sum_of(weights)
+        add_number(self.total, total)
+        return weight
+
+
+class Sum(Reduce):
+    """The sum of all values, weighted if weights come with them.
+
+    Args:
+        name: the metric's name.
+        dtype: of its variable and its result.
+
+    >>> import numbaflow as nf
+    >>> m = nf.keras.metrics.Sum()
+    >>> m.update_state([1, 3, 5, 7])
+    >>> m.result().numpy()
+    np.float32(16.0)
+    """
+
+    def __init__(self, name="sum", dtype=None):
+        super().__init__(name, dtype)
+
+    def update_state(self, values, sample_weight=None):
+        """Add values, [...] with weights of their shape, of one that broadcasts to it, or [batch]."""
+        self._add(values, sample_weight)
+
+    def result(self):
+        """The sum so far."""
+        return self.total.value()
+
+
+class Mean(Reduce):
+    """The mean of all values, weighted if weights come with them; 0 before there are any.
+
+    Args:
+        name: the metric's name.
+        dtype: of its variables and its result.
+
+    >>> import numbaflow as nf
+    >>> m = nf.keras.metrics.Mean()
+    >>> m.update_state([1, 3, 5, 7])
+    >>> m.result().numpy()
+    np.float32(4.0)
+    """
+
+    def __init__(self, name="mean", dtype=None):
+        super().__init__(name, dtype)
+        self.count = self.add_weight("count")
+
+    def update_state(self, values, sample_weight=None):
+        """Add values, [...] with weights of their shape, of one that broadcasts to it, or [batch]."""
+        add_number(self.count, self._add(values, sample_weight))
+
+    def result(self):
+        """The mean so far."""
+        total, count = self.total._array(), self.count._array()
+        return wrap(np.array(total.item() / count.item() if count else 0.0, total.dtype))
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of what a function gives for labels and predictions.
+
+    Args:
+        fn: a function of (y_true, y_pred) that gives a value for each sample.
+        name: the metric's name, the function's by default.
+        dtype: of its variables and its result.
+        **kwargs: keywords for the function.
+
+    >>> import numbaflow as nf
+    >>> m = nf.keras.metrics.MeanMetricWrapper(nf.keras.losses.mean_absolute_error)
+    >>> m([[0.0], [2.0]], [[1.0], [5.0]]).numpy()
+    np.float32(2.0)
+    """
+
+    def __init__(self, fn, name=None, dtype=None, **kwargs):
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        self._fn, self._fn_kwargs = NoDependency(fn), NoDependency(kwargs)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add the function's values for a batch."""
+        with silent():
+            super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+
+    def get_config(self):
+        """The arguments that make such a metric."""
+        return {**super().get_config(), **self._fn_kwargs}
+
+
+class RootMeanSquaredError(Mean):
+    """The root of the mean of (y_pred - y_true)**2.
+
+    Args:
+        name: the metric's name.
+        dtype: of its variables and its result.
+
+    >>> import numbaflow as nf
+    >>> m = nf.keras.metrics.RootMeanSquaredError()
+    >>> m([0.0, 0.0], [3.0, 4.0]).numpy().round(4)
+    np.float32(3.5355)
+    """
+
+    def __init__(self, name="root_mean_squared_error", dtype=None):
+        super().__init__(name, dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add a batch."""
+        with silent():
+            y_true, y_pred = pair(self.name, y_true, y_pred)
+            super().update_state(np.square(y_pred._data - y_true._data), sample_weight)
+
+    def result(self):
+        """The root of the mean so far."""
+        return wrap(np.sqrt(super().result()._data))
+
+
+class MeanRelativeError(Mean):
+    """The mean of |y_pred - y_true| / normalizer; 0 where the normalizer is.
+
+    Args:
+        normalizer: numbers that broadcast to the predictions.
+        name: the metric's name.
+        dtype: of its variables and its result.
+
+    >>> import numbaflow as nf
+    >>> m = nf.keras.metrics.MeanRelativeError(normalizer=[1.0, 2.0])
+    >>> m([1.0, 4.0], [3.0, 3.0]).numpy()
+    np.float32(1.25)
+    """
+
+    def __init__(self, normalizer, name="mean_relative_error", dtype=None):
+        super().__init__(name, dtype)
+        self.normalizer = floats(normalizer)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add a batch."""
+        with silent():
+            y_true, y_pred = pair(self.name, y_true, y_pred)
+        errors = np.abs(y_pred._data - y_true._data)
+        try:
+            by = np.broadcast_to(self.normalizer, errors.shape).astype(errors.dtype)
+        except ValueError:
+            raise InvalidArgumentError(f"{self.name}: a normalizer of shape {self.normalizer.shape} for "
+                                       f"predictions {errors.shape}") from None
+        super().update_state(np.divide(errors, by, out=np.zeros_like(errors), where=by != 0), sample_weight)
+
+    def get_config(self):
+        """The arguments that make such a metric."""
+        return {**super().get_config(), "normalizer": self.normalizer.tolist()}
+
+
+class MeanTensor(Metric):
+    """The mean of each element over batches, weighted if weights come with them.
+
+    Args:
+        name: the metric's name.
+        dtype: of its variables and its result.
+
+    >>> import numbaflow as nf
+    >>> m = nf.keras.metrics.MeanTensor()
+    >>> m.update_state([0.0, 1.0])
+    >>> m.update_state([2.0, 3.0])
+    >>> m.result().numpy()
+    array([1., 2.], dtype=float32)
+    """
+
+    def __init__(self, name="mean_tensor", dtype=None):
+        super().__init__(name, dtype)
+        self.total = self.count = None
+
+    def update_state(self, values, sample_weight=None):
+        """Add values, of the same shape each time."""
+        values = np.asarray(as_tensor(values)._data, self.dtype)
+        if self.total is None:
+            self.total, self.count = (self.add_weight(n, values.shape) for n in ("total", "count"))
+        if values.shape != self.total._data.shape:
+            raise ValueError("MeanTensor input values must always have the same shape. Expected shape (set "
+                             f"during the first call): {self.total._data.shape}. Got: {values.shape}")
+        weights = np.ones_like(values)
+        if sample_weight is not None:
+            given = np.asarray(as_tensor(sample_weight)._data, values.dtype)
+            values, weights = _spread(self.name, values, given)
+        self.total.assign_add(values * weights)
+        self.count.assign_add(weights)
+
+    def result(self):
+        """The means so far; ValueError before there are values."""
+        if self.total is None:
+            raise ValueError("MeanTensor does not have any result yet. Please use `.update_state(value)` "
+                             "before retrieving the result.")
+        total, count = self.total._array(), self.count._array()
+        return wrap(np.divide(total, count, out=np.zeros_like(total), where=count != 0))
+
+
+def _spread(op, values, weights):
+    """Weights [batch] for values [batch, ...], each for all of its row."""
+    if 0 < weights.ndim < values.ndim:
+        weights = weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
+    return weighted(op, values, weights)
