@@ -1,5 +1,5 @@
 """Automatic differentiation for people who write Numba and NumPy."""
-from . import bitwise, contrib, data, kernels, linalg, losses, math, nn, random, test, testing, train
+from . import bitwise, contrib, data, kernels, linalg, losses, math, nn, random, summary, test, testing, train
 from .core import errors
 from .core.context import (
     ConfigProto,
@@ -456,6 +456,7 @@ __all__ = [
     "strided_slice",
     "string",
     "subtract",
+    "summary",
     "svd",
     "take_along_axis",
     "tan",

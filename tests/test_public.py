@@ -7,7 +7,8 @@ import pytest
 
 import numbaflow as nf
 
-NAMESPACES = ["contrib.eager", "errors", "linalg", "losses", "math", "nn", "random", "testing", "train"]
+NAMESPACES = ["contrib.eager", "contrib.summary", "errors", "linalg", "losses", "math", "nn", "random",
+              "summary", "test", "testing", "train"]
 
 
 def namespace(name):
@@ -50,8 +51,8 @@ def test_everything_public_is_documented(value):
 
 def test_importing_compiles_nothing_and_needs_no_extra():
     code = ("import sys; import numbaflow; from numba.core import event\n"
-            "for name in ('torch', 'tensorflow', 'jax', 'sklearn', 'matplotlib', 'tqdm', 'scipy.linalg', 'PIL',\n"
-            "             'safetensors', 'tensorboard'):\n"
+            "for name in ('torch', 'tensorflow', 'jax', 'sklearn', 'matplotlib', 'tqdm', 'scipy.linalg',\n"
+            "             'PIL', 'safetensors', 'tensorboard'):\n"
             "    assert name not in sys.modules, name\n"
             "from numbaflow.core import table\n"
             "for op in table.OPS.values():\n"
