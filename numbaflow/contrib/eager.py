@@ -22,9 +22,12 @@ from ..core.functional import (
     value_and_gradients_function,
 )
 from ..core.gradient_tape import GradientTape
+from ..core.trackable import Trackable as Checkpointable
 from ..core.variable import Variable
 from ..data.iterator import Iterator
 from ..ops.variable_scope import EagerVariableStore, make_template
+from ..train.checkpoint import Checkpoint
+from ..train.saver import Saver, get_optimizer_variables
 
 in_eager_mode = executing_eagerly
 
@@ -35,9 +38,12 @@ __all__ = [
     "DEVICE_PLACEMENT_SILENT_FOR_INT32",
     "DEVICE_PLACEMENT_WARN",
     "SYNC",
+    "Checkpoint",
+    "Checkpointable",
     "EagerVariableStore",
     "GradientTape",
     "Iterator",
+    "Saver",
     "Variable",
     "async_clear_error",
     "async_wait",
@@ -45,6 +51,7 @@ __all__ = [
     "enable_eager_execution",
     "executing_eagerly",
     "execution_mode",
+    "get_optimizer_variables",
     "gradients_function",
     "implicit_gradients",
     "implicit_value_and_gradients",

@@ -278,6 +278,20 @@ class Variable(Operators, Trackable):
         """Set slices at n-dimensional indices."""
         return self._scatter(scatter.scatter_nd_update, indices, updates, "scatter_nd_update")
 
+    # ---- checkpoints
+    def _saved_values(self):
+        return {"VARIABLE_VALUE": self._array()}
+
+    def _check_values(self, values):
+        value, own = values["VARIABLE_VALUE"], self._data
+        if value.shape != own.shape or value.dtype != own.dtype:
+            raise InvalidArgumentError(f"variable {self.name!r} has shape {own.shape} and dtype {own.dtype}, "
+                                       f"the value to restore shape {value.shape} and dtype {value.dtype}")
+
+    def _restore_values(self, values):
+        with self._lock:
+            self._data = values["VARIABLE_VALUE"]
+
     # ---- copying, printing, what is not for eager variables
     def __deepcopy__(self, memo):
         made = _restore(self._array(), self.trainable, self._name, copy.deepcopy(self.constraint, memo))
@@ -292,6 +306,20 @@ class Variable(Operators, Trackable):
     def __repr__(self):
         return (f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}, "
                 f"numpy={array_text(self._array())}>")
+
+    initializer = property(lambda self: None, doc="None: a variable is initialized when it is made.")
+
+    def is_initialized(self, name=None):
+        """True, as a tensor: a variable is initialized when it is made."""
+        return as_tensor(True)
+
+    def initialized_value(self):
+        """The value as a tensor."""
+        return self._read()
+
+    def set_shape(self, shape):
+        """Check that a shape is compatible with the variable's; ValueError if not."""
+        self._read().set_shape(shape)
 
     @property
     def initial_value(self):

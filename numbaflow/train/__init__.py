@@ -1,6 +1,15 @@
-"""Training: optimizers and the global step."""
+"""Training: optimizers, the global step, checkpoints."""
 from .adagrad import AdagradOptimizer
 from .adam import AdamOptimizer
+from .checkpoint import Checkpoint
+from .checkpoint_manager import CheckpointManager
+from .checkpoint_reading import list_variables, load_checkpoint, load_variable
+from .checkpoint_state import (
+    checkpoint_exists,
+    get_checkpoint_state,
+    latest_checkpoint,
+    update_checkpoint_state,
+)
 from .global_step import (
     assert_global_step,
     create_global_step,
@@ -13,6 +22,25 @@ from .momentum import MomentumOptimizer
 from .optimizer import Optimizer
 from .rmsprop import RMSPropOptimizer
 
-__all__ = ["AdagradOptimizer", "AdamOptimizer", "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer",
-           "RMSPropOptimizer", "assert_global_step", "create_global_step", "get_global_step",
-           "get_or_create_global_step", "global_step"]
+__all__ = [
+    "AdagradOptimizer",
+    "AdamOptimizer",
+    "Checkpoint",
+    "CheckpointManager",
+    "GradientDescentOptimizer",
+    "MomentumOptimizer",
+    "Optimizer",
+    "RMSPropOptimizer",
+    "assert_global_step",
+    "checkpoint_exists",
+    "create_global_step",
+    "get_checkpoint_state",
+    "get_global_step",
+    "get_or_create_global_step",
+    "global_step",
+    "latest_checkpoint",
+    "list_variables",
+    "load_checkpoint",
+    "load_variable",
+    "update_checkpoint_state",
+]

@@ -3,7 +3,6 @@ from math import sqrt
 
 import numpy as np
 
-from numbaflow.core.variable import Variable
 from numbaflow.kernels import optimizers as kernels
 
 from .optimizer import Optimizer, number
@@ -45,7 +44,7 @@ class AdamOptimizer(Optimizer):
         if not self._non_slots:
             # powers near 1 whose distance from 1 counts: float64 for variables of any dtype
             for name, beta in (("beta1_power", self._beta1), ("beta2_power", self._beta2)):
-                self._non_slots[name] = Variable(np.float64(number(beta)), trainable=False, name=name)
+                self._add_non_slot(name, np.float64(number(beta)))
         super()._create_slots(variable)
 
     def _powers(self):

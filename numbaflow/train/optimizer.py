@@ -11,13 +11,14 @@ from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.gradient_tape import GradientTape
 from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.tensor import Tensor, as_tensor
+from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
 from numbaflow.kernels.optimizers import summed_rows
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-class Optimizer:
+class Optimizer(Trackable):
     """The base of all optimizers: `minimize`, or `compute_gradients` and `apply_gradients`.
 
     A subclass gives `_update`, a `numbaflow.kernels.optimizers.Update`; `_slot_values()`, the name and first
@@ -187,6 +188,28 @@ class Optimizer:
             made.append(slot)
         owner = weakref.ref(self)
         self._held[key] = tuple(made), weakref.ref(variable, lambda _: _forget(owner(), key))
+
+    def _add_non_slot(self, name, value):
+        """Make a variable of this optimizer's own, or take its value from a restore that waits for it."""
+        made = Variable(value, trainable=False, name=name)
+        self._take_pending(name, made)
+        self._non_slots[name] = made
+
+    def _children(self):
+        return {**super()._children(), **self._non_slots}
+
+    def _slot_variables(self):
+        names = list(self._slot_values())
+        return [(held[1](), name, slot) for held in list(self._held.values())
+                for name, slot in zip(names, held[0], strict=True) if held[1]() is not None]
+
+    def _has_slot(self, variable, name):
+        return isinstance(variable, Variable) and name in self._slot_values()
+
+    def _slot_for(self, variable, name):
+        if variable._id not in self._held:
+            self._create_slots(variable)
+        return self.get_slot(variable, name)
 
 
 def _forget(optimizer, key):
