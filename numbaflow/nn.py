@@ -13,6 +13,7 @@ from .ops.activations import (
     softsign,
     swish,
 )
+from .ops.bias import bias_add, relu_layer, xw_plus_b
 from .ops.conv import (
     atrous_conv2d,
     conv1d,
@@ -24,7 +25,10 @@ from .ops.conv import (
 )
 from .ops.conv_depthwise import depthwise_conv2d, depthwise_conv2d_native, separable_conv2d
 from .ops.conv_transpose import conv1d_transpose, conv2d_transpose, conv3d_transpose, conv_transpose
+from .ops.dropout import dropout
 from .ops.index import embedding_lookup
+from .ops.layer_norm import layer_normalization, local_response_normalization, lrn
+from .ops.moments import moments, weighted_moments
 from .ops.nn import (
     log_softmax,
     sigmoid_cross_entropy_with_logits,
@@ -33,6 +37,7 @@ from .ops.nn import (
     softmax_cross_entropy_with_logits_v2,
     sparse_softmax_cross_entropy_with_logits,
 )
+from .ops.normalization import batch_normalization, fused_batch_norm
 from .ops.norms import l2_normalize
 from .ops.pooling import (
     avg_pool,
@@ -55,6 +60,8 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "batch_normalization",
+    "bias_add",
     "conv1d",
     "conv1d_transpose",
     "conv2d",
@@ -68,22 +75,29 @@ __all__ = [
     "crelu",
     "depthwise_conv2d",
     "depthwise_conv2d_native",
+    "dropout",
     "elu",
     "embedding_lookup",
+    "fused_batch_norm",
     "gelu",
     "in_top_k",
     "l2_normalize",
+    "layer_normalization",
     "leaky_relu",
+    "local_response_normalization",
     "log_sigmoid",
     "log_softmax",
+    "lrn",
     "max_pool",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "max_pool_with_argmax",
+    "moments",
     "pool",
     "relu",
     "relu6",
+    "relu_layer",
     "selu",
     "separable_conv2d",
     "sigmoid",
@@ -97,4 +111,6 @@ __all__ = [
     "swish",
     "tanh",
     "top_k",
+    "weighted_moments",
+    "xw_plus_b",
 ]

@@ -17,6 +17,7 @@ PLACES = _rng.integers(0, 1000, (ROWS, 2))                      # coordinates in
 DISTINCT_PLACES = np.unique(PLACES, axis=0)[:ROWS // 2]
 PERMUTATION = _rng.permutation(ROWS)
 KEY = np.array([12345, 67])                                     # of a sequence of random numbers
+PLAIN = ((1, 1), ((1, 1), (1, 1)), (1, 1), False, 1)            # of a convolution 3 x 3, SAME, channels last
 
 matrix = normal(2048, 2048)
 rows = normal(ROWS, 16)
@@ -24,6 +25,7 @@ million = normal(1_000_000)
 positive = positive_definite(256, 256)
 classes = normal(1024, 1000)                                    # 1024 examples of 1000 classes
 chances = uniform(1024, 1000, high=0.002)
+images = normal(8, 56, 56, 64)
 _halved = windows_over("bench", (8, 56, 56, 64), 2, 2, "VALID", "NHWC")
 
 LARGE = {
@@ -137,12 +139,25 @@ LARGE = {
     "softmax_grad": Sample(classes, chances),
     "sparse_softmax_cross_entropy_grad": Sample(normal(1024), integers(1024, high=1000), classes, classes),
     "sparse_softmax_cross_entropy_with_logits": Sample(integers(1024, high=1000), classes),
+    # normalization
+    "batch_norm_grad": Sample(images, normal(64), normal(64), images, normal(64), normal(64), uniform(64)),
+    "batch_norm_inference": Sample(images, normal(64), normal(64), normal(64), uniform(64)),
+    "batch_norm_training": Sample(images, normal(64), normal(64)),
+    "dropout_draw": Sample(million, KEY, 0.5),
+    "layer_norm": Sample(classes, normal(1000), normal(1000)),
+    "layer_norm_grad": Sample(classes, classes, normal(1000), normal(1024), uniform(1024)),
+    "neighbour_sum": Sample(images, 5),
     # windows
     "avg_pool_grad": Sample(normal(8, 28, 28, 64), _halved),
-    "max_of_windows": Sample(normal(8, 56, 56, 64), _halved),
+    "max_of_windows": Sample(images, _halved),
     "max_pool_grad": Sample(normal(8, 28, 28, 64), integers(8, 28, 28, 64, high=4, dtype="uint8"), _halved),
-    "max_pool_take": Sample(normal(8, 56, 56, 64), integers(8, 28, 28, 64, high=4, dtype="uint8"), _halved),
-    "mean_of_windows": Sample(normal(8, 56, 56, 64), _halved),
+    "max_pool_take": Sample(images, integers(8, 28, 28, 64, high=4, dtype="uint8"), _halved),
+    "mean_of_windows": Sample(images, _halved),
+    # images
+    "biased_conv": Sample(normal(4, 28, 28, 64), normal(3, 3, 64, 64), normal(64), *PLAIN, True),
+    "conv": Sample(normal(4, 28, 28, 64), normal(3, 3, 64, 64), *PLAIN),
+    "conv_filter_grad": Sample(normal(4, 28, 28, 64), normal(4, 28, 28, 64), (3, 3, 64, 64), *PLAIN),
+    "conv_input_grad": Sample(normal(3, 3, 64, 64), normal(4, 28, 28, 64), (4, 28, 28, 64), *PLAIN),
     # random numbers
     "bernoulli_draw": Sample((1_000_000,), KEY, 0.3),
     "categorical_draw": Sample(normal(100, 100), KEY, 1000),
