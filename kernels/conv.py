@@ -6,41 +6,71 @@ ragged edges cost nothing in its loop: a tap outside of the image is read from a
 import numpy as np
 
 from . import conv_geometry as geometry
-from .conv_tiles import WIDTH, address_of, product_tile, rows_of_a_tile
+from .conv_tiles import (
+    WIDTH,
+    address_of,
+    copy_panel,
+    product_tile,
+    rows_of_a_tile,
+    side_of_a_square,
+    transpose_square,
+)
 from .jit import kernel, range_kernel
 from .memory import empty
 
 
 # ---- weights in panels
+@kernel
+def _copy_rows(w, at, step, run, width, packed, to):
+    """packed[to + c * lanes + k] = w[at + c * step + k] for c < run, k < width; 0 for the other lanes"""
+    lanes, size = WIDTH // w.itemsize, w.itemsize
+    for c in range(run):
+        if width == lanes:
+            copy_panel(address_of(w) + (at + c * step) * size, address_of(packed) + (to + c * lanes) * size, w[0])
+        else:
+            for k in range(lanes):
+                packed[to + c * lanes + k] = w[at + c * step + k] if k < width else 0
+
+
+@kernel
+def _turn_rows(w, at, step, run, width, packed, to):
+    """packed[to + c * lanes + k] = w[at + k * step + c] for c < run, k < width; 0 for the other lanes"""
+    lanes, size, side = WIDTH // w.itemsize, w.itemsize, side_of_a_square(w[0])
+    whole = run - run % side if width == lanes else 0
+    for c in range(0, whole, side):
+        for k in range(0, lanes, side):
+            transpose_square(address_of(w) + (at + k * step + c) * size, step,
+                             address_of(packed) + (to + c * lanes + k) * size, lanes, w[0])
+    for c in range(whole, run):
+        for k in range(lanes):
+            packed[to + c * lanes + k] = w[at + k * step + c] if k < width else 0
+
+
 @range_kernel
-def _pack(w, which, run, outs, groups, panels, at_tap, at_run, at_out, at_group, packed, lo, hi):
-    """packed[i, t, c, k] = w[which[t], c, panel * lanes + k] of the group and panel in i; 0 beyond the outputs"""
+def _pack(w, which, run, outs, groups, panels, turned, at_tap, step, at_group, packed, lo, hi):
+    """packed[i, t, c, k] = w[which[t], c, panel * lanes + k] of the group and panel in i, 0 beyond the outputs
+
+    Where `turned`, w is [taps, outputs, c].
+    """
     lanes = WIDTH // w.itemsize
     for item in range(lo, hi):
         i, t = divmod(item, which.size)
         group, panel = divmod(i, panels)
-        to = item * run * lanes
-        at = which[t] * at_tap + group * at_group + panel * lanes * at_out
+        at = which[t] * at_tap + group * at_group
         width = min(lanes, outs - panel * lanes)
-        if width < lanes:
-            packed[to:to + run * lanes] = 0
-        if at_out == 1:
-            for c in range(run):
-                for k in range(width):
-                    packed[to + c * lanes + k] = w[at + c * at_run + k]
+        if turned:
+            _turn_rows(w, at + panel * lanes * step, step, run, width, packed, item * run * lanes)
         else:
-            for k in range(width):
-                for c in range(run):
-                    packed[to + c * lanes + k] = w[at + c * at_run + k * at_out]
+            _copy_rows(w, at + panel * lanes, step, run, width, packed, item * run * lanes)
 
 
-def _packed(w, phase, at_tap, at_run, at_out, at_group):
+def _packed(w, phase, turned, at_tap, step, at_group):
     g = phase.grid[0]
     run, outs, groups, panels = (int(g[name]) for name in ("run", "outs", "groups", "panels"))
-    lanes = WIDTH // w.itemsize
-    packed = empty((groups * panels * len(phase.which) * run * lanes,), w.dtype)
-    _pack(groups * panels * len(phase.which), packed.size, w.reshape(-1), phase.which, run, outs, groups, panels,
-          at_tap, at_run, at_out, at_group, packed)
+    lanes, items = WIDTH // w.itemsize, groups * panels * len(phase.which)
+    packed = empty((items * run * lanes,), w.dtype)
+    _pack(items, packed.size, w.reshape(-1), phase.which, run, outs, groups, panels, turned, at_tap, step,
+          at_group, packed)
     return packed
 
 
@@ -157,7 +187,7 @@ def output(x, w, strides, pads, dilations, groups, bias=None, relu=False):
     out = empty((x.shape[0], *places, w.shape[4]), x.dtype)
     outs = w.shape[4] // groups
     run = int(g["run"])
-    packed = _packed(w, phase, run * w.shape[4], w.shape[4], 1, outs)
+    packed = _packed(w, phase, False, run * w.shape[4], w.shape[4], outs)
     floor = x.dtype.type(0 if relu else -np.inf)
     _run(phase, x, packed, _bias_panels(bias, groups, outs, x.dtype), floor, out)
     return out
@@ -169,7 +199,7 @@ def input_grad(dy, w, x_shape, strides, pads, dilations, groups):
     outs, inputs = w.shape[4] // groups, w.shape[3]
     bias, floor = _bias_panels(None, groups, inputs, dy.dtype), dy.dtype.type(-np.inf)
     for phase in geometry.backward(x_shape, w.shape, dy.shape, strides, pads, dilations, groups, dy.itemsize):
-        packed = _packed(w, phase, inputs * w.shape[4], 1, w.shape[4], outs)
+        packed = _packed(w, phase, True, inputs * w.shape[4], w.shape[4], outs)
         _run(phase, dy, packed, bias, floor, out)
     return out
 

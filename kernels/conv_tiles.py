@@ -165,3 +165,64 @@ def outer_tile(typingctx, table, first, panels, pixels, starts, outs, kind):
             block.store(block.at(block.address(outs, ir.Constant(_I64, row))), block.get(row))
         return context.get_dummy_value()
     return signature, codegen
+
+
+@intrinsic
+def copy_panel(typingctx, source, target, kind):
+    """The WIDTH bytes at one address to another, in elements of the type of `kind`."""
+    signature = types.void(types.int64, types.int64, kind)
+
+    def codegen(context, b, sig, args):
+        block = _block(context, b, kind)
+        block.store(block.at(args[1]), block.load(block.at(args[0])))
+        return context.get_dummy_value()
+    return signature, codegen
+
+
+def _transposed(block, rows):
+    """The transpose of as many vectors as they have lanes, by rounds that interleave one half with the other."""
+    half, lanes = len(rows) // 2, block.lanes
+    low = [k // 2 + (k % 2) * lanes for k in range(lanes)]
+    masks = [ir.Constant(ir.VectorType(_I32, lanes), [k + shift for k in low]) for shift in (0, lanes // 2)]
+    for _ in range(lanes.bit_length() - 1):
+        rows = [block.b.shuffle_vector(rows[k], rows[k + half], mask) for k in range(half) for mask in masks]
+    return rows
+
+
+def square_side(itemsize):
+    """The side of the squares that transpose_square takes: a vector's elements."""
+    return vector_registers()[1] // itemsize
+
+
+@intrinsic
+def side_of_a_square(typingctx, kind):
+    """`square_side` inside compiled code, for the type of `kind`."""
+    def codegen(context, b, sig, args):
+        return ir.Constant(_I64, square_side(sig.args[0].bitwidth // 8))
+    return types.int64(kind), codegen
+
+
+@intrinsic
+def transpose_square(typingctx, source, source_step, target, target_step, kind):
+    """target[j * target_step + i] = source[i * source_step + j] for i, j < the side of a square
+
+    Source and target are addresses, steps are in elements of the type of `kind`.
+    """
+    signature = types.void(*[types.int64] * 4, kind)
+
+    def codegen(context, b, sig, args):
+        source, source_step, target, target_step, _ = args
+        block = _block(context, b, kind)
+        source, target = block.at(source), block.at(target)
+
+        def row(base, step, k):
+            place = b.gep(base, [b.mul(step, ir.Constant(_I64, k))])
+            return b.bitcast(place, block.vector.as_pointer())
+        rows = []
+        for k in range(block.lanes):
+            rows.append(b.load(row(source, source_step, k)))
+            rows[-1].align = block.size
+        for k, value in enumerate(_transposed(block, rows)):
+            b.store(value, row(target, target_step, k)).align = block.size
+        return context.get_dummy_value()
+    return signature, codegen
