@@ -18,12 +18,12 @@ _held = 0
 _FREE = next(sys.getrefcount(buffer) for buffer in [bytearray()])
 
 
-def empty(shape, dtype):
-    """An uninitialised C-contiguous array, as np.empty gives it."""
+def empty(shape, dtype, pooled=LARGE):
+    """An uninitialised C-contiguous array, as np.empty gives it; from the pool if of `pooled` bytes or more."""
     size = dtype.itemsize
     for n in shape:
         size *= n
-    if size < LARGE:
+    if size < pooled:
         return np.empty(shape, dtype)
     return np.ndarray(shape, dtype, _take(size))
 

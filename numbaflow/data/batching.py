@@ -33,6 +33,12 @@ class Batch(Stage):
             return GatheredBatches(source.table, source.indices(), self.size, self.drop)
         return StackedBatches(self, source.stream())
 
+    @functools.cached_property
+    def batch_bytes(self):
+        """Bytes a batch of table rows takes; None where elements are made one by one."""
+        table = self.inputs[0].table
+        return None if table is None else self.size * table.row_bytes
+
     def stacked(self, elements):
         """One element of several."""
         return stack_elements(elements, self.path())
@@ -148,7 +154,7 @@ def _empty(shape, dtype):
 class PaddedBatch(Batch):
     """Elements padded at the ends of their axes to a common shape, and stacked."""
 
-    name = "padded_batch"
+    name, batch_bytes = "padded_batch", None
 
     def __init__(self, source, size, padded_shapes, padding_values, drop_remainder):
         super().__init__(source, size, drop_remainder)
@@ -157,6 +163,9 @@ class PaddedBatch(Batch):
         if known is not None:
             self._shapes_for(known)
             self._values_for(known)
+
+    def stream(self):
+        return StackedBatches(self, self.inputs[0].stream())
 
     def _shapes_for(self, structure):
         if self._shapes is None:

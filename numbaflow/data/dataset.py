@@ -1,12 +1,11 @@
 """Dataset: the public face of pipelines.  Every method makes a new dataset around one more stage."""
 import glob
-
-import numpy as np
+import os
 
 from numbaflow.core import nest
 from numbaflow.core.errors import InvalidArgumentError
 
-from . import batching, mapping, nesting, selecting, shuffling, sources, workers
+from . import batching, caching, mapping, nesting, selecting, shuffling, sources, workers
 from .elements import classes_of, is_dataset, shapes_of, types_of
 from .iterator import Iterator
 
@@ -324,9 +323,24 @@ class Dataset:
         >>> [(i.numpy().item(), x.numpy().item()) for i, x in nf.data.Dataset.range(5, 7).enumerate()]
         [(0, 5), (1, 6)]
         """
-        return Dataset.zip((Dataset.range(start, np.iinfo(np.int64).max), self))
+        return Dataset.zip((made(sources.counter(start, 1)), self))
 
     # ---- speed
+    def cache(self, filename=""):
+        """The elements of the first whole pass, kept in memory, or in a file, for the passes after it.
+
+        Memory is shared by all iterators of this dataset; a file also serves programs that run later.
+
+        >>> import numbaflow as nf
+        >>> d = nf.data.Dataset.range(2).map(lambda x: print("made", x.numpy()) or x).cache().repeat(2)
+        >>> [x.numpy().item() for x in d]
+        made 0
+        made 1
+        [0, 1, 0, 1]
+        """
+        name = os.fspath(filename)
+        return made(caching.FileCache(self._stage, name) if name else caching.Cache(self._stage))
+
     def prefetch(self, buffer_size):
         """Elements made in a thread, up to buffer_size before they are asked for; -1 (AUTOTUNE) for 2."""
         return made(workers.Prefetch(self._stage, buffer_size))

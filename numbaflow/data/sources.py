@@ -1,14 +1,17 @@
 """Where elements come from: tensors, slices of tensors, numbers, lists of elements, generators."""
 import functools
+from operator import index
 
 from numbaflow.core import nest
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tensor import as_array, wrap
 
 from .elements import Spec, describe, element, flatten, form, leaf_of, packer, spec_of
-from .stage import EMPTY, Stage, Stream, add_note
+from .stage import EMPTY, INFINITE, Stage, Stream, add_note
 from .strings import StringTensor, as_dtype, string
 from .tables import Count, RangeColumn, Table, table_of
+
+ENDLESS = 2**62                         # the size of a table that nobody reads to its end
 
 
 # ---- tables
@@ -32,7 +35,8 @@ class TableStage(Stage):
         return self._rows.spec
 
     def cardinality(self):
-        return self._rows.sizes[0]
+        size = self._rows.sizes[0]
+        return INFINITE if size == ENDLESS else size
 
 
 def from_tensors(value):
@@ -73,6 +77,11 @@ def numbers(*args):
     values = range(*bounds)
     table = Table([(RangeColumn(values.start, values.step), 0)], None, (len(values),))
     return TableStage("range", table)
+
+
+def counter(start, step):
+    """The stage of start, start + step, ... without end, int64."""
+    return TableStage("counter", Table([(RangeColumn(index(start), index(step)), 0)], None, (ENDLESS,)))
 
 
 # ---- elements at hand

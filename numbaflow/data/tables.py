@@ -8,15 +8,16 @@ import numpy as np
 
 from numbaflow.core import nest
 from numbaflow.core.dtypes import INT64, of
-from numbaflow.core.tensor import wrap
-from numbaflow.kernels.index import gather
+from numbaflow.core.tensor import Tensor, wrap
 from numbaflow.kernels.memory import empty
+from numbaflow.kernels.rows import RowTaker
 
 from .elements import Spec, flatten, form, packer
 from .stage import EMPTY, Stream
 from .strings import string, wrap_strings
 
 AHEAD = 1024                            # rows of indices made at once
+_new = object.__new__
 
 
 # ---- columns
@@ -25,6 +26,7 @@ class ArrayColumn:
 
     def __init__(self, data):
         self._data = np.ascontiguousarray(data)
+        self._dtype, self.gather = data.dtype, RowTaker(self._data)
         self.spec = Spec(of(data.dtype), data.shape[1:])
         self.row_bytes = data.nbytes // max(len(data), 1)
 
@@ -32,10 +34,9 @@ class ArrayColumn:
         return wrap(self._data[i, ...])
 
     def rows(self, indices):
-        return wrap(self.gather(indices))
-
-    def gather(self, indices):
-        return gather(self._data, indices)
+        made = _new(Tensor)                     # as wrap does, in half the time
+        made._data, made._dtype, made._node = self.gather(indices), self._dtype, None
+        return made
 
 
 class StringColumn:
@@ -120,8 +121,6 @@ class Table:
     def spec(self):
         return nest.pack(self.structure, [column.spec for column, _ in self.columns])
 
-    row_bytes = property(lambda self: sum(column.row_bytes for column, _ in self.columns))
-
     def row(self, index):
         """The element of an index, or of a list of them where a row has several."""
         if type(index) is int:
@@ -135,6 +134,11 @@ class Table:
             return self._pack([column.rows(flat) for column in self._single])
         each = [np.ascontiguousarray(indices[:, place]) for place in range(indices.shape[1])]
         return self._pack([column.rows(each[place]) for column, place in self.columns])
+
+    @property
+    def row_bytes(self):
+        """Bytes a row takes, strings left out."""
+        return sum(column.row_bytes for column, _ in self.columns)
 
     def elements(self, stream):
         """The stream of elements that a stream of indices stands for."""

@@ -13,6 +13,7 @@ from .selecting import whole_number
 from .stage import EMPTY, Passing, Stream
 from .state import loaded, saved
 
+COPIED = 1 << 20                        # bytes; copying fewer takes less than the 50 us of changing threads
 _END = object()                         # to a thread: there is nothing more to do; from one: the stream ended
 
 
@@ -86,7 +87,10 @@ def _end_workers(tasks, count):
 
 # ---- prefetch
 class Prefetch(Passing):
-    """Up to buffer_size elements made in a thread before they are asked for."""
+    """Up to buffer_size elements made in a thread before they are asked for.
+
+    Indices, and batches that are quicker copied than handed over, stay in the thread that asks.
+    """
 
     name = "prefetch"
 
@@ -96,7 +100,8 @@ class Prefetch(Passing):
         self._size = 2 if size < 0 else size
 
     def over(self, stream):
-        if self._size == 0 or self.table is not None:
+        small = (getattr(self.inputs[0], "batch_bytes", None) or COPIED) < COPIED
+        if self._size == 0 or small or self.table is not None:
             return stream
         return PrefetchStream(self, stream, self._size)
 
