@@ -4,6 +4,8 @@ A rule is a scalar body: from a parameter, its slots, the gradient and the step'
 parameter and slots.  Each becomes an `Update`, which runs it over whole arrays or over the rows that a sparse
 gradient touches.
 """
+import functools
+
 import numpy as np
 
 from . import scalar
@@ -34,19 +36,143 @@ def nesterov_rule(p, a, g, rate, keep):
     return p - rate * (g + keep * a), a
 
 
+@body
+def keras_momentum_rule(p, a, g, rate, keep):
+    """a = keep * a - rate * g; p += a"""
+    a = keep * a - rate * g
+    return p + a, a
+
+
+@body
+def keras_nesterov_rule(p, a, g, rate, keep):
+    """a = keep * a - rate * g; p += keep * a - rate * g"""
+    a = keep * a - rate * g
+    return p + (keep * a - rate * g), a
+
+
+# ---- after Adagrad
 @body(exact=True)
-def adagrad_rule(p, a, g, rate):
-    """a += g**2; p -= rate * g / sqrt(a)"""
+def adagrad_rule(p, a, g, rate, epsilon):
+    """a += g**2; p -= rate * g / (sqrt(a) + epsilon)"""
     a = a + g * g
-    return p - rate * g / scalar.sqrt(a), a
+    return p - rate * g / (scalar.sqrt(a) + epsilon), a
 
 
+@body(exact=True)
+def adadelta_rule(p, s, d, g, rate, gain, epsilon):
+    """s += gain * (g**2 - s); u = g * sqrt((d + epsilon) / (s + epsilon)); d likewise of u; p -= rate * u"""
+    s = s + gain * (g * g - s)
+    u = scalar.sqrt(d + epsilon) / scalar.sqrt(s + epsilon) * g
+    d = d + gain * (u * u - d)
+    return p - rate * u, s, d
+
+
+@body(exact=True)
+def _shrunk(x, l1, l2):
+    """x drawn to 0 by l1, and by the factor 1 + l2"""
+    return scalar.sign(x) * scalar.maximum(scalar.absolute(x) - l1, 0.0) / (1.0 + l2)
+
+
+@body(exact=True)
+def proximal_gradient_descent_rule(p, g, rate, l1, l2):
+    """p = what is nearest to p - rate * g at the cost of rate * (l1 * |p| + l2 * p**2 / 2)"""
+    return _shrunk(p - rate * g, rate * l1, rate * l2)
+
+
+@body(exact=True)
+def proximal_adagrad_rule(p, a, g, rate, l1, l2):
+    """a += g**2, and proximal gradient descent with the rate rate / sqrt(a)"""
+    a = a + g * g
+    rate = rate / scalar.sqrt(a)
+    return _shrunk(p - rate * g, rate * l1, rate * l2), a
+
+
+@body(exact=True)
+def adagrad_da_rule(p, s, a, g, rate, l1, l2):
+    """s += g; a += g**2; p = -rate * sign(s) * max(|s| - l1, 0) / (sqrt(a) + l2)"""
+    s = s + g
+    a = a + g * g
+    pull = scalar.sign(s) * scalar.maximum(scalar.absolute(s) - l1, 0.0)
+    return -(rate * pull) / (scalar.sqrt(a) + l2), s, a
+
+
+@body(exact=True)
+def _ftrl(p, z, g, before, after, rate, l1, l2, shrinkage):
+    """z += g + shrinkage * p - (after - before) / rate * p; p = (sign(z) * l1 - z) / (after / rate + l2)"""
+    z = z + (g + shrinkage * p - (after - before) / rate * p)
+    pull = scalar.sign(z) * l1 - z
+    return 0.0 if scalar.absolute(z) <= l1 else pull / (after / rate + l2), z
+
+
+@body(exact=True)
+def ftrl_rule(p, a, z, g, rate, l1, l2, shrinkage):
+    """a += g**2, and ftrl with sqrt(a) before and after"""
+    n = a + g * g
+    p, z = _ftrl(p, z, g, scalar.sqrt(a), scalar.sqrt(n), rate, l1, l2, shrinkage)
+    return p, n, z
+
+
+@body(exact=True)
+def ftrl_power_rule(p, a, z, g, rate, l1, l2, shrinkage, power):
+    """a += g**2, and ftrl with a**power before and after"""
+    n = a + g * g
+    p, z = _ftrl(p, z, g, scalar.pow(a, power), scalar.pow(n, power), rate, l1, l2, shrinkage)
+    return p, n, z
+
+
+# ---- running means of gradients and their squares
 @body(exact=True)
 def adam_rule(p, m, v, g, rate, gain1, gain2, epsilon):
     """m += gain1 * (g - m); v += gain2 * (g**2 - v); p -= rate * m / (sqrt(v) + epsilon)"""
     m = m + gain1 * (g - m)
     v = v + gain2 * (g * g - v)
     return p - rate * m / (scalar.sqrt(v) + epsilon), m, v
+
+
+@body(exact=True)
+def adamw_rule(p, m, v, g, decay, rate, gain1, gain2, epsilon):
+    """p -= decay * p, and adam"""
+    return adam_rule(p - decay * p, m, v, g, rate, gain1, gain2, epsilon)
+
+
+@body(exact=True)
+def amsgrad_rule(p, m, v, top, g, rate, gain1, gain2, epsilon):
+    """adam with the largest v so far, top = max(top, v), in place of v"""
+    m = m + gain1 * (g - m)
+    v = v + gain2 * (g * g - v)
+    top = scalar.maximum(top, v)
+    return p - rate * m / (scalar.sqrt(top) + epsilon), m, v, top
+
+
+@body(exact=True)
+def adamax_rule(p, m, u, g, rate, gain1, keep2, epsilon):
+    """m += gain1 * (g - m); u = max(keep2 * u, |g|); p -= rate * m / (u + epsilon)"""
+    m = m + gain1 * (g - m)
+    u = scalar.maximum(keep2 * u, scalar.absolute(g))
+    return p - rate * m / (u + epsilon), m, u
+
+
+@body(exact=True)
+def nadam_rule(p, m, v, g, rate_g, rate_m, scale, gain1, gain2, epsilon):
+    """m and v as in adam; p -= (rate_g * g + rate_m * m) / (sqrt(scale * v) + epsilon)"""
+    m = m + gain1 * (g - m)
+    v = v + gain2 * (g * g - v)
+    return p - (rate_g * g + rate_m * m) / (scalar.sqrt(scale * v) + epsilon), m, v
+
+
+@body(exact=True)
+def keras_rmsprop_rule(p, s, g, rate, gain, epsilon):
+    """s += gain * (g**2 - s); p -= rate * g / (sqrt(s) + epsilon)"""
+    s = s + gain * (g * g - s)
+    return p - rate * g / (scalar.sqrt(s) + epsilon), s
+
+
+@body(exact=True)
+def keras_centered_rmsprop_rule(p, s, c, g, rate, gain, epsilon):
+    """c += gain * (g - c), and keras_rmsprop with the variance s - c**2 in place of s"""
+    s = s + gain * (g * g - s)
+    c = c + gain * (g - c)
+    return p - rate * g / (scalar.sqrt(s - c * c) + epsilon), s, c
 
 
 @body(exact=True)
@@ -103,30 +229,51 @@ class Update:
     """
 
     def __init__(self, rule):
-        name = rule.__name__.removesuffix("_rule")
-        scope = {"rule": rule, "__name__": __name__}
-        exec(_loops(rule, name), scope)
-        self._whole, self._rows = range_kernel(scope[name]), range_kernel(scope[f"{name}_rows"])
-        self._serial, self.__name__, self.__doc__ = self._whole.serial, name, rule.__doc__
+        self._rule, self.__name__, self.__doc__ = rule, rule.__name__.removesuffix("_rule"), rule.__doc__
         self._slots = rule.__code__.co_varnames.index("g")
+
+    @functools.cached_property
+    def _loops(self):
+        """The range kernels over elements and over rows, written when asked for: import is quicker so."""
+        scope = {"rule": self._rule, "__name__": __name__}
+        exec(_loops(self._rule, self.__name__), scope)
+        return range_kernel(scope[self.__name__]), range_kernel(scope[f"{self.__name__}_rows"])
+
+    @functools.cached_property
+    def _serial(self):
+        return self._loops[0].serial
 
     def __call__(self, n, *args):
         if n < PARALLEL_WORK:
             self._serial(*args, 0, n)
         else:
-            self._whole(n, n, *args)
+            self._loops[0](n, n, *args)
 
     def rows(self, numbers, *args):
         state, g = args[:self._slots], args[self._slots]
         if g.size:
-            self._rows(numbers.size, g.size, *state, numbers, *args[self._slots:])
+            self._loops[1](numbers.size, g.size, *state, numbers, *args[self._slots:])
 
 
 gradient_descent = Update(gradient_descent_rule)
 momentum = Update(momentum_rule)
 nesterov = Update(nesterov_rule)
+keras_momentum = Update(keras_momentum_rule)
+keras_nesterov = Update(keras_nesterov_rule)
 adagrad = Update(adagrad_rule)
+adadelta = Update(adadelta_rule)
+proximal_gradient_descent = Update(proximal_gradient_descent_rule)
+proximal_adagrad = Update(proximal_adagrad_rule)
+adagrad_da = Update(adagrad_da_rule)
+ftrl = Update(ftrl_rule)
+ftrl_power = Update(ftrl_power_rule)
 adam = Update(adam_rule)
+adamw = Update(adamw_rule)
+amsgrad = Update(amsgrad_rule)
+adamax = Update(adamax_rule)
+nadam = Update(nadam_rule)
+keras_rmsprop = Update(keras_rmsprop_rule)
+keras_centered_rmsprop = Update(keras_centered_rmsprop_rule)
 rmsprop = Update(rmsprop_rule)
 centered_rmsprop = Update(centered_rmsprop_rule)
 

@@ -1,6 +1,9 @@
 """Training: optimizers, the global step, checkpoints."""
+from .adadelta import AdadeltaOptimizer
 from .adagrad import AdagradOptimizer
+from .adagrad_da import AdagradDAOptimizer
 from .adam import AdamOptimizer
+from .adamw import AdamWOptimizer
 from .checkpoint import Checkpoint
 from .checkpoint_manager import CheckpointManager
 from .checkpoint_reading import list_variables, load_checkpoint, load_variable
@@ -10,6 +13,7 @@ from .checkpoint_state import (
     latest_checkpoint,
     update_checkpoint_state,
 )
+from .ftrl import FtrlOptimizer
 from .global_step import (
     assert_global_step,
     create_global_step,
@@ -20,16 +24,23 @@ from .global_step import (
 from .gradient_descent import GradientDescentOptimizer
 from .momentum import MomentumOptimizer
 from .optimizer import Optimizer
+from .proximal import ProximalAdagradOptimizer, ProximalGradientDescentOptimizer
 from .rmsprop import RMSPropOptimizer
 
 __all__ = [
+    "AdadeltaOptimizer",
+    "AdagradDAOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "AdamWOptimizer",
     "Checkpoint",
     "CheckpointManager",
+    "FtrlOptimizer",
     "GradientDescentOptimizer",
     "MomentumOptimizer",
     "Optimizer",
+    "ProximalAdagradOptimizer",
+    "ProximalGradientDescentOptimizer",
     "RMSPropOptimizer",
     "assert_global_step",
     "checkpoint_exists",

@@ -37,4 +37,4 @@ class AdagradOptimizer(Optimizer):
         return {"accumulator": self._initial_accumulator_value}
 
     def _constants(self):
-        return (number(self._learning_rate),)
+        return number(self._learning_rate), 0.0

@@ -181,13 +181,16 @@ class Optimizer(Trackable):
         """Make the slots of a variable met for the first time; they go when it goes."""
         key, made = variable._id, []
         for k, (name, value) in enumerate(self._slot_values().items()):
-            suffix = f"_{k}" if k else ""
             slot = Variable(np.full(variable._data.shape, value, variable._data.dtype), trainable=False,
-                            name=f"{variable._name}/{self._name}{suffix}")
+                            name=f"{variable._name}/{self._slot_label(k, name)}")
             self._slots.setdefault(name, {})[key] = slot
             made.append(slot)
         owner = weakref.ref(self)
         self._held[key] = tuple(made), weakref.ref(variable, lambda _: _forget(owner(), key))
+
+    def _slot_label(self, position, name):
+        """What a slot's variable is called by, after the name of its owner and a slash."""
+        return f"{self._name}_{position}" if position else self._name
 
     def _add_non_slot(self, name, value):
         """Make a variable of this optimizer's own, or take its value from a restore that waits for it."""
