@@ -1,5 +1,20 @@
 """Automatic differentiation for people who write Numba and NumPy."""
-from . import bitwise, contrib, data, kernels, linalg, losses, math, nn, random, summary, test, testing, train
+from . import (
+    bitwise,
+    contrib,
+    data,
+    image,
+    kernels,
+    linalg,
+    losses,
+    math,
+    nn,
+    random,
+    summary,
+    test,
+    testing,
+    train,
+)
 from .core import errors
 from .core.context import (
     ConfigProto,
@@ -328,6 +343,7 @@ __all__ = [
     "hvp",
     "identity",
     "imag",
+    "image",
     "implicit_gradients",
     "implicit_value_and_gradients",
     "init_scope",

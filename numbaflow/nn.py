@@ -30,12 +30,15 @@ from .ops.index import embedding_lookup
 from .ops.layer_norm import layer_normalization, local_response_normalization, lrn
 from .ops.moments import moments, weighted_moments
 from .ops.nn import (
+    l2_loss,
+    log_poisson_loss,
     log_softmax,
     sigmoid_cross_entropy_with_logits,
     softmax,
     softmax_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits_v2,
     sparse_softmax_cross_entropy_with_logits,
+    weighted_cross_entropy_with_logits,
 )
 from .ops.normalization import batch_normalization, fused_batch_norm
 from .ops.norms import l2_normalize
@@ -81,10 +84,12 @@ __all__ = [
     "fused_batch_norm",
     "gelu",
     "in_top_k",
+    "l2_loss",
     "l2_normalize",
     "layer_normalization",
     "leaky_relu",
     "local_response_normalization",
+    "log_poisson_loss",
     "log_sigmoid",
     "log_softmax",
     "lrn",
@@ -111,6 +116,7 @@ __all__ = [
     "swish",
     "tanh",
     "top_k",
+    "weighted_cross_entropy_with_logits",
     "weighted_moments",
     "xw_plus_b",
 ]

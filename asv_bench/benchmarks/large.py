@@ -147,6 +147,8 @@ LARGE = {
     "layer_norm": Sample(classes, normal(1000), normal(1000)),
     "layer_norm_grad": Sample(classes, classes, normal(1000), normal(1024), uniform(1024)),
     "neighbour_sum": Sample(images, 5),
+    "resize_grad": Sample(normal(8, 112, 112, 16), (56, 56)),
+    "resized": Sample(normal(8, 56, 56, 16), (112, 112)),
     # windows
     "avg_pool_grad": Sample(normal(8, 28, 28, 64), _halved),
     "max_of_windows": Sample(images, _halved),

@@ -5,20 +5,23 @@ order follow.
 """
 import numpy as np
 
+from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.optable import Sample, elementwise, given, integers, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import losses as loss_kernels, softmax as kernels
 
-from .activations import sigmoid
+from .activations import sigmoid, softplus
 from .arguments import one_axis
-from .exponential import exp
+from .comparison import select
+from .exponential import exp, log
 from .index import one_hot
+from .norms import sum_of_squares
 from .reduce import reduce_sum
 from .shape import expand_dims, transpose
 
-__all__ = ["log_softmax", "sigmoid_cross_entropy_with_logits", "softmax", "softmax_cross_entropy_with_logits",
-           "softmax_cross_entropy_with_logits_v2", "sparse_softmax_cross_entropy_with_logits",
-           "stop_gradient"]
+__all__ = ["l2_loss", "log_poisson_loss", "log_softmax", "sigmoid_cross_entropy_with_logits", "softmax",
+           "softmax_cross_entropy_with_logits", "softmax_cross_entropy_with_logits_v2",
+           "sparse_softmax_cross_entropy_with_logits", "stop_gradient", "weighted_cross_entropy_with_logits"]
 
 
 def _axis(axis, dim, rank):
@@ -258,6 +261,68 @@ def softmax_cross_entropy_with_logits_v2(labels=None, logits=None, axis=None, na
 def softmax_cross_entropy_with_logits(labels=None, logits=None, dim=-1, name=None, axis=None):
     """As `softmax_cross_entropy_with_logits_v2`, without gradients for the labels."""
     return softmax_cross_entropy_with_logits_v2(stop_gradient(labels), logits, dim if axis is None else axis)
+
+
+# ---- losses of independent values
+def l2_loss(t, name=None):
+    """Half the sum of squares of all elements.
+
+    >>> import numbaflow as nf
+    >>> nf.nn.l2_loss([3.0, 4.0]).numpy()
+    np.float32(12.5)
+    """
+    t = as_tensor(t)
+    if t._dtype.kind != "f":
+        raise InvalidArgumentError(f"l2_loss: expected floats, got {t.dtype.name}")
+    return 0.5 * sum_of_squares([t])
+
+
+def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None, name=None, targets=None):
+    """The cross-entropy of sigmoid(logits), where the part of positive labels counts pos_weight times.
+
+    Args:
+        labels: floats from 0 to 1.
+        logits: floats of the same shape.
+        pos_weight: a number, or a tensor that broadcasts.
+        targets: the older name of labels.
+
+    >>> import numbaflow as nf
+    >>> nf.nn.weighted_cross_entropy_with_logits([1.0, 0.0], [0.0, 0.0], 3.0).numpy().round(4)
+    array([2.0794, 0.6931], dtype=float32)
+    """
+    z, x = as_tensor(targets if labels is None else labels), as_tensor(logits)
+    if z._data.shape != x._data.shape:
+        raise InvalidArgumentError("weighted_cross_entropy_with_logits: expected labels and logits of one "
+                                   f"shape, got {tuple(z.shape)} and {tuple(x.shape)}")
+    return (1.0 - z) * x + (1.0 + (pos_weight - 1.0) * z) * softplus(-x)
+
+
+def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None):
+    """The negative log-likelihood of counts under a Poisson distribution whose log rate is log_input.
+
+    It is exp(log_input) - targets * log_input; the full loss adds Stirling's approximation of log(targets!)
+    where targets are over 1.
+
+    Args:
+        targets: counts as floats, not negative.
+        log_input: floats of the same shape.
+        compute_full_loss: whether to add what depends on the targets alone.
+
+    >>> import numbaflow as nf
+    >>> nf.nn.log_poisson_loss([2.0], [0.0]).numpy().tolist()
+    [1.0]
+    """
+    z, c = as_tensor(targets), as_tensor(log_input)
+    if z._data.shape != c._data.shape:
+        raise InvalidArgumentError("log_poisson_loss: expected targets and log_input of one shape, "
+                                   f"got {tuple(z.shape)} and {tuple(c.shape)}")
+    loss = exp(c) - z * c
+    if not compute_full_loss:
+        return loss
+    large = z > 1.0
+    counts = select(large, z, 1.0)
+    rest = counts * log(counts) - counts + 0.5 * log(2.0 * np.pi * counts)
+    return loss + select(large, rest, 0.0)
 
 
 # ---- cross-entropy of independent classes
