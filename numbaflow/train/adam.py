@@ -57,10 +57,7 @@ class AdamOptimizer(Optimizer):
         rate = number(self._lr) * sqrt(1.0 - power2) / (1.0 - power1)
         return rate, 1.0 - beta1, 1.0 - beta2, number(self._epsilon)
 
-    def _apply_sparse(self, rows, g, variable, slots, constants):
-        dense = np.zeros(variable._data.shape, g.dtype)
-        dense[rows] = g
-        self._apply_dense(dense, variable, slots, constants)
+    _apply_sparse = Optimizer._apply_filled
 
     def _finish(self):
         for power, beta in zip(self._powers(), (self._beta1, self._beta2), strict=True):

@@ -52,8 +52,9 @@ class FtrlOptimizer(Optimizer):
     def _slot_values(self):
         return {"accum": self._initial_accumulator_value, "linear": 0.0}
 
-    def _slot_label(self, position, name):
-        return self._labels[name] or super()._slot_label(position, name)
+    def _slot_variable_name(self, variable, slot, position):
+        label = self._labels[slot]
+        return f"{variable._name}/{label}" if label else super()._slot_variable_name(variable, slot, position)
 
     def _constants(self):
         constants = (number(self._learning_rate), number(self._l1), 2.0 * number(self._l2),

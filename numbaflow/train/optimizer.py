@@ -77,7 +77,8 @@ class Optimizer(Trackable):
         Args:
             loss: a function without arguments that computes the loss.
             global_step: a variable to add 1 to.
-            var_list: the variables to change; by default the trainable ones that `loss` reads.
+            var_list: the variables to change, or a function that gives them once `loss` has run; by default
+                the trainable ones that `loss` reads.
             grad_loss: the gradient of what `loss` gives, ones by default.
 
         Raises:
@@ -107,13 +108,14 @@ class Optimizer(Trackable):
         if not callable(loss):
             raise RuntimeError("`loss` passed to Optimizer.compute_gradients should be a function when eager "
                                f"execution is enabled; got {type(loss).__name__}.")
-        variables = [var_list] if isinstance(var_list, Variable) else var_list and list(var_list)
+        given = var_list is not None and not callable(var_list)
+        variables = [var_list] if isinstance(var_list, Variable) else list(var_list) if given else None
         with GradientTape() as tape:
-            if variables is not None:
+            if given:
                 tape.watch(variables)
             value = loss()
-        if variables is None:
-            variables = list(tape.watched_variables())
+        if not given:
+            variables = list(tape.watched_variables() if var_list is None else var_list())
         return list(zip(tape.gradient(value, variables, grad_loss), variables, strict=True))
 
     def apply_gradients(self, grads_and_vars, global_step=None, name=None):
@@ -172,6 +174,12 @@ class Optimizer(Trackable):
         """The same, for the gradients g of some rows, all different; the others stay as they are."""
         variable._update(self._sparse_step, rows, g.ravel(), slots, constants)
 
+    def _apply_filled(self, rows, g, variable, slots, constants):
+        """The same, where rows without a gradient have one of 0."""
+        filled = np.zeros(variable._data.shape, g.dtype)
+        filled[rows] = g
+        self._apply_dense(filled, variable, slots, constants)
+
     def _sparse_step(self, array, rows, g, slots, constants):
         state = [array.ravel(), *[slot._writable().ravel() for slot in slots]]
         self._update.rows(rows, *state, g, *constants)
@@ -182,15 +190,15 @@ class Optimizer(Trackable):
         key, made = variable._id, []
         for k, (name, value) in enumerate(self._slot_values().items()):
             slot = Variable(np.full(variable._data.shape, value, variable._data.dtype), trainable=False,
-                            name=f"{variable._name}/{self._slot_label(k, name)}")
+                            name=self._slot_variable_name(variable, name, k))
             self._slots.setdefault(name, {})[key] = slot
             made.append(slot)
         owner = weakref.ref(self)
         self._held[key] = tuple(made), weakref.ref(variable, lambda _: _forget(owner(), key))
 
-    def _slot_label(self, position, name):
-        """What a slot's variable is called by, after the name of its owner and a slash."""
-        return f"{self._name}_{position}" if position else self._name
+    def _slot_variable_name(self, variable, slot, position):
+        """What the variable of a slot is called."""
+        return f"{variable._name}/{self._name}_{position}" if position else f"{variable._name}/{self._name}"
 
     def _add_non_slot(self, name, value):
         """Make a variable of this optimizer's own, or take its value from a restore that waits for it."""
