@@ -50,6 +50,9 @@ class Batch(Stage):
         known = self.inputs[0].known_spec()
         return None if known is None else self._spec(known)
 
+    def example(self):
+        return self.stacked([self.inputs[0].example()] * self.size)
+
     @functools.cached_property
     def spec(self):
         return self._spec(self.inputs[0].spec)
@@ -258,6 +261,10 @@ class Unbatch(Stage):
             return None
         return nest.map_structure(lambda leaf: Spec(leaf.dtype, leaf.shape[1:]), known)
 
+    def example(self):
+        whole = self.inputs[0].example()
+        return nest.map_structure(lambda leaf: leaf_of(leaf._data[0, ...]), whole)
+
 
 class Unbatched(Stream):
     __slots__ = ("_at", "_element", "_leaves", "_pack", "_source", "_stage")
@@ -297,6 +304,6 @@ class Unbatched(Stream):
 
     def restore(self, state):
         self._source.restore(state["source"])
-        for element in loaded(state["waiting"], self._stage.inputs[0].spec) or [None]:
+        for element in loaded(state["waiting"], self._stage.inputs[0]) or [None]:
             self._open(element)
         self._at = state["at"]

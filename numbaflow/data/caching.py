@@ -33,8 +33,6 @@ class CacheStream(Stream):
 
     def __init__(self, stage, source):
         self._stage, self._source = stage, source
-        self._begin()
-
         if stage.start is None:
             stage.start = source.save()
         else:
@@ -92,6 +90,9 @@ class FileCache(Stage):
     def stream(self):
         return FileCacheStream(self, self.inputs[0].stream())
 
+    def example(self):
+        return self.inputs[0].example()
+
     def known_spec(self):
         return self.inputs[0].known_spec()
 
@@ -134,7 +135,7 @@ class FileCacheStream(Stream):
 
     def _read_file(self):
         record = read_record(self._file, self._stage.filename)
-        return EMPTY if record is None else loaded([from_bytes(record)], self._stage.inputs[0].spec)
+        return EMPTY if record is None else loaded([from_bytes(record)], self._stage.inputs[0])
 
     def _read_source(self):
         run = self._source.read(1)

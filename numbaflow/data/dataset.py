@@ -314,7 +314,7 @@ class Dataset:
         >>> [[x.numpy().item() for x in w] for w in nf.data.Dataset.range(5).window(3, shift=2)]
         [[0, 1, 2], [2, 3, 4], [4]]
         """
-        return made(nesting.Window(self._stage, size, shift, stride, drop_remainder, made))
+        return made(nesting.Window(self._stage, size, shift, stride, drop_remainder, window_of))
 
     def enumerate(self, start=0):
         """Pairs (number, element), the numbers int64 from `start` on.
@@ -388,6 +388,11 @@ def made(stage):
     dataset = object.__new__(Dataset)
     dataset._stage = stage
     return dataset
+
+
+def window_of(elements):
+    """The dataset of elements at hand."""
+    return made(sources.Elements("window", elements))
 
 
 def _dataset(value, where):

@@ -13,7 +13,7 @@ from numbaflow.core.errors import InvalidArgumentError
 from .elements import describe, element, same_types
 from .selecting import whole_number
 from .stage import EMPTY, UNKNOWN, Passing, Stage, Stream, add_note
-from .state import loaded, saved
+from .state import loaded, saved, unpacked
 from .strings import StringTensor
 from .workers import Workers
 
@@ -69,6 +69,9 @@ class Map(Stage):
     def mapped(self, value):
         """The element that one becomes."""
         return element(call(self.function, value, self.path()), self.path())
+
+    def example(self):
+        return self.mapped(self.inputs[0].example())
 
     def cardinality(self):
         return self.inputs[0].cardinality()
@@ -152,7 +155,7 @@ class ParallelMap(Stream):
         self._source.restore(state["source"])
         if self._workers is None:
             self._workers = Workers(self._count, self)
-        for value in loaded(state["waiting"], self._stage.inputs[0].spec):
+        for value in loaded(state["waiting"], self._stage.inputs[0]):
             self._submit(value)
 
 
@@ -246,6 +249,9 @@ class Scan(Stage):
             raise TypeError(f"{where}: the function must return a pair (new state, output), got {returned!r}")
         return same_state(state, returned[0], where), element(returned[1], where)
 
+    def example(self):
+        return self.step(self.initial, self.inputs[0].example())[1]
+
     def cardinality(self):
         return self.inputs[0].cardinality()
 
@@ -280,7 +286,7 @@ class ScanStream(Stream):
         return {"state": saved([self._state], self._stage), "source": self._source.save()}
 
     def restore(self, state):
-        self._state, = loaded(state["state"], self._stage.initial)
+        self._state, = unpacked(state["state"], self._stage.initial)
         self._source.restore(state["source"])
 
 

@@ -7,7 +7,6 @@ from numbaflow.core.errors import InvalidArgumentError
 from .elements import flatten, is_dataset, packer
 from .mapping import call, checked_function
 from .selecting import whole_number
-from .sources import Elements
 from .stage import EMPTY, Stage, Stream, read_fully
 from .state import loaded, saved
 from .workers import PrefetchStream
@@ -31,12 +30,18 @@ class Interleave(Stage):
 
     def opened(self, value):
         """The stream of the dataset that an element becomes."""
+        stage = self._made(value)
+        return PrefetchStream(stage, stage.stream(), self.block) if self._ahead else stage.stream()
+
+    def _made(self, value):
         where = self.path()
         made = call(self._function, value, where)
         if not is_dataset(made):
             raise TypeError(f"{where}: map_func must return a Dataset, got {type(made).__name__}")
-        stream = made._stage.stream()
-        return PrefetchStream(made._stage, stream, self.block) if self._ahead else stream
+        return made._stage
+
+    def example(self):
+        return self._made(self.inputs[0].example()).example()
 
 
 class InterleavedStream(Stream):
@@ -95,7 +100,7 @@ class InterleavedStream(Stream):
         self._slots = [None if slot is None else self._restored(slot) for slot in state["slots"]]
 
     def _restored(self, slot):
-        element, = loaded(slot["element"], self._stage.inputs[0].spec)
+        element, = loaded(slot["element"], self._stage.inputs[0])
         stream = self._stage.opened(element)
         stream.restore(slot["at"])
         return element, stream
@@ -107,8 +112,8 @@ class Window(Stage):
 
     name = "window"
 
-    def __init__(self, source, size, shift, stride, drop_remainder, dataset):
-        self.inputs, self._dataset = (source,), dataset
+    def __init__(self, source, size, shift, stride, drop_remainder, window_of):
+        self.inputs, self._window_of = (source,), window_of
         self.size = whole_number(size, "window: size", 1)
         self.shift = self.size if shift is None else whole_number(shift, "window: shift", 1)
         self.stride = whole_number(stride, "window: stride", 1)
@@ -120,7 +125,10 @@ class Window(Stage):
     def made(self, elements):
         """The structure of datasets of one window."""
         columns = zip(*[flatten(x) for x in elements], strict=True)
-        return packer(elements[0])([self._dataset(Elements("window", list(c))) for c in columns])
+        return packer(elements[0])([self._window_of(list(c)) for c in columns])
+
+    def example(self):
+        return self.made([self.inputs[0].example()])
 
 
 class WindowStream(Stream):
@@ -166,7 +174,7 @@ class WindowStream(Stream):
                 "source": self._source.save()}
 
     def restore(self, state):
-        self._held = deque(loaded(state["held"], self._stage.inputs[0].spec))
+        self._held = deque(loaded(state["held"], self._stage.inputs[0]))
         self._skip, self._ended = state["skip"], state["ended"]
         self._source.restore(state["source"])
 

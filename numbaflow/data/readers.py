@@ -18,7 +18,7 @@ from .nesting import Interleave
 from .records import read_record
 from .selecting import whole_number
 from .stage import EMPTY, Stage, Stream
-from .state import loaded, saved
+from .state import saved, unpacked
 from .strings import StringTensor, string
 
 _COMPRESSIONS = ("", "GZIP", "ZLIB")
@@ -114,7 +114,7 @@ class FilesStream(Stream):
     def restore(self, state):
         self._close()
         self._names.restore(state["names"])
-        for name in loaded(state["name"], None):
+        for name in unpacked(state["name"], None):
             self._open(name)
             self._file.seek(state["at"])
 

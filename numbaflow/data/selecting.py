@@ -236,6 +236,9 @@ class Concatenate(Stage):
         known = [stage.known_spec() for stage in self.inputs]
         return None if None in known else merged(*known)
 
+    def example(self):
+        return self.inputs[0].example()
+
     def cardinality(self):
         sizes = [stage.cardinality() for stage in self.inputs]
         if INFINITE in sizes:
@@ -297,6 +300,9 @@ class Zip(Stage):
     def known_spec(self):
         known = [stage.known_spec() for stage in self.inputs]
         return None if None in known else nest.pack(self._structure, known)
+
+    def example(self):
+        return nest.pack(self._structure, [stage.example() for stage in self.inputs])
 
     @functools.cached_property
     def spec(self):

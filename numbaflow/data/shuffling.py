@@ -64,7 +64,8 @@ class ShuffleStream(Stream):
         self._source.restart()
 
     def save(self):
-        return {"key": self._key, "step": self._step, "ended": self._ended, "source": self._source.save()}
+        return {"key": list(self._key), "step": self._step, "ended": self._ended,
+                "source": self._source.save()}
 
     def restore(self, state):
         self._key = list(state["key"])
@@ -118,7 +119,7 @@ class IndexShuffle(ShuffleStream):
 
     def restore(self, state):
         super().restore(state)
-        self._buffer = state["buffer"]
+        self._buffer = None if state["buffer"] is None else state["buffer"].copy()
         self._left = 0 if self._buffer is None else len(self._buffer)
 
 
@@ -174,5 +175,5 @@ class ElementShuffle(ShuffleStream):
 
     def restore(self, state):
         super().restore(state)
-        self._buffer = loaded(state["buffer"], self._stage.inputs[0].spec)
+        self._buffer = loaded(state["buffer"], self._stage.inputs[0])
         self._hole = state["hole"]

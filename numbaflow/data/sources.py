@@ -88,17 +88,17 @@ def counter(start, step):
 class Elements(Stage):
     """The elements of a list."""
 
-    def __init__(self, name, made):
-        self.name, self._made = name, made
+    def __init__(self, name, elements):
+        self.name, self.elements = name, elements
 
     def stream(self):
-        return ListStream(self._made)
+        return ListStream(self.elements)
 
     def known_spec(self):
-        return spec_of(self._made[0]) if self._made else None
+        return spec_of(self.elements[0]) if self.elements else None
 
     def cardinality(self):
-        return len(self._made)
+        return len(self.elements)
 
 
 class ListStream(Stream):

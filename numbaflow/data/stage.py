@@ -68,14 +68,16 @@ class Stage:
 
     @functools.cached_property
     def spec(self):
-        """The spec of elements; where need be the first element is made to see."""
+        """The spec of elements; where need be an element is made to see."""
         known = self.known_spec()
-        if known is not None:
-            return known
+        return spec_of(self.example()) if known is None else known
+
+    def example(self):
+        """An element such as this stage gives; no stream that counts its passes is opened for it."""
         run = self.stream().read(1)
         if not len(run):
             raise InvalidArgumentError(f"{self.path()}: there is no first element to tell dtypes and shapes")
-        return spec_of(run[0])
+        return run[0]
 
     def cardinality(self):
         """The number of elements, INFINITE or UNKNOWN."""
@@ -111,6 +113,9 @@ class Passing(Stage):
 
     def known_spec(self):
         return self.inputs[0].known_spec()
+
+    def example(self):
+        return self.inputs[0].example()
 
     @functools.cached_property
     def spec(self):

@@ -15,32 +15,41 @@ from .strings import string
 
 # ---- elements
 def saved(elements, stage):
-    """Elements as lists of arrays; FailedPreconditionError for elements that hold datasets."""
-    rows = [flatten(x) for x in elements]
-    if any(is_dataset(leaf) for row in rows for leaf in row):
-        raise FailedPreconditionError(f"{stage.path()}: its position can't be saved while it holds elements "
-                                      "that are datasets (windows)")
-    return [[_array(leaf) for leaf in row] for row in rows]
+    """Elements as lists of arrays; FailedPreconditionError for those that hold datasets other than windows."""
+    return [[_array(leaf, stage) for leaf in flatten(x)] for x in elements]
 
 
-def _array(leaf):
+def _array(leaf, stage):
+    if is_dataset(leaf):
+        held = getattr(leaf._stage, "elements", None)
+        if held is None:
+            raise FailedPreconditionError(f"{stage.path()}: its position can't be saved while it holds {leaf}")
+        return {"window": saved(held, stage)}
     if leaf.dtype is not string:
         return leaf._data
     return {"strings": [text.hex() for text in leaf._data.ravel()], "extents": list(leaf._data.shape)}
 
 
-def loaded(rows, structure):
-    """The elements, of that structure, of what `saved` made of them."""
+def loaded(rows, stage):
+    """The elements, such as a stage gives, of what `saved` made of them."""
+    return unpacked(rows, stage.spec) if rows else []
+
+
+def unpacked(rows, structure):
+    """The same for elements of a known structure."""
     pack = packer(structure)
-    return [pack([leaf_of(_plain(a)) for a in row]) for row in rows]
+    return [pack([_leaf(part) for part in row]) for row in rows]
 
 
-def _plain(part):
+def _leaf(part):
     if not isinstance(part, dict):
-        return part
+        return leaf_of(part)
+    if "window" in part:
+        from .dataset import window_of  # which stands on all stages, and those on this module
+        return window_of(unpacked(part["window"], None))
     made = np.empty(len(part["strings"]), object)
     made[:] = [bytes.fromhex(text) for text in part["strings"]]
-    return made.reshape(part["extents"])
+    return leaf_of(made.reshape(part["extents"]))
 
 
 # ---- positions

@@ -103,7 +103,7 @@ class Prefetch(Passing):
         small = (getattr(self.inputs[0], "batch_bytes", None) or COPIED) < COPIED
         if self._size == 0 or small or self.table is not None:
             return stream
-        return PrefetchStream(self, stream, self._size)
+        return PrefetchStream(self.inputs[0], stream, self._size)
 
     def cardinality(self):
         return self.inputs[0].cardinality()
@@ -148,6 +148,8 @@ def _pulled(source):
 
 
 class PrefetchStream(Stream):
+    """Reads what a thread made; an error that waits in the buffer is not part of a saved position."""
+
     __slots__ = ("_done", "_early", "_pump", "_size", "_source", "_stage")
 
     def __init__(self, stage, source, size):
@@ -207,5 +209,5 @@ class PrefetchStream(Stream):
     def restore(self, state):
         self._stop()
         self._source.restore(state["source"])
-        self._early, self._done = loaded(state["waiting"], self._stage.inputs[0].spec), state["done"]
+        self._early, self._done = loaded(state["waiting"], self._stage), state["done"]
 
