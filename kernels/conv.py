@@ -76,8 +76,8 @@ def _packed(w, phase, turned, at_tap, step, at_group):
 
 # ---- tables of addresses
 @kernel
-def fill_table(x, first, taps, grid, pixel, count, rows, table, zeros, where):
-    """table[t * rows + p] = the address of pixel + p at tap t, or that of zeros; where[p] = its place in y
+def fill_table(base, nothing, size, taps, grid, pixel, count, rows, table, where):
+    """table[t * rows + p] = the address of pixel + p at tap t, or that of nothing; where[p] = its place in y
 
     Pixels from `count` on are zeros, their place is -1.
     """
@@ -85,7 +85,6 @@ def fill_table(x, first, taps, grid, pixel, count, rows, table, zeros, where):
     j, rest = pixel % g.width, pixel // g.width
     i, rest = rest % g.height, rest // g.height
     d, n = rest % g.depth, rest // g.depth
-    base, nothing, size = address_of(x) + first * x.itemsize, address_of(zeros), x.itemsize
     for p in range(rows):
         if p >= count:
             where[p] = -1
@@ -127,7 +126,8 @@ def _direct(x, packed, bias, floor, taps, grid, tiles, out, lo, hi):
         which, tile = divmod(item, tiles)
         group, gang = divmod(which, gangs)
         count = min(rows, g.pixels - tile * rows)
-        fill_table(x, group * g.run, taps, grid, tile * rows, count, rows, table, zeros, where)
+        fill_table(address_of(x) + group * g.run * x.itemsize, address_of(zeros), x.itemsize, taps, grid,
+                   tile * rows, count, rows, table, where)
         for panel in range(gang * g.gang, min((gang + 1) * g.gang, g.panels)):
             i = group * g.panels + panel
             width = min(lanes, g.outs - panel * lanes)

@@ -13,6 +13,8 @@ import numpy as np
 
 from .conv_tiles import WIDTH, tile_rows
 
+# `tile_rows` asks the processor each time, 0.2 ms; compiled code names it, so that it can't be cached itself.
+rows_per_tile = functools.cache(tile_rows)
 # Bytes of packed weights that the pixels of an image go by at once: they stay in a core's second-level cache.
 _GANG = 1 << 18
 
@@ -69,18 +71,22 @@ def _phase(images, places, steps, read, channels, offsets, which, write, run, ou
     panel_bytes = max(len(offsets), 1) * run * WIDTH
     g["gang"] = min(max(1, _GANG // panel_bytes), g["panels"])
     work = int(g["pixels"]) * len(offsets) * run * outs * groups
-    return Phase(grid, taps, np.array(which, np.int64), -(-int(g["pixels"]) // tile_rows()), work)
+    return Phase(grid, taps, np.array(which, np.int64), -(-int(g["pixels"]) // rows_per_tile()), work)
 
 
 def merges(w_shape, pads, dilations, groups):
     """Whether the taps of a row count as one tap with all their channels: they stand next to each other."""
-    narrow = w_shape[3] * w_shape[2] <= 32
-    return w_shape[2] > 1 and dilations[2] == 1 and groups == 1 and (pads[2] == (0, 0) or narrow)
+    if w_shape[2] == 1 or dilations[2] != 1 or groups != 1:
+        return False
+    return w_shape[3] * w_shape[2] <= 32 or (pads[2] == (0, 0) and w_shape[3] <= 64)
 
 
 @functools.lru_cache(maxsize=1024)
-def forward(x_shape, w_shape, strides, pads, dilations, groups, itemsize):
-    """The phase of the output; where `merges`, x_shape has its width padded and pads[2] is (0, 0)."""
+def forward(x_shape, w_shape, strides, pads, dilations, groups, itemsize, pitch=None):
+    """The phase of the output; where `merges`, x_shape has its width padded and pads[2] is (0, 0).
+
+    The pixels of x stand `pitch` elements apart, their channels by default.
+    """
     run, outs = w_shape[3], w_shape[4] // groups
     window = w_shape[:3]
     places = extents_out(x_shape[1:4], window, strides, pads, dilations)
@@ -90,7 +96,8 @@ def forward(x_shape, w_shape, strides, pads, dilations, groups, itemsize):
               for n, d, (before, _) in zip(window, dilations, pads, strict=True)]
     write = _strides((x_shape[0], *places, w_shape[4]))[:4]
     in_w = places[2] * strides[2] if window != w_shape[:3] else x_shape[3]
-    return _phase(x_shape[0], places, strides, (*x_shape[:3], in_w, x_shape[4]), _strides(x_shape)[:4],
+    return _phase(x_shape[0], places, strides, (*x_shape[:3], in_w, x_shape[4]),
+                  _strides((*x_shape[:4], pitch or x_shape[4]))[:4],
                   list(itertools.product(*ranges)), range(prod(window)), (*write, 0), run, outs, groups, itemsize)
 
 

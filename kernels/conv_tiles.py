@@ -143,26 +143,30 @@ def product_tile(typingctx, weights, table, taps, run, starts, outs, floor):
 
 
 @intrinsic
-def outer_tile(typingctx, table, first, panels, pixels, starts, outs, kind):
+def outer_tile(typingctx, table, first, panels, pixels, starts, start_step, outs, out_step, kind):
     """outs[c] = starts[c] + sum over pixels p of table[p][first + c] * panels[p]
 
-    All but `kind`, any value of the dtype, are addresses and counts, as in product_tile.
+    All but `kind`, any value of the dtype, are addresses, counts and bytes from one row of a tile to the next.
     """
-    signature = types.void(*[types.int64] * 6, kind)
+    signature = types.void(*[types.int64] * 8, kind)
 
     def codegen(context, b, sig, args):
-        table, first, panels, pixels, starts, outs, _ = args
+        table, first, panels, pixels, starts, start_step, outs, out_step, _ = args
         block = _block(context, b, kind)
         panels, panel = block.at(panels), ir.Constant(_I64, WIDTH // block.size)
-        _start_at(block, starts)
+        for row in range(block.rows):
+            block.set(row, [ir.Constant(block.vector, [0.0] * block.lanes)] * block.vectors)
         with cgutils.for_range(b, pixels) as p:
             factors = block.load(b.gep(panels, [b.mul(p.index, panel)]))
             pixel = b.gep(block.at(block.address(table, p.index)), [first])
             for c in range(block.rows):
                 value = block.splat(b.load(b.gep(pixel, [ir.Constant(_I64, c)])))
                 block.add_products(c, [value] * block.vectors, factors)
+        # what is there is added last: its cache misses then do not hold up the sums
         for row in range(block.rows):
-            block.store(block.at(block.address(outs, ir.Constant(_I64, row))), block.get(row))
+            there = block.load(block.at(b.add(starts, b.mul(start_step, ir.Constant(_I64, row)))))
+            values = [b.fadd(x, y) for x, y in zip(there, block.get(row), strict=True)]
+            block.store(block.at(b.add(outs, b.mul(out_step, ir.Constant(_I64, row)))), values)
         return context.get_dummy_value()
     return signature, codegen
 
@@ -175,6 +179,20 @@ def copy_panel(typingctx, source, target, kind):
     def codegen(context, b, sig, args):
         block = _block(context, b, kind)
         block.store(block.at(args[1]), block.load(block.at(args[0])))
+        return context.get_dummy_value()
+    return signature, codegen
+
+
+@intrinsic
+def copy_rows(typingctx, source, target, kind):
+    """As many elements as a tile has rows, of the type of `kind`, from one address to another."""
+    signature = types.void(types.int64, types.int64, kind)
+
+    def codegen(context, b, sig, args):
+        vector = ir.VectorType(context.get_value_type(kind), tile_rows()).as_pointer()
+        load = b.load(b.inttoptr(args[0], vector))
+        load.align = kind.bitwidth // 8
+        b.store(load, b.inttoptr(args[1], vector)).align = load.align
         return context.get_dummy_value()
     return signature, codegen
 
