@@ -1,2 +1,2 @@
 """Keras: layers, models and what trains them."""
-from . import datasets, losses, metrics, utils
+from . import datasets, losses, metrics, optimizers, utils

@@ -40,8 +40,8 @@ class FtrlOptimizer(Optimizer):
                  l1_regularization_strength=0.0, l2_regularization_strength=0.0, use_locking=False,
                  name="Ftrl", accum_name=None, linear_name=None, l2_shrinkage_regularization_strength=0.0):
         super().__init__(use_locking, name)
-        _check(initial_accumulator_value, learning_rate_power, l1_regularization_strength,
-               l2_regularization_strength, l2_shrinkage_regularization_strength)
+        check(initial_accumulator_value, learning_rate_power, l1_regularization_strength,
+              l2_regularization_strength, l2_shrinkage_regularization_strength)
         self._learning_rate, self._power = learning_rate, -float(learning_rate_power)
         self._initial_accumulator_value = initial_accumulator_value
         self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
@@ -62,7 +62,8 @@ class FtrlOptimizer(Optimizer):
         return constants if self._power == 0.5 else (*constants, self._power)
 
 
-def _check(initial, power, l1, l2, shrinkage):
+def check(initial, power, l1, l2, shrinkage):
+    """ValueError for hyper-parameters out of their ranges."""
     if initial < 0.0:
         raise ValueError(f"initial_accumulator_value {initial} needs to be positive or zero")
     if power > 0.0:
