@@ -4,6 +4,7 @@ The one idea: NumPy's calls of BLAS are the cheapest from Python (np.dot on (2, 
 0.98, a compiled kernel 0.53 plus the result array), take transposed and sliced matrices without a copy, and
 need no compiling.  Kernels stand where NumPy has no BLAS or no threads: integers, and many small products.
 """
+import warnings
 from math import prod
 
 import numpy as np
@@ -14,9 +15,15 @@ from .jit import kernel, range_kernel
 from .memory import LARGE, empty
 
 _SMALL = LARGE // 16            # elements of the widest dtype: results below this do not come from the pool
+_TINY = 1 << 12
 _THREADED = 1 << 23             # multiplications, about 200 us; below, threads gain nothing over np.matmul
 _SMALL_INTEGER = 1 << 15        # multiplications; below this NumPy's loop over integers does as well
 _FLOAT32 = np.dtype(np.float32)   # looked at first: a dtype as a key is hashed anew each time
+# Overflow gives inf in silence, as in the other kernels.  np.errstate takes as long as a (2, 2) product, so
+# results of less than _TINY elements go without, and NumPy's warning is filtered by the name of this module.
+_silent = np.errstate(all="ignore")
+_silent_dot = _silent(dot)
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"numbaflow\.kernels\.matmul")
 PLAIN, TRANSPOSE, ADJOINT = ord("N"), ord("T"), ord("C")
 
 
@@ -69,7 +76,9 @@ def matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_
         m, k = a.shape
         rows, n = b.shape
         if k == rows:
-            return dot(a, b) if m * n < _SMALL else dot(a, b, empty((m, n), dtype))
+            if m * n < _TINY:
+                return dot(a, b)
+            return _silent_dot(a, b) if m * n < _SMALL else _silent_dot(a, b, empty((m, n), dtype))
     batch = _check(a, b)
     if a.dtype in blas.LETTERS:
         return _float_products(a, b, batch)
@@ -109,6 +118,7 @@ def _check(a, b):
                          f"{before_b} before the matrices do not broadcast") from None
 
 
+@_silent
 def _float_products(a, b, batch):
     *_, m, k = a.shape
     n = b.shape[-1]

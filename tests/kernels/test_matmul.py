@@ -165,3 +165,12 @@ def test_the_module_keeps_to_its_thresholds():
     assert blas.SERIAL_PRODUCT >= 64**3
     assert module._SMALL_INTEGER <= 33 * 41 * 29
     assert module._SMALL <= 300 * 300
+
+
+def test_overflow_is_silent():
+    for shape in (64, 64), (2, 4, 4):               # where it is silent whatever filters a program sets
+        x = np.full(shape, 3e30, np.float32)
+        assert np.isinf(matmul(x, x)).all()
+    code = ("import numpy as np; from numbaflow.kernels.matmul import matmul\n"
+            "x = np.full((2, 2), 3e30, np.float32); assert np.isinf(matmul(x, x)).all()")
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
