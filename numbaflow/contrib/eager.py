@@ -1,4 +1,5 @@
 """`tf.contrib.eager`: the guide's names for what stands at the top of numbaflow."""
+from .. import metrics
 from ..core.context import (
     ASYNC,
     DEVICE_PLACEMENT_EXPLICIT,
@@ -58,6 +59,7 @@ __all__ = [
     "in_eager_mode",
     "list_devices",
     "make_template",
+    "metrics",
     "num_gpus",
     "set_execution_mode",
     "value_and_gradients_function",
