@@ -174,7 +174,7 @@ class Generated(Stage):
                                     f"element was {str(value)[:200]}.")
 
     def _leaf(self, value, spec):
-        if isinstance(value, (tuple, dict)) and spec.dtype is not string and isinstance(value, dict):
+        if isinstance(value, dict):
             raise self._misfit(value)
         try:
             leaf = StringTensor(value) if spec.dtype is string else wrap(as_array(value, spec.dtype))

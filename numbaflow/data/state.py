@@ -15,7 +15,7 @@ from .strings import string
 
 # ---- elements
 def saved(elements, stage):
-    """Elements as lists of arrays; FailedPreconditionError for those that hold datasets other than windows."""
+    """Elements as lists of arrays; FailedPreconditionError for datasets in them that are no windows."""
     return [[_array(leaf, stage) for leaf in flatten(x)] for x in elements]
 
 
@@ -23,7 +23,8 @@ def _array(leaf, stage):
     if is_dataset(leaf):
         held = getattr(leaf._stage, "elements", None)
         if held is None:
-            raise FailedPreconditionError(f"{stage.path()}: its position can't be saved while it holds {leaf}")
+            raise FailedPreconditionError(f"{stage.path()}: its position can't be saved while it holds "
+                                          f"{leaf}")
         return {"window": saved(held, stage)}
     if leaf.dtype is not string:
         return leaf._data

@@ -1,10 +1,10 @@
-"""Pipelines as lists of operations: built as datasets, on arrays or element by element, and as plain lists."""
+"""Pipelines as lists of operations: built as datasets, on indices or on elements, and as plain lists."""
 import numpy as np
 from hypothesis import strategies as st
+from numbaflow.kernels import reservoir
 
 import numbaflow as nf
 from numbaflow.core import nest
-from numbaflow.kernels import reservoir
 from numbaflow.ops.random import random_key
 
 Dataset = nf.data.Dataset
@@ -39,7 +39,7 @@ _FORM = [
 ]
 pipelines = st.tuples(st.integers(0, 12), st.lists(st.one_of(*_ORDER), max_size=5),
                       st.lists(st.one_of(*_FORM), max_size=1),
-                      st.lists(st.one_of(*[o for o in _ORDER]), max_size=3),
+                      st.lists(st.one_of(_ORDER), max_size=3),
                       st.one_of(st.none(), st.tuples(st.integers(1, 5), st.booleans())))
 
 
@@ -69,7 +69,9 @@ def build(pipeline, elementwise=False):
 def passes(pipeline):
     """A function without arguments that gives the elements of one pass, and of the next when called again."""
     size, before, forms, after, batch = pipeline
-    run = lambda: list(range(size))
+
+    def run():
+        return list(range(size))
     for name, *args in before:
         run = OPERATIONS[name](run, *args)
     for name, *args in forms:
