@@ -12,9 +12,10 @@ import numpy as np
 from .blocks import around, fill
 from .jit import kernel, range_kernel, wide_vectors
 from .memory import empty
+from .row_sums import add
 
-ROWS = 64           # rows in one chunk, where channels are last: with TILE float32 columns 128 KiB
-TILE = 512          # columns in one chunk
+ROWS = 64           # rows in one chunk, where channels are last: with TILE float32 columns 64 KiB
+TILE = 256          # columns in one chunk
 WIDE = 256          # fewer channels are taken several rows at a time
 RUN = 1 << 13       # elements of a channel in one chunk, where channels are not last
 FLOAT64 = np.dtype(np.float64)
@@ -58,22 +59,49 @@ def _pieces(n, size):
 
 
 # ---- statistics of chunks
+# (several rows at a time: sums are loaded and stored once for all.  Indices are unsigned, or Numba would
+# test each for being negative.)
+@kernel
+def _add_eight(x, stride, total):
+    """total += the eight rows of x, as a tree"""
+    wide_vectors()
+    one = np.uint64(stride)
+    two, four = one + one, one + one + one + one
+    for c in range(np.uint64(total.size)):
+        d = c + four
+        left = (x[c] + x[c + one]) + (x[c + two] + x[c + two + one])
+        total[c] += left + ((x[d] + x[d + one]) + (x[d + two] + x[d + two + one]))
+
+
+@kernel
+def _add_squares(x, stride, mean, total):
+    """total += (x - mean)^2 of four rows"""
+    wide_vectors()
+    one = np.uint64(stride)
+    two = one + one
+    for c in range(np.uint64(total.size)):
+        a, b = x[c] - mean[c], x[c + one] - mean[c]
+        d, e = x[c + two] - mean[c], x[c + two + one] - mean[c]
+        total[c] += (a * a + b * b) + (d * d + e * e)
+
+
 @kernel
 def _column_moments(x, stride, rows, mean, square):
     """mean, square = the mean of each column of x[row, c] and the sum of (x - mean)^2"""
-    wide_vectors()
-    width = np.uint64(mean.size)
+    width = mean.size
     fill(mean, 0)
     fill(square, 0)
-    for r in range(rows):
-        row = x[r * stride:r * stride + mean.size]
-        for c in range(width):
-            mean[c] += row[c]
+    for r in range(0, rows - 7, 8):
+        _add_eight(x[r * stride:(r + 7) * stride + width], stride, mean)
+    for r in range(rows - rows % 8, rows):
+        add(x[r * stride:r * stride + width], mean)
     scale = x.dtype.type(1) / x.dtype.type(rows)
     for c in range(width):
         mean[c] *= scale
-    for r in range(rows):
-        row = x[r * stride:r * stride + mean.size]
+    for r in range(0, rows - 3, 4):
+        _add_squares(x[r * stride:(r + 3) * stride + width], stride, mean, square)
+    for r in range(rows - rows % 4, rows):
+        row = x[r * stride:r * stride + width]
         for c in range(width):
             d = row[c] - mean[c]
             square[c] += d * d
@@ -216,14 +244,29 @@ def batch_norm(x, scale, offset, epsilon, axis):
 
 # ---- gradients
 @kernel
+def _add_products(g, x, stride, mean, total, product):
+    """total, product += g and g * (x - mean) of four rows"""
+    wide_vectors()
+    one = np.uint64(stride)
+    two = one + one
+    for c in range(np.uint64(total.size)):
+        three = c + two + one
+        total[c] += (g[c] + g[c + one]) + (g[c + two] + g[three])
+        near = g[c] * (x[c] - mean[c]) + g[c + one] * (x[c + one] - mean[c])
+        product[c] += near + (g[c + two] * (x[c + two] - mean[c]) + g[three] * (x[three] - mean[c]))
+
+
+@kernel
 def _column_products(g, x, stride, rows, mean, total, product):
     """total, product = the sums over rows of g and g * (x - mean)"""
-    wide_vectors()
-    width = np.uint64(total.size)
+    width = total.size
     fill(total, 0)
     fill(product, 0)
-    for r in range(rows):
-        gs, xs = g[r * stride:r * stride + total.size], x[r * stride:r * stride + total.size]
+    for r in range(0, rows - 3, 4):
+        at, end = r * stride, (r + 3) * stride + width
+        _add_products(g[at:end], x[at:end], stride, mean, total, product)
+    for r in range(rows - rows % 4, rows):
+        gs, xs = g[r * stride:r * stride + width], x[r * stride:r * stride + width]
         for c in range(width):
             total[c] += gs[c]
             product[c] += gs[c] * (xs[c] - mean[c])

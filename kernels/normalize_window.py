@@ -2,16 +2,9 @@
 import numpy as np
 
 from .blocks import fill
-from .jit import kernel, range_kernel, wide_vectors
+from .jit import range_kernel
 from .memory import empty
-
-
-@kernel
-def _add(x, total):
-    """total += x"""
-    wide_vectors()
-    for i in range(total.size):
-        total[i] += x[i]
+from .row_sums import add
 
 
 @range_kernel
@@ -22,7 +15,7 @@ def _neighbours(x, n, radius, out, lo, hi):
         fill(y, 0)
         for shift in range(-radius, radius + 1):
             # y[c] takes row[c + shift] for all c where that is in the row
-            _add(row[max(shift, 0):n + min(shift, 0)], y[max(-shift, 0):n - max(shift, 0)])
+            add(row[max(shift, 0):n + min(shift, 0)], y[max(-shift, 0):n - max(shift, 0)])
 
 
 def neighbour_sum(x, radius):

@@ -6,36 +6,13 @@ channels first (or one channel) along a row.
 import numpy as np
 
 from .blocks import fill
-from .jit import kernel, range_kernel, wide_vectors
+from .jit import range_kernel
 from .memory import empty
+from .row_sums import add, add_scaled, scaled
 from .windows import covers, rows_over, rows_under, shares, spans
 
 
 # ---- the mean, channels last
-@kernel
-def _add(x, total):
-    """total += x"""
-    wide_vectors()
-    for c in range(total.size):
-        total[c] += x[c]
-
-
-@kernel
-def _add_scaled(x, scale, total):
-    """total += scale * x"""
-    wide_vectors()
-    for c in range(total.size):
-        total[c] += scale * x[c]
-
-
-@kernel
-def _scale(x, scale, out):
-    """out = scale * x"""
-    wide_vectors()
-    for c in range(out.size):
-        out[c] = scale * x[c]
-
-
 @range_kernel
 def _mean_channels(x, channels, size, count, kernel, dilation, spans_d, spans_h, spans_w, shares_d, shares_h,
                    shares_w, out, lo, hi):
@@ -51,8 +28,8 @@ def _mean_channels(x, channels, size, count, kernel, dilation, spans_d, spans_h,
             for j in range(reached):
                 for w in range(spans_w[o, 1] - spans_w[o, 0]):
                     p = (rows[j, 0] * size[2] + spans_w[o, 2] + w * dilation[2]) * channels
-                    _add(x[p:p + channels], y)
-            _scale(y, x.dtype.type(shares_d[d] * shares_h[h] * shares_w[o]), y)
+                    add(x[p:p + channels], y)
+            scaled(y, x.dtype.type(shares_d[d] * shares_h[h] * shares_w[o]), y)
 
 
 @range_kernel
@@ -74,7 +51,7 @@ def _mean_grad_channels(g, channels, size, count, kernel, ends_d, pairs_d, ends_
                 for e in range(ends_w[w], ends_w[w + 1]):
                     o = pairs_w[e, 0]
                     at = (rows[j, 0] * count[2] + o) * channels
-                    _add_scaled(g[at:at + channels], g.dtype.type(share * shares_w[o]), dx[to:to + channels])
+                    add_scaled(g[at:at + channels], g.dtype.type(share * shares_w[o]), dx[to:to + channels])
 
 
 # ---- the mean, channels first
@@ -90,7 +67,7 @@ def _mean_rows(x, size, count, kernel, dilation, spans_d, spans_h, spans_w, shar
         reached = rows_under(n, size, kernel, dilation, spans_d[d], spans_h[h], rows)
         fill(total, 0)
         for j in range(reached):
-            _add(x[rows[j, 0] * width:(rows[j, 0] + 1) * width], total)
+            add(x[rows[j, 0] * width:(rows[j, 0] + 1) * width], total)
         for o in range(count[2]):
             y = x.dtype.type(0)
             for w in range(spans_w[o, 1] - spans_w[o, 0]):
@@ -113,7 +90,7 @@ def _mean_grad_rows(g, size, count, kernel, dilation, ends_d, pairs_d, ends_h, p
         for j in range(over):
             of_depth, of_row = divmod(rows[j, 0] - n * count[0] * count[1], count[1])
             share = g.dtype.type(shares_d[of_depth] * shares_h[of_row])
-            _add_scaled(g[rows[j, 0] * columns:(rows[j, 0] + 1) * columns], share, total)
+            add_scaled(g[rows[j, 0] * columns:(rows[j, 0] + 1) * columns], share, total)
         row = dx[i * size[2]:(i + 1) * size[2]]
         fill(row, 0)
         for o in range(columns):

@@ -10,6 +10,7 @@ import numpy as np
 from .blocks import copy, fill
 from .jit import kernel, range_kernel, wide_vectors
 from .memory import empty
+from .row_sums import add_scaled
 
 INT64, FLOAT32 = np.dtype(np.int64), np.float32
 
@@ -52,14 +53,6 @@ def _mix(upper_left, upper_right, lower_left, lower_right, along, down, out):
         out[c] = upper + (lower - upper) * down
 
 
-@kernel
-def _add_scaled(x, scale, total):
-    """total += scale * x"""
-    wide_vectors()
-    for c in range(total.size):
-        total[c] += scale * x[c]
-
-
 @range_kernel
 def _nearest(x, height, width, channels, rows, columns, out, lo, hi):
     """out[i, k] = x[rows[i], columns[k]]; i counts rows of all images"""
@@ -100,9 +93,9 @@ def _adjoint(g, height, width, channels, tops, bottoms, down, firsts, ends, left
                 at = ((n * len(tops) + r) * len(lefts) + k) * channels
                 a, b = lefts[k] * channels, rights[k] * channels
                 right = g.dtype.type(along[k])
-                _add_scaled(g[at:at + channels], weight * (one - right), y[a:a + channels])
+                add_scaled(g[at:at + channels], weight * (one - right), y[a:a + channels])
                 if right != 0:
-                    _add_scaled(g[at:at + channels], weight * right, y[b:b + channels])
+                    add_scaled(g[at:at + channels], weight * right, y[b:b + channels])
 
 
 # ---- launches
