@@ -54,7 +54,64 @@ def centered(*args):
     return rmsprop(*args, centered=True)
 
 
+def adadelta(p, slots, g, t, rate=0.5, rho=0.8, epsilon=1e-3):
+    slots["accum"] = rho * slots.get("accum", 0.0) + (1 - rho) * g**2
+    before = slots.get("accum_update", 0.0)
+    step = g * np.sqrt(before + epsilon) / np.sqrt(slots["accum"] + epsilon)
+    slots["accum_update"] = rho * before + (1 - rho) * step**2
+    return p - rate * step
+
+
+def shrunk(x, l1, l2):
+    return np.sign(x) * np.maximum(np.abs(x) - l1, 0) / (1 + l2)
+
+
+def proximal_descent(p, slots, g, t, rate=0.1, l1=0.5, l2=0.25):
+    return shrunk(p - rate * g, rate * l1, rate * l2)
+
+
+def proximal_adagrad(p, slots, g, t, rate=0.1, l1=0.5, l2=0.25):
+    slots["accumulator"] = slots.get("accumulator", 0.2) + g**2
+    rate = rate / np.sqrt(slots["accumulator"])
+    return shrunk(p - rate * g, rate * l1, rate * l2)
+
+
+def adagrad_da(p, slots, g, t, rate=0.3, l1=0.1, l2=0.05):
+    # the global step stays where it is in these tests: T is 1
+    s = slots["gradient_accumulator"] = slots.get("gradient_accumulator", 0.0) + g
+    a = slots["gradient_squared_accumulator"] = slots.get("gradient_squared_accumulator", 0.1) + g**2
+    return -rate * np.sign(s) * np.maximum(np.abs(s) - l1, 0) / (l2 * rate + np.sqrt(a))
+
+
+def ftrl(p, slots, g, t, rate=0.3, power=-0.5, l1=0.2, l2=0.1, shrinkage=0.05):
+    before = slots.get("accum", 0.1)
+    slots["accum"] = before + g**2
+    sigma = (slots["accum"]**-power - before**-power) / rate
+    z = slots["linear"] = slots.get("linear", 0.0) + g + 2 * shrinkage * p - sigma * p
+    found = (np.sign(z) * l1 - z) / (slots["accum"]**-power / rate + 2 * l2)
+    return np.where(np.abs(z) > l1, found, 0.0)
+
+
+def ftrl_power(*args):
+    return ftrl(*args, power=-0.8)
+
+
+def adamw(p, slots, g, t, decay=0.05):
+    return adam(p - decay * p, slots, g, t)
+
+
+def make_ftrl(power):
+    return train.FtrlOptimizer(0.3, power, 0.1, 0.2, 0.1, l2_shrinkage_regularization_strength=0.05)
+
+
 RULES = {
+    "adadelta": (adadelta, lambda: train.AdadeltaOptimizer(0.5, 0.8, 1e-3)),
+    "proximal descent": (proximal_descent, lambda: train.ProximalGradientDescentOptimizer(0.1, 0.5, 0.25)),
+    "proximal adagrad": (proximal_adagrad, lambda: train.ProximalAdagradOptimizer(0.1, 0.2, 0.5, 0.25)),
+    "adagrad da": (adagrad_da, lambda: train.AdagradDAOptimizer(0.3, Variable(0), 0.1, 0.1, 0.05)),
+    "ftrl": (ftrl, lambda: make_ftrl(-0.5)),
+    "ftrl power": (ftrl_power, lambda: make_ftrl(-0.8)),
+    "adamw": (adamw, lambda: train.AdamWOptimizer(0.05, 0.1, 0.8, 0.9)),
     "descent": (descent, lambda: train.GradientDescentOptimizer(0.1)),
     "momentum": (momentum, lambda: train.MomentumOptimizer(0.1, 0.8)),
     "nesterov": (nesterov, lambda: train.MomentumOptimizer(0.1, 0.8, use_nesterov=True)),
@@ -64,7 +121,7 @@ RULES = {
     "centered": (centered, lambda: train.RMSPropOptimizer(0.1, 0.7, 0.6, 1e-3, centered=True)),
 }
 SHAPES = [(), (7,), (3, 5), (300, 256)]          # the last is large enough for threads
-LOCAL = ("momentum", "nesterov", "adagrad", "rmsprop", "centered", "descent")
+LOCAL = [name for name in RULES if name not in ("adam", "adamw")]
 
 
 @pytest.fixture(params=RULES)
@@ -117,6 +174,12 @@ def test_sparse_steps_change_the_touched_rows_only(rule, repeated):
         np.testing.assert_allclose(v.numpy(), p, rtol=1e-12)
 
 
+def test_every_optimizer_has_its_rule():
+    made = {type(make()) for _, make in RULES.values()}
+    named = {getattr(train, name) for name in train.__all__ if name.endswith("Optimizer")}
+    assert made == named - {train.Optimizer}
+
+
 def test_sparse_adam_is_dense_adam_of_zeros_elsewhere():
     rng, sparse, dense = np.random.default_rng(2), train.AdamOptimizer(0.1), train.AdamOptimizer(0.1)
     a, b = Variable(np.ones((5, 2), np.float32)), Variable(np.ones((5, 2), np.float32))
@@ -127,6 +190,28 @@ def test_sparse_adam_is_dense_adam_of_zeros_elsewhere():
         dense.apply_gradients([(nf.constant(full), b)])
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
     assert np.all(a.numpy()[2] != 1.0)
+
+
+def test_sparse_adamw_shrinks_the_touched_rows_only():
+    adam, adamw = train.AdamOptimizer(0.1), train.AdamWOptimizer(0.25, 0.1)
+    a, b = Variable(np.ones((3, 2))), Variable(np.ones((3, 2)))
+    for rows in ([0], [0, 1]):
+        g = nf.constant(np.ones((len(rows), 2)))
+        before = b.numpy()
+        a.assign(b)
+        a.assign(np.where(np.isin(np.arange(3), rows)[:, None], 0.75 * before, before))
+        adam.apply_gradients([(IndexedSlices(g, nf.constant(rows), (3, 2)), a)])
+        adamw.apply_gradients([(IndexedSlices(g, nf.constant(rows), (3, 2)), b)])
+        np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-12)
+
+
+def test_adagrad_da_counts_the_global_step():
+    step, v = Variable(0), Variable([0.0, 0.0])
+    da = train.AdagradDAOptimizer(1.0, step, 1.0, l1_regularization_strength=1.0)
+    for _ in range(2):
+        da.apply_gradients([(nf.constant([2.0, 0.5]), v)], global_step=step)
+    # s = 4 and a = 9 against l1 * 2; s = 1 is under it
+    np.testing.assert_allclose(v.numpy(), [-2.0 / 3.0, 0.0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [train.GradientDescentOptimizer, train.AdamOptimizer])
@@ -363,6 +448,26 @@ def test_constructors_refuse():
         train.GradientDescentOptimizer(1.0, name="")
     with pytest.raises(ValueError, match=r"initial_accumulator_value must be positive: 0\.0"):
         train.AdagradOptimizer(1.0, 0.0)
+    with pytest.raises(ValueError, match=r"initial_accumulator_value must be positive: 0\.0"):
+        train.ProximalAdagradOptimizer(1.0, 0.0)
+    with pytest.raises(ValueError, match="initial_gradient_squared_accumulator_value must be positive"):
+        train.AdagradDAOptimizer(1.0, Variable(0), 0.0)
+    for kwargs, message in [({"initial_accumulator_value": -1.0}, "initial_accumulator_value -1.0 needs"),
+                            ({"learning_rate_power": 0.5}, "learning_rate_power 0.5 needs"),
+                            ({"l1_regularization_strength": -1.0}, "l1_regularization_strength -1.0 needs"),
+                            ({"l2_regularization_strength": -1.0}, "l2_regularization_strength -1.0 needs"),
+                            ({"l2_shrinkage_regularization_strength": -1.0}, "l2_shrinkage_.* needs")]:
+        with pytest.raises(ValueError, match=message):
+            train.FtrlOptimizer(1.0, **kwargs)
+
+
+def test_slots_of_ftrl_may_be_named():
+    v, named = Variable([1.0], name="w"), train.FtrlOptimizer(0.1, accum_name="a", linear_name="b")
+    plain = train.FtrlOptimizer(0.1)
+    for ftrl in (named, plain):
+        ftrl.apply_gradients([(nf.constant([1.0]), v)])
+    assert [x.name for x in named.variables()] == ["w/a:0", "w/b:0"]
+    assert [x.name for x in plain.variables()] == ["w/Ftrl:0", "w/Ftrl_1:0"]
 
 
 def test_nan_and_inf_flow():
