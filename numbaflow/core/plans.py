@@ -11,6 +11,7 @@ from numbaflow.kernels.elementwise import LARGE, Elementwise
 
 from . import dtypes, fuse, table
 from .accumulate import accumulate, accumulate_one
+from .callbacks import watching
 from .device import guard
 from .indexed_slices import IndexedSlices
 from .tensor import Tensor
@@ -54,6 +55,8 @@ class Plan:
 
     def _first_backward(self, g, saved, nodes, grads):
         """Fuse what can be fused, then go on with that."""
+        if watching():
+            return self._run_and_add(g, saved, nodes, grads)
         self.backward = self._write_backward()
         self.backward(g, saved, nodes, grads)
 
