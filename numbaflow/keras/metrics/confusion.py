@@ -14,26 +14,16 @@ COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negative
 
 
 # ---- counting
-def _bins(scores, thresholds):
-    """For each score how many of the sorted thresholds it is greater than."""
-    return np.searchsorted(thresholds, scores, side="left")
-
-
-def _above(bins, weights, n):
-    """The weight of the scores above each of n thresholds."""
-    counts = np.bincount(bins, weights, n + 1)
-    return counts[::-1].cumsum()[::-1][1:]
-
-
 def confusion_counts(labels, scores, weights, thresholds):
-    """The weights (tp, fp, tn, fn) of flat arrays at each threshold; labels are bools."""
+    """The weights of flat arrays by COUNTS, at each threshold; labels are bools."""
     order = np.argsort(thresholds, kind="stable")
-    bins, n = _bins(scores, thresholds[order]), thresholds.size
-    found = np.empty((2, n))
+    n, found = thresholds.size, np.empty((4, thresholds.size))
+    bins = np.searchsorted(thresholds[order], scores, side="left")       # how many thresholds each is above
     for row, chosen in enumerate((labels, ~labels)):
-        found[row, order] = _above(bins[chosen], weights[chosen], n)
-    tp, fp = found
-    return tp, fp, weights[~labels].sum() - fp, weights[labels].sum() - tp
+        counts = np.bincount(bins[chosen], weights[chosen], n + 1)
+        found[row, order] = counts[::-1].cumsum()[::-1][1:]
+        found[3 - row, order] = counts.cumsum()[:-1]
+    return found
 
 
 def divided(a, b):
