@@ -1,7 +1,7 @@
 """Callbacks after every op, for looking at what a program computes, such as where the first NaN comes from.
 
-Faces know nothing of them.  While some thread has callbacks, the code of every face is replaced by a call that
-tells them, and gradients are computed op by op instead of in fused kernels; at other times they cost nothing.
+Faces know nothing of them.  While some thread has callbacks, the code of every face is replaced by a call
+that tells them, and gradients are computed op by op, not in fused kernels.  At other times they cost nothing.
 """
 import contextlib
 import enum
@@ -55,9 +55,9 @@ def add_execution_callback(callback):
     """Call a function after every op of this thread.
 
     Args:
-        callback: a function (op_type, inputs, attrs, outputs, op_name): the op's name, a list of tensors, a
-            tuple of names and values by turns, a list of tensors, and None.  What it raises goes to the caller
-            of the op; its own ops call nothing.
+        callback: a function (op_type, inputs, attrs, outputs, op_name): the op's name, a list of tensors,
+            a tuple of names and values by turns, a list of tensors, and None.  What it raises goes to the
+            caller of the op; its own ops call nothing.
 
     Raises:
         TypeError: it can't be called.
@@ -250,7 +250,7 @@ def errstate(inf_or_nan=None):
     >>> import numbaflow as nf
     >>> with nf.contrib.eager.errstate(inf_or_nan="print"):
     ...     y = nf.constant([1.0, 0.0]) / 0.0
-    truediv: its output has 1 infinite and 1 NaN elements of 2
+    divide: its output has 1 infinite and 1 NaN elements of 2
     """
     old = seterr(inf_or_nan)
     try:
