@@ -6,7 +6,6 @@ these find every truncation and every flipped byte that matters.  Complex tensor
 """
 import json
 import os
-import re
 import zlib
 
 import numpy as np
@@ -17,9 +16,11 @@ from .checkpoint_disk import remove_left, replacing
 
 SUFFIX = ".safetensors"
 VERSION = 1
-_STORED = {"bool", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
-           "uint64"}
-_PAIRS = {"complex64": "float32", "complex128": "float64"}
+# dtype -> the format's name for it, and the axis that is added when it has none
+_STORED = {"bool": ("BOOL", ()), "complex64": ("F32", (2,)), "complex128": ("F64", (2,)),
+           **{f"{kind}{bits}": (f"{letter}{bits}", ()) for kind, letter, sizes in (
+               ("float", "F", (32, 64)), ("int", "I", (8, 16, 32, 64)), ("uint", "U", (8, 16, 32, 64)))
+              for bits in sizes}}
 
 
 def file_of(prefix):
@@ -42,15 +43,34 @@ def write_file(prefix, tensors, nodes=None):
     metadata = {"numbaflow_checkpoint": str(VERSION), "content": content,
                 "checksum": str(zlib.crc32(content.encode()))}
     path = file_of(prefix)
-    with replacing(path) as aside:
-        _save({name: _as_pairs(a) for name, a in arrays.items()}, aside, metadata)
+    # by falling item size, as readers of the format want values aligned
+    ordered = dict(sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0])))
+    with replacing(path) as file:
+        file.write(_header(ordered, metadata))
+        for array in ordered.values():
+            file.write(bytes_of(array))
     remove_left(os.path.dirname(path))
+
+
+def _header(arrays, metadata):
+    """The length and the JSON text that the format puts before the data."""
+    entries, at = {"__metadata__": metadata}, 0
+    for name, array in arrays.items():
+        stored, pair = _STORED[array.dtype.name]
+        entries[name] = {"dtype": stored, "shape": [*array.shape, *pair],
+                         "data_offsets": [at, at + array.nbytes]}
+        at += array.nbytes
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def _storable(name, value):
     """A value as a contiguous, little-endian array of a dtype that the format knows."""
+    if name == "__metadata__":
+        raise ValueError("checkpoint: '__metadata__' can't be saved: the format keeps that name for itself")
     array = np.asarray(value._data if isinstance(value, Tensor) else value, order="C")
-    if array.dtype.name not in _STORED and array.dtype.name not in _PAIRS:
+    if array.dtype.name not in _STORED:
         raise TypeError(f"checkpoint: {name!r} can't be saved: numbers and bools are, not {array.dtype}")
     return np.asarray(array, array.dtype.newbyteorder("<"))
 
@@ -58,25 +78,3 @@ def _storable(name, value):
 def bytes_of(array):
     """The memory of a contiguous array, as a view of bytes."""
     return memoryview(array.reshape(-1).view(np.uint8))
-
-
-def _as_pairs(array):
-    if array.dtype.name in _PAIRS:
-        return array.reshape(-1).view(_PAIRS[array.dtype.name]).reshape(*array.shape, 2)
-    return array
-
-
-def _save(arrays, path, metadata):
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-    try:
-        save_file(arrays, path, metadata)
-    except SafetensorError as error:
-        raise _os_error(error, path) from error
-
-
-def _os_error(error, path):
-    """The OSError that the library, which writes in Rust, tells of in words."""
-    found = re.search(r"os error (\d+)", str(error))
-    number = int(found.group(1)) if found else None
-    return OSError(number, os.strerror(number) if number else str(error), path)

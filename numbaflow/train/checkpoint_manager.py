@@ -6,7 +6,7 @@ import time
 
 from .checkpoint_disk import remove_left
 from .checkpoint_file import file_of
-from .checkpoint_state import get_checkpoint_state, record_state
+from .checkpoint_state import checkpoint_exists, get_checkpoint_state, record_state
 from .global_step import global_step
 
 _log = logging.getLogger("numbaflow")
@@ -63,7 +63,7 @@ class CheckpointManager:
         # a state without times is not a manager's, and its checkpoints are not for this one to delete
         for path, then in zip(state.all_model_checkpoint_paths, state.all_model_checkpoint_timestamps,
                               strict=False):
-            if min(then, now) > self._last_preserved:
+            if min(then, now) > self._last_preserved and checkpoint_exists(path):
                 self._kept[path] = min(then, now)
 
     @property

@@ -100,7 +100,7 @@ def _write_state(folder, filename, latest, paths, timestamps, last_preserved):
         paths = [*paths, latest]
         timestamps = [*timestamps, time.time()] if timestamps else []
     text = str(CheckpointState(latest, paths, timestamps, last_preserved or 0.0))
-    with replacing(os.path.join(folder, filename or "checkpoint")) as aside, open(aside, "wb") as file:
+    with replacing(os.path.join(folder, filename or "checkpoint")) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
