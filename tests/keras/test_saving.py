@@ -1,0 +1,123 @@
+"""Model.save_weights and load_weights: checkpoints with the model as their root."""
+import os
+
+import numpy as np
+import pytest
+
+import numbaflow as nf
+
+keras = nf.keras
+layers = keras.layers
+
+
+def net():
+    return keras.Sequential([layers.Dense(4, activation="relu"), layers.BatchNormalization(),
+                             layers.Dense(1)])
+
+
+def trained(epochs=3):
+    nf.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 3)).astype(np.float32)
+    y = x.sum(1, keepdims=True)
+    model = net()
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.fit(x, y, 8, epochs, verbose=0, shuffle=False)
+    return model, x, y
+
+
+def test_weights_come_back_and_the_folder_knows_the_latest(tmp_path):
+    model, x, _ = trained()
+    path = str(tmp_path / "deep" / "weights")
+    model.save_weights(path)
+    assert nf.train.latest_checkpoint(str(tmp_path / "deep")) == path
+    other = net()
+    other(x)
+    other.load_weights(path).expect_partial().assert_existing_objects_matched()
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    model.load_weights(path).assert_consumed()
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+
+
+def test_a_model_that_is_not_built_takes_its_weights_when_it_is(tmp_path):
+    model, x, _ = trained()
+    model.save_weights(tmp_path / "weights")
+    other = net()
+    other.load_weights(tmp_path / "weights").expect_partial()
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+
+
+def test_training_goes_on_as_if_it_had_not_stopped(tmp_path):
+    straight, *_ = trained(5)
+    first, x, y = trained(3)
+    first.save_weights(tmp_path / "weights")
+    second = net()
+    second.compile(keras.optimizers.Adam(0.01), "mse")
+    second.load_weights(tmp_path / "weights")
+    second.fit(x, y, 8, 2, verbose=0, shuffle=False)
+    for a, b in zip(straight.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_subclassed_and_functional_models_too(tmp_path):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts = [layers.Dense(3), layers.Dense(1)]
+
+        def call(self, x):
+            return self.parts[1](self.parts[0](x))
+
+    def functional():
+        x = keras.Input(shape=(2,))
+        return keras.Model(x, layers.Dense(1)(layers.Dense(3)(x)))
+
+    x = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
+    for make in (Own, functional):
+        model, other = make(), make()
+        model.predict(x)
+        model.save_weights(tmp_path / make.__name__)
+        other.load_weights(tmp_path / make.__name__)
+        np.testing.assert_array_equal(other.predict(x), model.predict(x))
+
+
+def test_what_is_there_is_kept_if_it_is_not_to_be_overwritten(tmp_path):
+    model, *_ = trained()
+    model.save_weights(tmp_path / "weights")
+    with pytest.raises(FileExistsError, match=r"weights.* exists, and overwrite is False"):
+        model.save_weights(tmp_path / "weights", overwrite=False)
+    model.save_weights(tmp_path / "weights")
+    model.save_weights(tmp_path / "more", overwrite=False, save_format="tf")
+
+
+@pytest.mark.parametrize(("name", "save_format", "error", "message"), [
+    ("w", "onnx", ValueError, 'Unknown format "onnx". Was expecting one of {"tf", "h5"}.'),
+    ("w.h5", "tf", ValueError, "looks like an HDF5 file"),
+    ("w.h5", None, NotImplementedError, "names an HDF5 file, which numbaflow does not read or write"),
+    ("w.keras", None, NotImplementedError, "Use the default format"),
+    ("w", "h5", NotImplementedError, "HDF5")])
+def test_formats_that_are_refused(tmp_path, name, save_format, error, message):
+    model, *_ = trained(1)
+    with pytest.raises(error) as caught:
+        model.save_weights(tmp_path / name, save_format=save_format)
+    assert message in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_can_not_be_loaded(tmp_path):
+    model, *_ = trained(1)
+    with pytest.raises(NotImplementedError, match="names an HDF5 file"):
+        model.load_weights(tmp_path / "w.h5")
+    with pytest.raises(NotImplementedError, match="by_name goes with HDF5 files only"):
+        model.load_weights(tmp_path / "w", by_name=True)
+    with pytest.raises(FileNotFoundError):
+        model.load_weights(tmp_path / "w")
+    nf.train.Checkpoint(other=nf.Variable(1.0)).write(str(tmp_path / "w"))
+    with pytest.raises(AssertionError, match="Nothing except the root object matched"):
+        model.load_weights(tmp_path / "w")
+
+
+def test_a_model_without_weights_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match=r"not yet been created|has no weights yet"):
+        net().save_weights(tmp_path / "w")
