@@ -26,7 +26,8 @@ def _copy_rows(w, at, step, run, width, packed, to):
     lanes, size = WIDTH // w.itemsize, w.itemsize
     for c in range(run):
         if width == lanes:
-            copy_panel(address_of(w) + (at + c * step) * size, address_of(packed) + (to + c * lanes) * size, w[0])
+            source = address_of(w) + (at + c * step) * size
+            copy_panel(source, address_of(packed) + (to + c * lanes) * size, w[0])
         else:
             for k in range(lanes):
                 packed[to + c * lanes + k] = w[at + c * step + k] if k < width else 0
@@ -48,7 +49,7 @@ def _turn_rows(w, at, step, run, width, packed, to):
 
 @range_kernel
 def _pack(w, which, run, outs, groups, panels, turned, at_tap, step, at_group, packed, lo, hi):
-    """packed[i, t, c, k] = w[which[t], c, panel * lanes + k] of the group and panel in i, 0 beyond the outputs
+    """packed[i, t, c, k] = w[which[t], c, panel * lanes + k] of the group and panel in i; 0 past the outputs
 
     Where `turned`, w is [taps, outputs, c].
     """
@@ -137,8 +138,8 @@ def _direct(x, packed, bias, floor, taps, grid, tiles, out, lo, hi):
                 direct = width == lanes and p < count
                 outs[p] = (address_of(out) + (where[p] + first) * x.itemsize if direct
                            else address_of(aside) + p * WIDTH)
-            product_tile(address_of(packed) + i * panel_size * x.itemsize, address_of(table), len(taps), g.run,
-                         address_of(starts), address_of(outs), floor)
+            product_tile(address_of(packed) + i * panel_size * x.itemsize, address_of(table), len(taps),
+                         g.run, address_of(starts), address_of(outs), floor)
             if width < lanes:
                 for p in range(count):
                     for k in range(width):

@@ -1,7 +1,7 @@
 """Convolutions: the gradient of the filter, a sum over pixels of outer products.
 
 A tile holds a few input channels x a panel of outputs of one tap, and runs through a block of pixels.  The
-gradients of a block are packed, so that they stand in a row; so are wide images, channel by channel of a tile.
+gradients of a block are packed, so that they stand in a row; so are wide images, by the channels of a tile.
 """
 import numpy as np
 
@@ -13,8 +13,9 @@ from .memory import empty
 
 # Pixels that a tile runs through at once: their panels and channels, 88 bytes each, stay in the first cache.
 BLOCK = 256
-# Channels beyond which images are packed, for one tap and for several, which pays it back: pixels a power of two
-# of bytes apart share the cache's few places.  3x3 512 -> 512 at 7x7: 58 GFLOP/s as it is, 77 packed (Zen 3).
+# Channels beyond which images are packed, for one tap and for several, which pay it back: pixels a power of
+# two of bytes apart share few places of a cache.  3x3 512 -> 512 at 7x7: 58 GFLOP/s as it is, 77 packed (Zen
+# 3, one core).
 _WIDE = {True: 256, False: 64}
 
 
@@ -80,7 +81,8 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, dw, lo, hi):
                 if group != at_group:
                     if packed_x:
                         base = address_of(x) + group * blocks * packed_x * size
-                        fill_table(base + rows * size, base, size, taps, grid, pixel, count, block, table, where)
+                        fill_table(base + rows * size, base, size, taps, grid, pixel, count, block, table,
+                                   where)
                     else:
                         fill_table(address_of(x) + group * g.run * size, address_of(zeros), size, taps, grid,
                                    pixel, count, block, table, where)
@@ -108,7 +110,7 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, dw, lo, hi):
 
 
 def _tile_ready(x, w_shape, pads, merged, groups):
-    """x as the tiles read it, its pads, how far its pixels are apart and what a block of channels takes in it."""
+    """x as tiles read it, its pads, how far apart its pixels are, and what a block of channels takes."""
     rows, channels = geometry.rows_per_tile(), w_shape[3]
     if merged:
         return padded_width(x, pads[2], rows), (*pads[:2], (0, 0)), None, 0

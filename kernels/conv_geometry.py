@@ -1,8 +1,8 @@
 """Where a convolution reads and writes, worked out once for each shape: taps, grids of pixels, phases.
 
-The one idea: output and input gradient are the same sum, over taps, of pixels with an offset; they differ in the
-taps, the steps between pixels and the order of the weights.  Images here are [n, depth, height, width, channels],
-filters [depth, height, width, channels, outputs]; images of fewer dimensions have extents of 1.
+The one idea: output and input gradient are the same sum, over taps, of pixels with an offset; they differ in
+the taps, the steps between pixels and the order of the weights.  Images here are [n, depth, height, width,
+channels], filters [depth, height, width, channels, outputs]; for fewer dimensions there are extents of 1.
 """
 import functools
 import itertools
@@ -19,7 +19,7 @@ rows_per_tile = functools.cache(tile_rows)
 _GANG = 1 << 18
 
 GRID = np.dtype([(name, np.int64) for name in (
-    "pixels", "depth", "height", "width",               # the pixels that are computed, n of them in each image
+    "pixels", "depth", "height", "width",               # the pixels that are computed, in all and an image
     "step_d", "step_h", "step_w",                       # what a step among them is in the image that is read
     "in_d", "in_h", "in_w",                             # its extents, and where its pixels stand, in elements
     "x_n", "x_d", "x_h", "x_w",
@@ -41,8 +41,8 @@ class Phase:
 
 def extents_out(extents, window, strides, pads, dilations):
     """The extents of the output, less than 1 where the window does not fit."""
-    return tuple((n + before + after - ((r - 1) * d + 1)) // s + 1
-                 for n, r, s, (before, after), d in zip(extents, window, strides, pads, dilations, strict=True))
+    axes = zip(extents, window, strides, pads, dilations, strict=True)
+    return tuple([(n + sum(pad) - ((r - 1) * d + 1)) // s + 1 for n, r, s, pad, d in axes])
 
 
 def _strides(shape):
@@ -98,17 +98,19 @@ def forward(x_shape, w_shape, strides, pads, dilations, groups, itemsize, pitch=
     in_w = places[2] * strides[2] if window != w_shape[:3] else x_shape[3]
     return _phase(x_shape[0], places, strides, (*x_shape[:3], in_w, x_shape[4]),
                   _strides((*x_shape[:4], pitch or x_shape[4]))[:4],
-                  list(itertools.product(*ranges)), range(prod(window)), (*write, 0), run, outs, groups, itemsize)
+                  list(itertools.product(*ranges)), range(prod(window)), (*write, 0), run, outs, groups,
+                  itemsize)
 
 
 @functools.lru_cache(maxsize=1024)
 def backward(x_shape, w_shape, y_shape, strides, pads, dilations, groups, itemsize):
-    """The phases of the input gradient: pixels of x whose index has one remainder by the stride share taps."""
+    """The phases of the input gradient: pixels whose index has one remainder by the stride share taps."""
     run, outs = w_shape[4] // groups, w_shape[3]
     read = _strides(y_shape)[:4]
     steps = _strides(x_shape)[:4]
     found = []
-    for remainders in itertools.product(*[range(min(s, n)) for s, n in zip(strides, x_shape[1:4], strict=True)]):
+    firsts = [range(min(s, n)) for s, n in zip(strides, x_shape[1:4], strict=True)]
+    for remainders in itertools.product(*firsts):
         axes = [_taps_of(remainder, n, s, before, d) for remainder, n, s, (before, _), d
                 in zip(remainders, w_shape[:3], strides, pads, dilations, strict=True)]
         places = [-(-(n - remainder) // s) for n, remainder, s in zip(x_shape[1:4], remainders, strides,

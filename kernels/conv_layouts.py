@@ -6,7 +6,6 @@ nothing; channels that stand first are moved to the end and back.
 import numpy as np
 
 from . import conv, conv_filter
-from .conv_geometry import extents_out as extents_out
 
 
 def _last(x, channels_first):
@@ -50,7 +49,8 @@ def output(x, w, strides, pads, dilations, channels_first, groups, bias=None, re
         pads: (before, after) for each dimension.
         bias: [k].
     """
-    y = conv.output(_last(x, channels_first), _filter(w), *_three(strides, pads, dilations), groups, bias, relu)
+    y = conv.output(_last(x, channels_first), _filter(w), *_three(strides, pads, dilations), groups, bias,
+                    relu)
     return _back(y, x.ndim, channels_first)
 
 

@@ -1,8 +1,8 @@
 """Register tiles of a convolution, emitted as vector instructions: what a loop in Numba can't be made to do.
 
 The one idea: the loop vectorizer does not keep a block of sums in registers; an intrinsic that writes the
-block out as vector values does.  Every tile is `pixels` x 64 bytes of channels, a few vectors wide, and reads its
-pixels through a table of addresses, so that strides, dilation, padding and ragged edges are the table's affair.
+block out as vector values does.  A tile is a few rows x 64 bytes of channels, a few vectors wide, and reads
+pixels through a table of addresses, so that strides, dilation, padding and edges are the table's affair.
 """
 from llvmlite import ir
 from numba import types
@@ -146,7 +146,7 @@ def product_tile(typingctx, weights, table, taps, run, starts, outs, floor):
 def outer_tile(typingctx, table, first, panels, pixels, starts, start_step, outs, out_step, kind):
     """outs[c] = starts[c] + sum over pixels p of table[p][first + c] * panels[p]
 
-    All but `kind`, any value of the dtype, are addresses, counts and bytes from one row of a tile to the next.
+    All but `kind`, any value of the dtype, are addresses, counts and bytes from one row to the next.
     """
     signature = types.void(*[types.int64] * 8, kind)
 
@@ -198,7 +198,7 @@ def copy_rows(typingctx, source, target, kind):
 
 
 def _transposed(block, rows):
-    """The transpose of as many vectors as they have lanes, by rounds that interleave one half with the other."""
+    """The transpose of as many vectors as they have lanes: in rounds, the halves are interleaved."""
     half, lanes = len(rows) // 2, block.lanes
     low = [k // 2 + (k % 2) * lanes for k in range(lanes)]
     masks = [ir.Constant(ir.VectorType(_I32, lanes), [k + shift for k in low]) for shift in (0, lanes // 2)]

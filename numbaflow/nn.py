@@ -18,13 +18,18 @@ from .ops.conv import (
     atrous_conv2d,
     conv1d,
     conv2d,
-    conv2d_backprop_filter,
-    conv2d_backprop_input,
     conv3d,
     convolution,
 )
 from .ops.conv_depthwise import depthwise_conv2d, depthwise_conv2d_native, separable_conv2d
-from .ops.conv_transpose import conv1d_transpose, conv2d_transpose, conv3d_transpose, conv_transpose
+from .ops.conv_transpose import (
+    conv1d_transpose,
+    conv2d_backprop_filter,
+    conv2d_backprop_input,
+    conv2d_transpose,
+    conv3d_transpose,
+    conv_transpose,
+)
 from .ops.dropout import dropout
 from .ops.index import embedding_lookup
 from .ops.layer_norm import layer_normalization, local_response_normalization, lrn

@@ -1,6 +1,6 @@
-"""What convolutions may be told, made plain: strides, paddings and layouts of TensorFlow as tuples of integers.
+"""What convolutions may be told, made plain: strides, paddings and layouts as tuples of integers.
 
-Every check stands here, so that a wrong argument gets one message, with the name of the function that was called.
+Every check stands here, so that a wrong argument gets one message, with the name of the function called.
 """
 import functools
 from collections import namedtuple
@@ -37,7 +37,8 @@ def per_dimension(name, what, value, dims, first):
     if len(found) == dims + 2:
         outer = (found[0], found[1] if first else found[-1])
         if outer != (1, 1):
-            raise InvalidArgumentError(f"{name}: {what} in the batch and channel dimensions must be 1, got {found}")
+            raise InvalidArgumentError(f"{name}: {what} in the batch and channel dimensions must be 1, got "
+                                       f"{found}")
         found = found[2:] if first else found[1:-1]
     elif len(found) == 1:
         found = found * dims
@@ -48,6 +49,11 @@ def per_dimension(name, what, value, dims, first):
     return tuple(found)
 
 
+def _unknown_padding(name, padding):
+    return InvalidArgumentError(f"{name}: padding must be 'SAME', 'VALID' or a list of [before, after] for "
+                                f"each dimension, got {padding!r}")
+
+
 def _pairs(name, padding, dims, first):
     """Explicit padding as a tuple of pairs."""
     try:
@@ -55,8 +61,7 @@ def _pairs(name, padding, dims, first):
     except (TypeError, ValueError):
         pairs = None
     if not pairs or any(len(pair) != 2 for pair in pairs):
-        raise InvalidArgumentError(f"{name}: padding must be 'SAME', 'VALID' or a list of [before, after] for "
-                                   f"each dimension, got {padding!r}")
+        raise _unknown_padding(name, padding)
     if len(pairs) == dims + 2:
         outer = (pairs[0], pairs[1] if first else pairs[-1])
         if outer != ((0, 0), (0, 0)):
@@ -64,8 +69,8 @@ def _pairs(name, padding, dims, first):
                                        f"got {pairs}")
         pairs = pairs[2:] if first else pairs[1:-1]
     if len(pairs) != dims or min(map(min, pairs)) < 0:
-        raise InvalidArgumentError(f"{name}: padding must be {dims} or {dims + 2} pairs of integers from 0 on, "
-                                   f"got {padding!r}")
+        raise InvalidArgumentError(f"{name}: padding must be {dims} or {dims + 2} pairs of integers from 0 "
+                                   f"on, got {padding!r}")
     return tuple(pairs)
 
 
@@ -76,8 +81,7 @@ def _resolved_padding(name, padding, extents, window, strides, dilations, first)
     if kind == "VALID":
         return ((0, 0),) * len(extents)
     if kind != "SAME":
-        raise InvalidArgumentError(f"{name}: padding must be 'SAME', 'VALID' or a list of [before, after] for "
-                                   f"each dimension, got {padding!r}")
+        raise _unknown_padding(name, padding)
     # the output has ceil(extent / stride) places; what is odd goes to the end
     totals = [max((-(-n // s) - 1) * s + (r - 1) * d + 1 - n, 0)
               for n, r, s, d in zip(extents, window, strides, dilations, strict=True)]
@@ -86,15 +90,16 @@ def _resolved_padding(name, padding, extents, window, strides, dilations, first)
 
 def _check_channels(name, x_shape, w_shape, channels, groups):
     if not w_shape[-2] or channels % w_shape[-2]:
-        raise InvalidArgumentError(f"{name}: an input of shape {x_shape} has {channels} channels, which are no "
+        raise InvalidArgumentError(f"{name}: an input of shape {x_shape} has {channels} channels, no "
                                    f"multiple of the {w_shape[-2]} of the filter, of shape {w_shape}")
     found = channels // w_shape[-2]
     if groups not in (None, found):
         raise InvalidArgumentError(f"{name}: {groups} groups of {w_shape[-2]} channels make "
                                    f"{groups * w_shape[-2]}, the input of shape {x_shape} has {channels}")
     if w_shape[-1] % max(found, 1):
-        raise InvalidArgumentError(f"{name}: {w_shape[-1]} outputs do not divide into {found} groups; the input "
-                                   f"of shape {x_shape} has {found} times the channels of the filter {w_shape}")
+        raise InvalidArgumentError(f"{name}: {w_shape[-1]} outputs do not divide into {found} groups; the "
+                                   f"input of shape {x_shape} has {found} times the channels of the filter, "
+                                   f"of shape {w_shape}")
     return max(found, 1)
 
 
@@ -114,10 +119,10 @@ def _resolve(name, x_shape, w_shape, strides, padding, dilations, data_format, g
         raise InvalidArgumentError(f"{name}: the filter of shape {w_shape} is empty")
     groups = _check_channels(name, x_shape, w_shape, x_shape[1 if first else -1], groups)
     pads = _resolved_padding(name, padding, extents, window, strides, dilations, first)
-    for n, r, d, (before, after) in zip(extents, window, dilations, pads, strict=True):
-        if (r - 1) * d + 1 > n + before + after and not (isinstance(padding, str) and padding.upper() == "SAME"):
-            raise InvalidArgumentError(f"{name}: the filter of shape {w_shape}, dilated by {dilations}, is larger "
-                                       f"than the input of shape {x_shape} with padding {pads}")
+    for n, r, d, pad in zip(extents, window, dilations, pads, strict=True):
+        if (r - 1) * d + 1 > n + sum(pad) and str(padding).upper() != "SAME":
+            raise InvalidArgumentError(f"{name}: the filter of shape {w_shape}, dilated by {dilations}, is "
+                                       f"larger than the input of shape {x_shape} with padding {pads}")
     return Plain(strides, pads, dilations, first, groups)
 
 

@@ -1,8 +1,8 @@
 """Depthwise and separable convolutions: convolutions in as many groups as there are channels."""
 from numbaflow.core.errors import InvalidArgumentError
 
-from .conv import conv
 from .conv_arguments import image, one_of, resolve
+from .conv_ops import conv
 from .shape import reshape
 
 __all__ = ["depthwise_conv2d", "depthwise_conv2d_native", "separable_conv2d"]
@@ -13,8 +13,8 @@ def _depthwise(name, input, filter, strides, padding, data_format, dilations):
     r, s, c, multiplier = w._data.shape
     channels = x._data.shape[1 if data_format == "NCHW" else -1]
     if channels != c:
-        raise InvalidArgumentError(f"{name}: an input of shape {x._data.shape} has {channels} channels, the filter "
-                                   f"of shape {w._data.shape} is for {c}")
+        raise InvalidArgumentError(f"{name}: an input of shape {x._data.shape} has {channels} channels, the "
+                                   f"filter of shape {w._data.shape} is for {c}")
     # output c * multiplier + q belongs to channel c: the order that a convolution in c groups has
     w = reshape(w, (r, s, 1, c * multiplier))
     return conv(x, w, *resolve(name, x._data.shape, w._data.shape, strides, padding, dilations, data_format))
@@ -89,6 +89,6 @@ def separable_conv2d(input, depthwise_filter, pointwise_filter, strides, padding
     h = _depthwise(name, input, depthwise_filter, strides, padding, data_format, dilations)
     how = resolve(name, h._data.shape, w._data.shape, 1, "VALID", 1, data_format)
     if how.groups != 1:
-        raise InvalidArgumentError(f"{name}: the pointwise filter of shape {w._data.shape} does not take the outputs "
-                                   f"of the depthwise one, of shape {h._data.shape}")
+        raise InvalidArgumentError(f"{name}: the pointwise filter of shape {w._data.shape} does not take the "
+                                   f"outputs of the depthwise one, of shape {h._data.shape}")
     return conv(h, w, *how)

@@ -20,7 +20,8 @@ def _views(padded, window, strides, dilations, places):
 
 
 def _places(extents, window, strides, dilations):
-    return [(n - (r - 1) * d - 1) // s + 1 for n, r, s, d in zip(extents, window, strides, dilations, strict=True)]
+    axes = zip(extents, window, strides, dilations, strict=True)
+    return [(n - (r - 1) * d - 1) // s + 1 for n, r, s, d in axes]
 
 
 def _group(groups, g, channels):

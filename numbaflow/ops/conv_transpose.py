@@ -1,11 +1,35 @@
-"""Transposed convolutions: what a convolution does to gradients, as functions of their own."""
+"""Transposed convolutions: what a convolution does to gradients, as functions under TensorFlow's names."""
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.kernels.conv_geometry import extents_out
 
 from .arguments import shape_of
-from .conv import transposed
-from .conv_arguments import FORMATS, image, one_of
+from .conv_arguments import FORMATS, extents_of, image, one_of, resolve
+from .conv_ops import conv_filter_grad, conv_input_grad
 
-__all__ = ["conv1d_transpose", "conv2d_transpose", "conv3d_transpose", "conv_transpose"]
+__all__ = ["conv1d_transpose", "conv2d_backprop_filter", "conv2d_backprop_input", "conv2d_transpose",
+           "conv3d_transpose", "conv_transpose"]
+
+
+def _transposed(name, dy, w, x_shape, strides, padding, dilations, data_format):
+    """The gradient of images of shape x_shape, checked against what their convolution gives."""
+    dy = image(name, "the gradient of the output", dy, len(w._data.shape))
+    if len(x_shape) != len(dy._data.shape):
+        raise InvalidArgumentError(f"{name}: a shape of {len(dy._data.shape)} extents was expected, got "
+                                   f"{x_shape}")
+    how = resolve(name, x_shape, w._data.shape, strides, padding, dilations, data_format)
+    _check_output(name, dy._data.shape, x_shape, w._data.shape, how)
+    return conv_input_grad(w, dy, x_shape, *how)
+
+
+def _check_output(name, y_shape, x_shape, w_shape, how):
+    """ValueError unless a convolution of images of x_shape gives y_shape."""
+    extents = extents_out(extents_of(x_shape, how.channels_first), w_shape[:-2], how.strides, how.padding,
+                          how.dilations)
+    n, k = x_shape[0], w_shape[-1]
+    wanted = (n, k, *extents) if how.channels_first else (n, *extents, k)
+    if tuple(y_shape) != wanted:
+        raise InvalidArgumentError(f"{name}: images of shape {x_shape} and a filter of shape {w_shape} have "
+                                   f"an output of shape {wanted}, got {tuple(y_shape)}")
 
 
 def _apply(name, value, filter, output_shape, strides, padding, data_format, dilations, dims):
@@ -14,7 +38,7 @@ def _apply(name, value, filter, output_shape, strides, padding, data_format, dil
     shape = shape_of(output_shape)
     if len(shape) != dims + 2 or min(shape) < 0:
         raise InvalidArgumentError(f"{name}: output_shape must be {dims + 2} extents, got {shape}")
-    return transposed(name, x, w, shape, strides, padding, dilations, data_format)
+    return _transposed(name, x, w, shape, strides, padding, dilations, data_format)
 
 
 def conv1d_transpose(input, filters=None, output_shape=None, strides=None, padding="SAME", data_format="NWC",
@@ -35,7 +59,8 @@ def conv1d_transpose(input, filters=None, output_shape=None, strides=None, paddi
     >>> nf.nn.conv1d_transpose(x, w, [1, 4, 1], strides=2).numpy().reshape(-1).tolist()
     [1.0, 10.0, 3.0, 30.0]
     """
-    return _apply("conv1d_transpose", input, filters, output_shape, strides, padding, data_format, dilations, 1)
+    return _apply("conv1d_transpose", input, filters, output_shape, strides, padding, data_format, dilations,
+                  1)
 
 
 def conv2d_transpose(value=None, filter=None, output_shape=None, strides=None, padding="SAME",
@@ -99,5 +124,55 @@ def conv_transpose(input, filters, output_shape, strides, padding="SAME", data_f
     """
     dims = len(shape_of(output_shape)) - 2
     if dims not in FORMATS:
-        raise InvalidArgumentError(f"conv_transpose: output_shape must have 3 to 5 extents, got {output_shape}")
-    return _apply("conv_transpose", input, filters, output_shape, strides, padding, data_format, dilations, dims)
+        raise InvalidArgumentError("conv_transpose: output_shape must have 3 to 5 extents, got "
+                                   f"{output_shape}")
+    return _apply("conv_transpose", input, filters, output_shape, strides, padding, data_format, dilations,
+                  dims)
+
+
+# ---- the gradients under TensorFlow's names
+def conv2d_backprop_input(input_sizes, filter=None, out_backprop=None, strides=None, padding=None,
+                          use_cudnn_on_gpu=True, data_format="NHWC", dilations=(1, 1, 1, 1), name=None,
+                          filters=None):
+    """The gradient of the images of `conv2d`.
+
+    Args:
+        input_sizes: the shape of the images.
+        out_backprop: the gradient of the output.
+        filter, filters, strides, padding, data_format, dilations: as in `conv2d`.
+
+    >>> import numbaflow as nf
+    >>> w, dy = nf.constant([[[[1.0]], [[2.0]]]]), nf.ones([1, 1, 2, 1])
+    >>> dx = nf.nn.conv2d_backprop_input([1, 1, 3, 1], w, dy, 1, "VALID")
+    >>> dx.numpy().reshape(-1).tolist()
+    [1.0, 3.0, 2.0]
+    """
+    name = "conv2d_backprop_input"
+    w = image(name, "the filter", one_of(name, "filter", filter, filters), 4)
+    return _transposed(name, out_backprop, w, shape_of(input_sizes), strides, padding, dilations, data_format)
+
+
+def conv2d_backprop_filter(input, filter_sizes, out_backprop, strides=None, padding=None,
+                           use_cudnn_on_gpu=True, data_format="NHWC", dilations=(1, 1, 1, 1), name=None):
+    """The gradient of the filter of `conv2d`.
+
+    Args:
+        input: the images.
+        filter_sizes: the shape of the filter.
+        out_backprop: the gradient of the output.
+        strides, padding, data_format, dilations: as in `conv2d`.
+
+    >>> import numbaflow as nf
+    >>> x = nf.constant([[[[1.0], [2.0], [4.0]]]])
+    >>> dw = nf.nn.conv2d_backprop_filter(x, [1, 2, 1, 1], nf.ones([1, 1, 2, 1]), 1, "VALID")
+    >>> dw.numpy().reshape(-1).tolist()
+    [3.0, 6.0]
+    """
+    name = "conv2d_backprop_filter"
+    x, dy = image(name, "the input", input, 4), image(name, "the gradient of the output", out_backprop, 4)
+    w_shape = shape_of(filter_sizes)
+    if len(w_shape) != 4:
+        raise InvalidArgumentError(f"{name}: filter_sizes must be four extents, got {w_shape}")
+    how = resolve(name, x._data.shape, w_shape, strides, padding, dilations, data_format)
+    _check_output(name, dy._data.shape, x._data.shape, w_shape, how)
+    return conv_filter_grad(x, dy, w_shape, *how)
