@@ -3,7 +3,7 @@
 Children of a list are named by position, those of a dict by key.  Names are read when a checkpoint is saved
 or restored, so any change of the container is fine.
 """
-from .trackable import NoDependency, Trackable
+from .trackable import Trackable
 
 
 class ListWrapper(Trackable, list):
@@ -137,11 +137,9 @@ class Contents(Trackable):
 def tracked_form(value):
     """(what to store, what to track or None) for a value that an attribute or a container takes.
 
-    `NoDependency` is unwrapped and not tracked; a plain list or dict becomes a tracked one; a tuple stays a
-    tuple of its kind, with its parts in their tracked form.
+    A plain list or dict becomes a tracked one; a tuple stays a tuple of its kind, with its parts in their
+    tracked form.
     """
-    if isinstance(value, NoDependency):
-        return value.value, None
     if isinstance(value, Trackable):
         return value, value
     if type(value) is list:

@@ -116,8 +116,10 @@ class AutoTrackable(Trackable):
 
     def __setattr__(self, name, value):
         child = None
-        if isinstance(value, (Trackable, NoDependency, list, dict, tuple)):
+        if isinstance(value, (Trackable, list, dict, tuple)):
             value, child = _tracked_form(value)
+        elif isinstance(value, NoDependency):
+            value = value.value
         if child is None:
             super().__setattr__(name, value)
             self._untrack(name)
