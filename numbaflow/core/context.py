@@ -49,7 +49,7 @@ class ConfigProto:
     def __eq__(self, other):
         return vars(self) == vars(other) if isinstance(other, ConfigProto) else NotImplemented
 
-    __hash__ = None
+    __hash__ = None         # type: ignore[assignment]
 
     def __repr__(self):
         return f"ConfigProto({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"

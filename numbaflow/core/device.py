@@ -4,7 +4,7 @@ Ops do not look at the device scope.  Where tensors are made (`guard`) the funct
 while some thread is in the scope of a device that is not there, so the check costs nothing at other times.
 """
 import threading
-from collections import namedtuple
+from typing import NamedTuple
 
 from .errors import InvalidArgumentError
 
@@ -34,10 +34,14 @@ def num_gpus():
 
 
 # ---- names
-class _Spec(namedtuple("_Spec", ["job", "replica", "task", "kind", "index"], defaults=(None,) * 5)):
+class _Spec(NamedTuple):
     """The parts of a device's name; None where it leaves one open."""
 
-    __slots__ = ()
+    job: str | None = None
+    replica: int | None = None
+    task: int | None = None
+    kind: str | None = None
+    number: int | None = None
 
     def over(self, outer):
         """These parts, and the enclosing scope's where one is open."""
@@ -47,7 +51,7 @@ class _Spec(namedtuple("_Spec", ["job", "replica", "task", "kind", "index"], def
         named = zip(self._fields[:3], self[:3], strict=True)
         parts = [f"/{name}:{value}" for name, value in named if value is not None]
         if self.kind is not None:
-            parts.append(f"/device:{self.kind}:{'*' if self.index is None else self.index}")
+            parts.append(f"/device:{self.kind}:{'*' if self.number is None else self.number}")
         return "".join(parts)
 
 
@@ -79,12 +83,12 @@ def _parts(name):
     return found
 
 
-def _add_kind(found, kind, index, name):
+def _add_kind(found, kind, number, name):
     if "kind" in found:
         raise ValueError(f"Cannot specify multiple device types: {name}")
     found["kind"] = kind
-    if index and index[0] != "*":
-        found["index"] = _number(index[0], name)
+    if number and number[0] != "*":
+        found["number"] = _number(number[0], name)
 
 
 def _number(text, name):
