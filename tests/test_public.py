@@ -7,8 +7,8 @@ import pytest
 
 import numbaflow as nf
 
-NAMESPACES = ["contrib.eager", "contrib.summary", "errors", "image", "linalg", "losses", "math", "nn",
-              "random", "summary", "test", "testing", "train"]
+NAMESPACES = ["contrib.eager", "contrib.summary", "data", "data.experimental", "errors", "image", "linalg",
+              "losses", "math", "nn", "random", "summary", "test", "testing", "train"]
 
 
 def namespace(name):
