@@ -19,7 +19,7 @@ _FREE = next(sys.getrefcount(buffer) for buffer in [bytearray()])
 
 
 def empty(shape, dtype, pooled=LARGE):
-    """An uninitialised C-contiguous array, as np.empty gives it; from the pool if of `pooled` bytes or more."""
+    """An uninitialised C-contiguous array, as np.empty gives it; from the pool from `pooled` bytes on."""
     size = dtype.itemsize
     for n in shape:
         size *= n

@@ -11,12 +11,13 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .index import IndexOutOfRange, checked_indices, words
+from .index import IndexOutOfRange, checked_indices
 from .jit import PARALLEL_WORK, range_kernel
 from .memory import empty
 
 _LINE = 64                              # bytes the memory is asked for at a time
 _AHEAD = 6400                           # bytes to be ahead by: two rows of 784 float32, measured
+_PARALLEL = 8 * PARALLEL_WORK            # bytes from which several threads copy
 _POOLED = 1 << 14                       # malloc may give the pages of a batch back, and faults cost 10 us
 
 
@@ -66,19 +67,22 @@ class RowTaker:
 
     def __init__(self, x):
         inner = prod(x.shape[1:])
-        self._x, self._row = x, x.shape[1:]
-        self._words = words(x, 1, x.shape[0], inner)[0]
-        self._ahead = max(_AHEAD // max(inner * x.dtype.itemsize, 1), 1)
+        # (not as words, as in index.py: seeing the result of each call as words takes longer than the kernel)
+        self._source, self._shape, self._dtype = x.reshape(len(x), inner), x.shape[1:], x.dtype
+        self._bytes, self._flat = inner * x.dtype.itemsize, x.ndim == 2
+        self._ahead = max(_AHEAD // max(self._bytes, 1), 1)
 
     def __call__(self, indices):
-        source, k = self._words, indices.size
-        out = empty((k, *self._row), self._x.dtype, _POOLED)
-        target = np.ndarray((k, source.shape[1]), source.dtype, out)
-        if out.size < PARALLEL_WORK:
+        source, k = self._source, indices.size
+        size = k * self._bytes
+        out = np.empty((k, *self._shape), self._dtype) if size < _POOLED else \
+            empty((k, *self._shape), self._dtype, _POOLED)
+        target = out if self._flat else out.reshape(k, source.shape[1])
+        if size < _PARALLEL:
             bad = copy_rows.serial(source, indices, target, self._ahead, 0, k)
             if bad >= 0:
                 raise IndexOutOfRange(f"index {indices[bad]} at position {bad} is not in [0, {len(source)})")
         else:
             checked_indices(indices, len(source))
-            copy_rows(k, out.size, source, indices, target, self._ahead)
+            copy_rows(k, PARALLEL_WORK, source, indices, target, self._ahead)
         return out

@@ -5,6 +5,7 @@ import numpy as np
 
 from numbaflow.core import nest
 from numbaflow.core.errors import DataLossError, InvalidArgumentError
+from numbaflow.core.tensor import Tensor
 from numbaflow.kernels.memory import empty
 
 from .elements import Spec, describe, flatten, form, is_dataset, leaf_of, packer, stack_arrays
@@ -41,7 +42,7 @@ class Batch(Stage):
 
     def stacked(self, elements):
         """One element of several."""
-        return stack_elements(elements, self.path())
+        return stack_elements(elements, self.path)
 
     def _spec(self, spec):
         return nest.map_structure(lambda leaf: leaf.stacked(self.size if self.drop else None), spec)
@@ -119,23 +120,30 @@ def stack_elements(elements, where):
 
 def columns_of(elements, where):
     """For each leaf those of all elements; InvalidArgumentError where structures or dtypes differ."""
-    rows = [flatten(x) for x in elements]
+    first = elements[0]
+    kind, rows = type(first), [flatten(x) for x in elements]
     width = len(rows[0])
+    plain = kind is Tensor or (kind is tuple and len(first) == width)
     for x, row in zip(elements, rows, strict=True):
-        if len(row) != width or (type(x) is not tuple and form(x) != form(elements[0])):
+        if len(row) != width or type(x) is not kind or not (plain or form(x) == form(first)):
             raise InvalidArgumentError(f"{where}: elements of different structures can't be batched: "
-                                       f"{describe(elements[0])} and {describe(x)}")
-        if any(map(is_dataset, row)):
-            raise InvalidArgumentError(f"{where}: datasets can't be batched; flat_map makes elements of "
-                                       f"windows, got {describe(x)}")
+                                       f"{describe(first)} and {describe(x)}")
     columns = list(zip(*rows, strict=True))
     for k, column in enumerate(columns):
-        dtype = column[0]._data.dtype
-        for leaf in column:
-            if leaf._data.dtype is not dtype and leaf._data.dtype != dtype:
-                raise InvalidArgumentError(f"{where}: component {k} has elements of different types: "
-                                           f"{column[0].dtype.name} and {leaf.dtype.name}")
+        _check_column(column, k, where)
     return columns
+
+
+def _check_column(column, k, where):
+    first = column[0]
+    if is_dataset(first):
+        raise InvalidArgumentError(f"{where}: datasets can't be batched; flat_map makes elements of windows, "
+                                   f"got component {k} {first}")
+    kind, dtype = type(first), first._data.dtype
+    for leaf in column:
+        if type(leaf) is not kind or (leaf._data.dtype is not dtype and leaf._data.dtype != dtype):
+            raise InvalidArgumentError(f"{where}: component {k} has elements of different types: "
+                                       f"{describe(first)} and {describe(leaf)}")
 
 
 def _stacked(column, k, where):
@@ -187,7 +195,7 @@ class PaddedBatch(Batch):
         return [_padding(value, leaf.dtype) for value, leaf in zip(values, leaves, strict=True)]
 
     def stacked(self, elements):
-        first, where = elements[0], self.path()
+        first, where = elements[0], self.path
         columns = columns_of(elements, where)
         wanted = zip(columns, self._shapes_for(first), self._values_for(first), strict=True)
         return packer(first)([leaf_of(_padded(column, shape, value, f"{where}: component {k}"))
@@ -224,7 +232,8 @@ def _padded(column, shape, value, where):
     if any(a.shape != longest for a in arrays):
         out.fill(value)
     for i, a in enumerate(arrays):
-        out[(i, *map(slice, a.shape))] = a
+        corner = (i, *map(slice, a.shape))
+        out[corner] = a
     return out
 
 
@@ -280,7 +289,7 @@ class Unbatched(Stream):
         if element is not None and (not self._leaves or not all(a.ndim for a in self._leaves)
                                     or len({len(a) for a in self._leaves}) > 1):
             self._element = None
-            raise InvalidArgumentError(f"{self._stage.path()}: expected components with a first axis of one "
+            raise InvalidArgumentError(f"{self._stage.path}: expected components with a first axis of one "
                                        f"length, got {describe(element)}")
 
     def read(self, n):

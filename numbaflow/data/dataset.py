@@ -376,7 +376,7 @@ class Dataset:
                            "enabled.")
 
     def __repr__(self):
-        return f"<Dataset {self._stage.path()}>"
+        return f"<Dataset {self._stage.path}>"
 
 
 class Options:

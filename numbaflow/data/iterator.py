@@ -60,7 +60,7 @@ class Iterator(Trackable):
     # ---- the position in checkpoints
     def _saved_values(self):
         with self._lock:
-            position = {"pipeline": self._stage.path(), "ended": self._ended, "stream": self._stream.save()}
+            position = {"pipeline": self._stage.path, "ended": self._ended, "stream": self._stream.save()}
             return {_POSITION: state.to_bytes(position)}
 
     def _check_values(self, values):
@@ -70,9 +70,9 @@ class Iterator(Trackable):
         if _POSITION not in values:
             raise ValueError(f"an iterator's position needs the entry {_POSITION!r}, got {sorted(values)}")
         position = state.from_bytes(values[_POSITION])
-        if position.get("pipeline") != self._stage.path():
+        if position.get("pipeline") != self._stage.path:
             raise ValueError(f"the position is one of the pipeline {position.get('pipeline')}, not of "
-                             f"{self._stage.path()}")
+                             f"{self._stage.path}")
         return position
 
     def _restore_values(self, values):

@@ -68,7 +68,7 @@ class Map(Stage):
 
     def mapped(self, value):
         """The element that one becomes."""
-        return element(call(self.function, value, self.path()), self.path())
+        return element(call(self.function, value, self.path), self.path)
 
     def example(self):
         return self.mapped(self.inputs[0].example())
@@ -174,7 +174,7 @@ class Filter(Passing):
 
     def holds(self, value):
         """Whether the predicate holds for an element."""
-        where = self.path()
+        where = self.path
         return truth(call(self.predicate, value, where), where)
 
     def cardinality(self):
@@ -243,7 +243,7 @@ class Scan(Stage):
 
     def step(self, state, value):
         """The state and output that follow."""
-        where = self.path()
+        where = self.path
         returned = call(self.function, (state, value), where)
         if not isinstance(returned, (tuple, list)) or len(returned) != 2:
             raise TypeError(f"{where}: the function must return a pair (new state, output), got {returned!r}")
@@ -293,7 +293,7 @@ class ScanStream(Stream):
 def reduce(stage, initial, function):
     """The state after function(state, element) of every element."""
     checked_function(function, "reduce")
-    state, where = element(initial, "reduce: initial_state"), f"{stage.path()} -> reduce"
+    state, where = element(initial, "reduce: initial_state"), f"{stage.path} -> reduce"
     stream = stage.stream()
     while len(run := stream.read(1)):
         state = same_state(state, call(function, (state, run[0]), where), where)

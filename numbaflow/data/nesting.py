@@ -34,7 +34,7 @@ class Interleave(Stage):
         return PrefetchStream(stage, stage.stream(), self.block) if self._ahead else stage.stream()
 
     def _made(self, value):
-        where = self.path()
+        where = self.path
         made = call(self._function, value, where)
         if not is_dataset(made):
             raise TypeError(f"{where}: map_func must return a Dataset, got {type(made).__name__}")

@@ -254,7 +254,7 @@ class GeneratedStream(Stream):
             return None
         except Exception as error:
             self._count += 1
-            add_note(error, f"raised in the generator of {self._stage.path()}")
+            add_note(error, f"raised in the generator of {self._stage.path}")
             raise
         self._count += 1
         return value

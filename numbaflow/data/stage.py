@@ -76,17 +76,17 @@ class Stage:
         """An element such as this stage gives; no stream that counts its passes is opened for it."""
         run = self.stream().read(1)
         if not len(run):
-            raise InvalidArgumentError(f"{self.path()}: there is no first element to tell dtypes and shapes")
+            raise InvalidArgumentError(f"{self.path}: there is no first element to tell dtypes and shapes")
         return run[0]
 
     def cardinality(self):
         """The number of elements, INFINITE or UNKNOWN."""
         return UNKNOWN
 
+    @functools.cached_property
     def path(self):
         """The steps up to this one, as errors show them."""
-        before = self.inputs[0].path() + " -> " if self.inputs else ""
-        return before + self.name
+        return f"{self.inputs[0].path} -> {self.name}" if self.inputs else self.name
 
 
 class Passing(Stage):

@@ -23,7 +23,7 @@ def _array(leaf, stage):
     if is_dataset(leaf):
         held = getattr(leaf._stage, "elements", None)
         if held is None:
-            raise FailedPreconditionError(f"{stage.path()}: its position can't be saved while it holds "
+            raise FailedPreconditionError(f"{stage.path}: its position can't be saved while it holds "
                                           f"{leaf}")
         return {"window": saved(held, stage)}
     if leaf.dtype is not string:

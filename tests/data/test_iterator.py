@@ -196,3 +196,21 @@ def test_a_thousand_passes_leave_memory_as_it_was():
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 20_000
+
+
+# ---- checkpoints
+def test_a_checkpoint_holds_the_position(tmp_path):
+    def make():
+        return tfe.Iterator(Dataset.from_tensor_slices(np.arange(50)).shuffle(20).batch(4).repeat(2))
+    it = make()
+    for _ in range(5):
+        next(it)
+    path = nf.train.Checkpoint(iterator=it).save(str(tmp_path / "ckpt"))
+    rest = values(it)
+    again = make()
+    nf.train.Checkpoint(iterator=again).restore(path).assert_consumed()
+    assert values(again) == rest
+    other = tfe.Iterator(Dataset.range(3))
+    with pytest.raises(ValueError, match="not of range"):
+        nf.train.Checkpoint(iterator=other).restore(path)
+    assert values(other) == [0, 1, 2]
