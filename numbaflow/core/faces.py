@@ -13,10 +13,11 @@ import numpy as np
 
 from numbaflow.kernels.elementwise import LARGE
 
-from . import dtypes, fuse, table
+from . import callbacks, dtypes, fuse, table
 from .device import guard
 from .errors import InvalidArgumentError, OpError
 from .plans import BACK, KEEP
+from .symbolic import SymbolicMet
 from .tape import record
 from .tensor import FLOAT32_SCALARS, Tensor, as_tensor, scalar_tensor, wrap
 
@@ -164,6 +165,7 @@ def _write(face, op, function, parameters):
     # (the defaults first: between the lines another thread may call)
     face.__kwdefaults__, face.__defaults__ = function.__kwdefaults__, function.__defaults__
     face.__code__ = written[op.name].__code__
+    callbacks.written(face, op)
     return face
 
 
@@ -186,13 +188,16 @@ def _parameters(function):
 def _face_source(op, function, parameters, scope):
     """The text of a face.  What it refers to goes into scope, under names with a _ in front."""
     plain = [x for x in op.inputs if x not in op.variadic]
+    everything = ", ".join(f"{x!r}: {x}" for x in parameter_names(function))
+    hand_over = ["except _SymbolicMet as _met:",
+                 f"    return _met.value._take_call(_op.face, {{{everything}}})"]
     scope |= {"_Tensor": Tensor, "_new": object.__new__, "_ndarray": np.ndarray, "_array": np.array,
              "_record": record, "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list,
              "_pair": pair, "_scalar_tensor": scalar_tensor, "_scalars": FLOAT32_SCALARS,
              "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
              "_kernel": op.kernel, "_launch": _launcher(function),
              "_named": op.outputs and namedtuple(op.name, op.outputs),
-             "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL}
+             "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL, "_SymbolicMet": SymbolicMet}
     guard(scope, "_new", "_wrap", op=op.name)
     if op.kernel is not None:
         op.kernel.bind_float32(scope, "_float32")
@@ -200,15 +205,16 @@ def _face_source(op, function, parameters, scope):
     lines = [f"def {op.name}({parameters}):"]
     if plain:
         lines.append(f"    if {' or '.join(f'type({x}) is not _Tensor' for x in plain)}:")
-        lines += _conversion_lines(op, plain, names)
-    lines += [f"    {x} = _adapt_list(_op, {x})" for x in op.variadic]
+        lines += _conversion_lines(op, plain, names, hand_over)
+    for x in op.variadic:
+        lines += ["    try:", f"        {x} = _adapt_list(_op, {x})", *[f"    {line}" for line in hand_over]]
     lines += _dtype_lines(op, names)
     lines += _kernel_lines(op) if op.kernel is not None else _function_lines(op)
     lines += _record_lines(op)
     return "\n".join(lines) + "\n"
 
 
-def _conversion_lines(op, plain, names):
+def _conversion_lines(op, plain, names, hand_over):
     """What happens to arguments that are no tensors; floats, met in every expression, come first."""
     tests = []
     if len(op.inputs) == len(op.promote) == 2:
@@ -225,7 +231,10 @@ def _conversion_lines(op, plain, names):
     lines = []
     for word, (test, act) in zip(itertools.chain(["if"], itertools.repeat("elif")), tests, strict=False):
         lines += [f"        {word} {test}:", f"            {act}"]
-    return [*lines, "        else:", f"            {rest}"] if tests else [f"        {rest}"]
+    if tests:
+        lines.append("        else:")
+    space = " " * (12 if tests else 8)
+    return [*lines, *[space + line for line in ("try:", f"    {rest}", *hand_over)]]
 
 
 def _launcher(function):
