@@ -80,9 +80,10 @@ class ListWrapper(Trackable, list):
         self._settle()
 
     def _settle(self):
-        """After a change of positions: restores that wait for a position that is there now."""
-        if self.__dict__.get("_pending"):
-            for name, child in self._children().items():
+        """After a change of positions: what waits for a position that is there now, with a new object."""
+        pending = self.__dict__.get("_pending")
+        for name, child in self._children().items() if pending else ():
+            if not any(place.has(child) for place in pending.get(name, ())):
                 self._take_pending(name, child)
 
 

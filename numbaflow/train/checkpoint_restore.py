@@ -60,6 +60,10 @@ class Place:
         """The object is there."""
         self._restoration.bind(found, self._node)
 
+    def has(self, found):
+        """Whether the restore has met the object at another node already."""
+        return self._restoration.progress.has_matched(found)
+
     def covers(self, other):
         """Whether this later restore holds all that the other does."""
         return self._node == other._node and self._restoration.nodes == other._restoration.nodes
@@ -82,7 +86,9 @@ class Restoration:
         """
         matched, waiting = self._matched(found, node)
         to_make = self._match_slots(matched)
-        loaded = [(o, self._loaded(o, index)) for index, o in matched.items() if self._is_later_for(o)]
+        first = {id(o): index for index, o in reversed(matched.items())}   # some were two objects
+        loaded = [(o, self._loaded(o, index)) for index, o in matched.items()
+                  if first[id(o)] == index and self._is_later_for(o)]
         # a slot has its variable's shape and dtype
         of_slots = [self._loaded(variable, index) for _, variable, _, index in to_make]
         self._verify_rest()
