@@ -4,6 +4,7 @@ from . import (
     contrib,
     data,
     image,
+    initializers,
     kernels,
     linalg,
     losses,
@@ -136,6 +137,18 @@ from .ops.index import (
     tensor_scatter_add,
     tensor_scatter_sub,
     tensor_scatter_update,
+)
+from .ops.initializers import (
+    constant_initializer,
+    glorot_normal_initializer,
+    glorot_uniform_initializer,
+    ones_initializer,
+    orthogonal_initializer,
+    random_normal_initializer,
+    random_uniform_initializer,
+    truncated_normal_initializer,
+    variance_scaling_initializer,
+    zeros_initializer,
 )
 from .ops.joining import concat, split, stack, tile, unstack
 from .ops.linalg import cross, matrix_determinant, matrix_inverse, matrix_solve, matrix_triangular_solve
@@ -284,6 +297,7 @@ __all__ = [
     "cond",
     "conj",
     "constant",
+    "constant_initializer",
     "contrib",
     "control_dependencies",
     "convert_to_tensor",
@@ -335,6 +349,8 @@ __all__ = [
     "get_variable",
     "get_variable_scope",
     "global_norm",
+    "glorot_normal_initializer",
+    "glorot_uniform_initializer",
     "gradients_function",
     "greater",
     "greater_equal",
@@ -347,6 +363,7 @@ __all__ = [
     "implicit_gradients",
     "implicit_value_and_gradients",
     "init_scope",
+    "initializers",
     "int8",
     "int16",
     "int32",
@@ -357,6 +374,7 @@ __all__ = [
     "is_nan",
     "jacobian",
     "jvp",
+    "keras",
     "kernels",
     "less",
     "less_equal",
@@ -402,8 +420,10 @@ __all__ = [
     "not_equal",
     "one_hot",
     "ones",
+    "ones_initializer",
     "ones_like",
     "op",
+    "orthogonal_initializer",
     "pad",
     "polygamma",
     "pow",
@@ -412,9 +432,11 @@ __all__ = [
     "random_crop",
     "random_gamma",
     "random_normal",
+    "random_normal_initializer",
     "random_poisson",
     "random_shuffle",
     "random_uniform",
+    "random_uniform_initializer",
     "range",
     "rank",
     "real",
@@ -497,6 +519,7 @@ __all__ = [
     "trigamma",
     "truediv",
     "truncated_normal",
+    "truncated_normal_initializer",
     "uint8",
     "uint16",
     "uint32",
@@ -512,12 +535,22 @@ __all__ = [
     "unstack",
     "value_and_gradients_function",
     "variable_scope",
+    "variance_scaling_initializer",
     "where",
     "while_loop",
     "why_none",
     "xdivy",
     "xlogy",
     "zeros",
+    "zeros_initializer",
     "zeros_like",
     "zeta",
 ]
+
+
+def __getattr__(name):
+    """`nf.keras`, which is imported when it is first asked for."""
+    if name == "keras":
+        import importlib
+        return importlib.import_module(f"{__name__}.keras")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
