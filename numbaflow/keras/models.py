@@ -2,8 +2,10 @@
 from .engine.configuration import from_json as model_from_json, to_layer as model_from_config
 from .engine.model import Model
 from .engine.sequential import Sequential
+from .engine.whole_models import load_model, save_model
 
-__all__ = ["Model", "Sequential", "clone_model", "model_from_config", "model_from_json"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
+           "save_model"]
 
 
 def clone_model(model):

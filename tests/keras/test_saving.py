@@ -121,3 +121,124 @@ def test_what_can_not_be_loaded(tmp_path):
 def test_a_model_without_weights_is_not_saved(tmp_path):
     with pytest.raises(ValueError, match=r"not yet been created|has no weights yet"):
         net().save_weights(tmp_path / "w")
+
+
+# ---- whole models
+def functional():
+    x = keras.Input(shape=(3,))
+    y = layers.Dense(4, activation="relu", name="hidden")(x)
+    return keras.Model(x, [layers.Dense(1, name="a")(y), layers.Dense(2, name="b")(y)])
+
+
+def test_a_whole_model_comes_back_and_trains_on_as_if_it_had_not_stopped(tmp_path):
+    straight, *_ = trained(5)
+    model, x, y = trained(3)
+    model.save(tmp_path / "model")
+    again = keras.models.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    again.fit(x, y, 8, 2, verbose=0, shuffle=False)
+    for a, b in zip(straight.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_whole_functional_model_keeps_how_it_is_trained(tmp_path):
+    x, y = np.ones((8, 3), np.float32), [np.ones((8, 1)), np.zeros((8, 2))]
+    model = functional()
+    model.compile(keras.optimizers.RMSprop(0.01, clipnorm=1.0), {"a": "mse", "b": keras.losses.Huber(0.5)},
+                  metrics={"b": ["mae", keras.metrics.RootMeanSquaredError()]},
+                  loss_weights={"a": 1.0, "b": 2.0})
+    model.fit(x, y, verbose=0)
+    keras.models.save_model(model, tmp_path / "model")
+    again = keras.models.load_model(tmp_path / "model")
+    assert again.metrics_names == model.metrics_names
+    assert again.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0))
+    assert again.optimizer.get_config() == model.optimizer.get_config()
+    assert int(again.optimizer.iterations) == 1
+    assert nf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "model")
+
+
+def test_objects_of_ones_own_are_found_by_their_names(tmp_path):
+    class Scaled(layers.Layer):
+        def __init__(self, by, **kwargs):
+            super().__init__(**kwargs)
+            self.by = by
+
+        def call(self, x):
+            return x * self.by
+
+        def get_config(self):
+            return {**super().get_config(), "by": self.by}
+
+    def cubes(y_true, y_pred):
+        return nf.reduce_mean(nf.abs(y_true - y_pred)**3, -1)
+
+    x = np.ones((2, 3), np.float32)
+    model = keras.Sequential([layers.Dense(1, input_shape=(3,)), Scaled(3.0)])
+    model.compile("sgd", cubes, metrics=[cubes])
+    model.save(tmp_path / "model")
+    own = {"Scaled": Scaled, "cubes": cubes}
+    again = keras.models.load_model(tmp_path / "model", custom_objects=own)
+    assert again.evaluate(x, x[:, :1], verbose=0) == pytest.approx(model.evaluate(x, x[:, :1], verbose=0))
+    with keras.utils.custom_object_scope(own):
+        again = keras.models.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    with pytest.raises(ValueError, match="Unknown layer: 'Scaled'"):
+        keras.models.load_model(tmp_path / "model")
+    with pytest.raises(ValueError, match="Unknown loss function: 'cubes'"):
+        keras.models.load_model(tmp_path / "model", {"Scaled": Scaled})
+
+
+def test_what_has_no_name_is_left_out_with_a_warning(tmp_path, caplog):
+    model, x, _ = trained(1)
+    for optimizer, loss in ((nf.train.AdamOptimizer(), "mse"), ("adam", lambda a, b: nf.reduce_mean(b))):
+        caplog.clear()
+        model.compile(optimizer, loss)
+        model.save(tmp_path / "model")
+        assert "is saved without how it is trained" in caplog.text
+        again = keras.models.load_model(tmp_path / "model")
+        np.testing.assert_array_equal(again.predict(x), model.predict(x))
+        with pytest.raises(RuntimeError, match="must compile"):
+            again.evaluate(x, x)
+
+
+def test_parts_of_a_whole_model(tmp_path):
+    model, x, y = trained(1)
+    model.save(tmp_path / "lean", include_optimizer=False)
+    model.save(tmp_path / "whole")
+    assert not any("optimizer" in name for name, _ in nf.train.list_variables(str(tmp_path / "lean")))
+    assert any("optimizer" in name for name, _ in nf.train.list_variables(str(tmp_path / "whole")))
+    for path, options in (("lean", {}), ("whole", {"compile": False})):
+        with pytest.raises(RuntimeError, match="must compile"):
+            keras.models.load_model(tmp_path / path, **options).evaluate(x, y)
+    other = net()
+    other.load_weights(tmp_path / "whole").expect_partial()
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+
+
+def test_what_can_not_be_saved_or_loaded_as_a_whole(tmp_path):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Own()
+    model.predict(np.ones((1, 2)))
+    with pytest.raises(NotImplementedError, match="use save_weights and load_weights"):
+        model.save(tmp_path / "own")
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(NotImplementedError, match="HDF5"):
+        trained(1)[0].save(tmp_path / "model.h5")
+    model.save_weights(tmp_path / "own")
+    with pytest.raises(OSError, match="holds no whole model; was it saved with save_weights"):
+        keras.models.load_model(tmp_path / "own")
+    with pytest.raises(FileNotFoundError):
+        keras.models.load_model(tmp_path / "gone")
+
+
+def test_model_checkpoint_saves_whole_models(tmp_path):
+    model, x, y = trained(1)
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}")])
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "2").predict(x), model.predict(x))

@@ -13,13 +13,23 @@ _FORMATS = {"tf": "tf", "tensorflow": "tf", "h5": "h5", "hdf5": "h5", "keras": "
 
 def save_weights(model, filepath, overwrite=True, save_format=None):
     """Write a checkpoint of the model, and name it as the latest of its folder."""
+    write_checkpoint(model, check_path(model, filepath, overwrite, save_format, "save_weights"))
+
+
+def check_path(model, filepath, overwrite, save_format, method):
+    """The path as a string; an error where a model can't be saved there."""
     path = os.fspath(filepath)
-    _check_format(path, save_format)
+    _check_format(path, save_format, method)
     if not model.weights:
-        raise ValueError(f"save_weights: {model.name} has no weights yet; build it or call it on data first")
+        raise ValueError(f"{method}: {model.name} has no weights yet; build it or call it on data first")
     if not overwrite and os.path.exists(file_of(path)):
-        raise AlreadyExistsError(f"save_weights: {file_of(path)} exists, and overwrite is False")
-    write(model, path)
+        raise AlreadyExistsError(f"{method}: {file_of(path)} exists, and overwrite is False")
+    return path
+
+
+def write_checkpoint(root, path):
+    """Write a checkpoint, and name it as the latest of its folder."""
+    write(root, path)
     record_state(os.path.dirname(path), path, [path])
 
 
@@ -36,7 +46,7 @@ def load_weights(model, filepath, by_name=False):
     return status
 
 
-def _check_format(path, save_format):
+def _check_format(path, save_format, method):
     looks = path.endswith(_HDF5)
     if save_format is None:
         kind = "h5" if looks else "tf"
@@ -45,10 +55,10 @@ def _check_format(path, save_format):
         if kind is None:
             raise ValueError(f'Unknown format "{save_format}". Was expecting one of {{"tf", "h5"}}.')
     if kind == "tf" and looks:
-        raise ValueError(f'save_weights got save_format="tf"/"tensorflow", but the filepath ("{path}") looks '
+        raise ValueError(f'{method} got save_format="tf"/"tensorflow", but the filepath ("{path}") looks '
                          "like an HDF5 file. Omit the ending, or the format.")
     if kind == "h5":
-        raise _no_hdf5("save_weights", path)
+        raise _no_hdf5(method, path)
 
 
 def _no_hdf5(method, path):

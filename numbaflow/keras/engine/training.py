@@ -14,6 +14,7 @@ from .model_summary import print_summary
 from .objective import Objective
 from .saving import load_weights, save_weights
 from .training_data import Feed, batches
+from .whole_models import save_model
 
 _NOT_COMPILED = ("You must compile your model before training/testing. Use `model.compile(optimizer, loss)`.")
 
@@ -325,6 +326,10 @@ class Training:
             FileExistsError: `overwrite` is False and it exists.
         """
         save_weights(self, filepath, overwrite, save_format)
+
+    def save(self, filepath, overwrite=True, include_optimizer=True, save_format=None):
+        """Save the whole model in one file, for `keras.models.load_model`; see `keras.models.save_model`."""
+        save_model(self, filepath, overwrite, include_optimizer, save_format)
 
     def load_weights(self, filepath, by_name=False):
         """Load what `save_weights` saved; variables that are made later take their values then.
