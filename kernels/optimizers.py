@@ -23,6 +23,12 @@ def gradient_descent_rule(p, g, rate):
 
 
 @body
+def moving_average_rule(p, g, gain):
+    """p += gain * (g - p)"""
+    return p + gain * (g - p)
+
+
+@body
 def momentum_rule(p, a, g, rate, keep):
     """a = keep * a + g; p -= rate * a"""
     a = keep * a + g
@@ -256,6 +262,7 @@ class Update:
 
 
 gradient_descent = Update(gradient_descent_rule)
+moving_average = Update(moving_average_rule)
 momentum = Update(momentum_rule)
 nesterov = Update(nesterov_rule)
 keras_momentum = Update(keras_momentum_rule)

@@ -6,6 +6,7 @@ from numbaflow.core.dtypes import as_numpy
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tensor import as_tensor, wrap
 
+from .accumulate import add_number, sum_of
 from .metric import Metric
 
 
@@ -47,7 +48,7 @@ class Mean(Metric):
             self._add(values, 1)
         else:
             data = as_tensor(values)._data
-            self._add(_sum(data), data.size)
+            self._add(sum_of(data), data.size)
         return values
 
     def _call_weighted(self, values, weights):
@@ -59,15 +60,12 @@ class Mean(Metric):
             raise InvalidArgumentError(f"{self.name}: weights of shape {weights.shape} for values of shape "
                                        f"{values.shape}; expected one that broadcasts to it") from None
         weighted = values * each
-        self._add(_sum(weighted), _sum(each))
+        self._add(sum_of(weighted), sum_of(each))
         return wrap(weighted), wrap(weights)
 
     def _add(self, total, count):
-        # (a new scalar array costs a third of what assign_add does)
-        for variable, delta in ((self.numer, total), (self.denom, count)):
-            with variable._lock:
-                data = variable._data
-                variable._data = np.array(data.item() + delta, data.dtype)
+        add_number(self.numer, total)
+        add_number(self.denom, count)
 
     def result(self, write_summary=True):
         """The mean so far, NaN before anything was added.
@@ -82,10 +80,3 @@ class Mean(Metric):
         if write_summary:
             summary.scalar(self.name, mean)
         return mean
-
-
-def _sum(data):
-    """The sum of an array as a Python number, added up in float64."""
-    if not data.ndim:
-        return data.item()
-    return np.count_nonzero(data) if data.dtype.kind == "b" else data.sum(dtype=np.float64).item()

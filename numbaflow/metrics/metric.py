@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from numbaflow.core.scopes import name_scope
 from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
 from numbaflow.ops.creation import zeros
@@ -85,7 +86,8 @@ class Metric(Trackable):
         shape, dtype = () if shape is None else shape, np.float32 if dtype is None else dtype
         value = (initializer or zeros)(shape, dtype=dtype)
         scope = re.sub(r"[^A-Za-z0-9.]", "_", self._name)
-        made = Variable(value, trainable=False, name=f"{scope}/{name}", dtype=dtype)
+        with name_scope(""):
+            made = Variable(value, trainable=False, name=f"{scope}/{name}", dtype=dtype)
         self._vars.append(made)
         self._initial_values.append(made.numpy())
         return self._track(made, name)

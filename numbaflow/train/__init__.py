@@ -35,6 +35,7 @@ from .learning_rate import (
     polynomial_decay,
 )
 from .momentum import MomentumOptimizer
+from .moving_average import ExponentialMovingAverage
 from .optimizer import Optimizer
 from .proximal import ProximalAdagradOptimizer, ProximalGradientDescentOptimizer
 from .rmsprop import RMSPropOptimizer
@@ -47,6 +48,7 @@ __all__ = [
     "AdamWOptimizer",
     "Checkpoint",
     "CheckpointManager",
+    "ExponentialMovingAverage",
     "FtrlOptimizer",
     "GradientDescentOptimizer",
     "MomentumOptimizer",

@@ -16,11 +16,12 @@ from .checkpoint_disk import remove_left, replacing
 
 SUFFIX = ".safetensors"
 VERSION = 1
-# dtype -> the format's name for it, and the axis that is added when it has none
+# name of a dtype -> the format's name for it, and the axis that is added when it has none
 _STORED = {"bool": ("BOOL", ()), "complex64": ("F32", (2,)), "complex128": ("F64", (2,)),
            **{f"{kind}{bits}": (f"{letter}{bits}", ()) for kind, letter, sizes in (
                ("float", "F", (32, 64)), ("int", "I", (8, 16, 32, 64)), ("uint", "U", (8, 16, 32, 64)))
               for bits in sizes}}
+_NAMES = {np.dtype(name).newbyteorder("<"): name for name in _STORED}       # dtype.name takes 13 us
 
 
 def file_of(prefix):
@@ -38,7 +39,7 @@ def write_file(prefix, tensors, nodes=None):
         OSError: the file can't be written; an earlier one of that name is as it was.
     """
     arrays = {name: _storable(name, value) for name, value in tensors.items()}
-    described = {name: [a.dtype.name, list(a.shape), zlib.crc32(bytes_of(a))] for name, a in arrays.items()}
+    described = {name: [_NAMES[a.dtype], list(a.shape), zlib.crc32(bytes_of(a))] for name, a in arrays.items()}
     content = json.dumps({"nodes": nodes, "tensors": described})
     metadata = {"numbaflow_checkpoint": str(VERSION), "content": content,
                 "checksum": str(zlib.crc32(content.encode()))}
@@ -56,7 +57,7 @@ def _header(arrays, metadata):
     """The length and the JSON text that the format puts before the data."""
     entries, at = {"__metadata__": metadata}, 0
     for name, array in arrays.items():
-        stored, pair = _STORED[array.dtype.name]
+        stored, pair = _STORED[_NAMES[array.dtype]]
         entries[name] = {"dtype": stored, "shape": [*array.shape, *pair],
                          "data_offsets": [at, at + array.nbytes]}
         at += array.nbytes
@@ -70,9 +71,10 @@ def _storable(name, value):
     if name == "__metadata__":
         raise ValueError("checkpoint: '__metadata__' can't be saved: the format keeps that name for itself")
     array = np.asarray(value._data if isinstance(value, Tensor) else value, order="C")
-    if array.dtype.name not in _STORED:
+    dtype = array.dtype.newbyteorder("<")
+    if dtype not in _NAMES:
         raise TypeError(f"checkpoint: {name!r} can't be saved: numbers and bools are, not {array.dtype}")
-    return np.asarray(array, array.dtype.newbyteorder("<"))
+    return np.asarray(array, dtype)
 
 
 def bytes_of(array):

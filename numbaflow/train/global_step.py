@@ -4,6 +4,8 @@ import numpy as np
 from numbaflow.core.tensor import Tensor
 from numbaflow.core.variable import Variable
 
+from .optimizer import unscoped
+
 _steps: dict = {}               # graph, None for the eager program -> its global step
 
 
@@ -16,7 +18,7 @@ def create_global_step(graph=None):
     """Make the global step, an int64 variable that starts at 0; ValueError when there is one."""
     if graph in _steps:
         raise ValueError('"global_step" already exists.')
-    _steps[graph] = Variable(np.int64(0), trainable=False, name="global_step")
+    _steps[graph] = unscoped(np.int64(0), "global_step")
     return _steps[graph]
 
 

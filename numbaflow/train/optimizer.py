@@ -10,6 +10,7 @@ import numpy as np
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.gradient_tape import GradientTape
 from numbaflow.core.indexed_slices import IndexedSlices
+from numbaflow.core.scopes import name_scope
 from numbaflow.core.tensor import Tensor, as_tensor
 from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
@@ -105,6 +106,9 @@ class Optimizer(Trackable):
 
         The arguments are those of `minimize`.
         """
+        if gate_gradients not in (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH):
+            raise ValueError("gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
+                             f"Optimizer.GATE_GRAPH.  Not {gate_gradients}")
         if not callable(loss):
             raise RuntimeError("`loss` passed to Optimizer.compute_gradients should be a function when eager "
                                f"execution is enabled; got {type(loss).__name__}.")
@@ -189,8 +193,8 @@ class Optimizer(Trackable):
         """Make the slots of a variable met for the first time; they go when it goes."""
         key, made = variable._id, []
         for k, (name, value) in enumerate(self._slot_values().items()):
-            slot = Variable(np.full(variable._data.shape, value, variable._data.dtype), trainable=False,
-                            name=self._slot_variable_name(variable, name, k))
+            slot = unscoped(np.full(variable._data.shape, value, variable._data.dtype),
+                            self._slot_variable_name(variable, name, k))
             self._slots.setdefault(name, {})[key] = slot
             made.append(slot)
         owner = weakref.ref(self)
@@ -202,7 +206,7 @@ class Optimizer(Trackable):
 
     def _add_non_slot(self, name, value):
         """Make a variable of this optimizer's own, or take its value from a restore that waits for it."""
-        made = Variable(value, trainable=False, name=name)
+        made = unscoped(value, name)
         self._take_pending(name, made)
         self._non_slots[name] = made
 
@@ -228,6 +232,12 @@ def _forget(optimizer, key):
         del optimizer._held[key]
         for of_name in optimizer._slots.values():
             of_name.pop(key, None)
+
+
+def unscoped(value, name):
+    """A variable that no tape traces, of that name in any name scope."""
+    with name_scope(""):
+        return Variable(value, trainable=False, name=name)
 
 
 # ---- checks of what users give

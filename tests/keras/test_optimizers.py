@@ -331,7 +331,7 @@ def test_set_weights_refuses():
     adam, v = optimizers.Adam(), Variable([1.0, 2.0])
     adam.apply_gradients([(nf.constant([1.0, 1.0]), v)])
     before = adam.get_weights()
-    with pytest.raises(ValueError, match=r"on optimizer Adam with a  weight list of length 2, .* expecting 3"):
+    with pytest.raises(ValueError, match=r"Adam with a  weight list of length 2, .* expecting 3"):
         adam.set_weights(before[:2])
     with pytest.raises(ValueError, match=r"Optimizer weight shape \(2,\) not compatible .* \(3,\)"):
         adam.set_weights([5, np.zeros(2), np.zeros(3)])

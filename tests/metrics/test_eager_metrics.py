@@ -87,6 +87,33 @@ def test_a_tape_does_not_see_a_metric():
     assert value(m) == 4.0
 
 
+# ---- summaries and checkpoints
+def test_a_result_writes_a_summary(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    m, step = metrics.Mean("my loss"), nf.train.get_or_create_global_step()
+    with nf.contrib.summary.create_file_writer(str(tmp_path)).as_default(), \
+            nf.contrib.summary.always_record_summaries():
+        m([1.0, 4.0])
+        m.result()
+        m(100.0)
+        m.result(write_summary=False)
+        with nf.contrib.summary.never_record_summaries():
+            m.result()
+    found = EventAccumulator(str(tmp_path)).Reload().Scalars("my loss")
+    assert [(event.step, event.value) for event in found] == [(int(step), 2.5)]
+
+
+def test_checkpoints_hold_metrics(tmp_path):
+    m = metrics.Mean()
+    m([1.0, 2.0])
+    path = nf.train.Checkpoint(m=m).save(str(tmp_path / "c"))
+    fresh = metrics.Mean()
+    status = nf.train.Checkpoint(m=fresh).restore(path)
+    fresh(6.0)                                      # built now, from the checkpoint's values
+    status.assert_consumed()
+    assert value(fresh) == 3.0
+
+
 # ---- accuracies
 SCORES = RNG.standard_normal((6, 4))
 CLASSES = np.array([0, 3, 1, 1, 2, 0])
