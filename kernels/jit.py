@@ -30,6 +30,7 @@ FASTMATH = {"contract", "nsz", "arcp", "afn", "reassoc"}
 # The default error model puts a ZeroDivisionError branch at every division, and then nothing vectorizes.
 OPTIONS = {"error_model": "numpy", "fastmath": FASTMATH}
 EXACT = {"error_model": "numpy", "fastmath": {"contract"}}    # where rounding steps must stay in order
+INLINE = {**OPTIONS, "forceinline": True}                     # a part of the kernels that call it
 
 # Under this many elements of work waking other threads does not pay.
 PARALLEL_WORK = 1 << 18

@@ -8,97 +8,77 @@ import math
 import numpy as np
 
 from .blocks import copy, fill
-from .jit import kernel, range_kernel, wide_vectors
+from .jit import body, kernel, range_kernel, wide_vectors
 from .memory import empty
+from .pool_tiles import largest_of_pixels, sum_where
 from .windows import covers, places, rows_over, rows_under, spans
 
 UINT8, INT32 = np.dtype(np.uint8), np.dtype(np.int32)
 
 
-# ---- the largest, channels last
-@kernel
-def _visit(x, k, best, found):
-    """best, found = x, k where x is larger, or the first nan"""
-    wide_vectors()
-    for c in range(best.size):
-        better = not (x[c] <= best[c]) and best[c] == best[c]
-        best[c] = x[c] if better else best[c]
-        found[c] = k if better else found[c]
-
-
-@kernel
-def _narrow(found, index):
-    """index = found"""
-    wide_vectors()
-    for c in range(index.size):
-        index[c] = found[c]
-
-
-@kernel
-def _largest_of_window(x, rows, width, span, step, best, found):
-    """best, found = the largest element in each channel of a window and its number there"""
-    channels, first = best.size, True
-    for j in range(len(rows)):
-        for w in range(span[0], span[1]):
-            p = (rows[j, 0] * width + span[2] + (w - span[0]) * step) * channels
-            k = np.int32(rows[j, 1] + w)
-            if first:
-                copy(x[p:p + channels], best)
-                fill(found, k)
-                first = False
-            else:
-                _visit(x[p:p + channels], k, best, found)
-    return not first
-
-
+# ---- channels last
 @range_kernel
 def _max_channels(x, channels, size, count, kernel, dilation, spans_d, spans_h, spans_w, none, out, index, lo,
                   hi):
     """out, index = the largest of each window and its number there, for rows of windows"""
-    rows, found = np.empty((kernel[0] * kernel[1], 2), np.int64), np.empty(channels, np.int32)
+    elements = kernel[0] * kernel[1] * kernel[2]
+    rows = np.empty((kernel[0] * kernel[1], 2), np.int64)
+    places, numbers = np.empty(elements, np.int64), np.empty(elements, np.int32)
     for i in range(lo, hi):
         n, rest = divmod(i, count[0] * count[1])
         d, h = divmod(rest, count[1])
         reached = rows_under(n, size, kernel, dilation, spans_d[d], spans_h[h], rows)
-        for w in range(count[2]):
-            at = (i * count[2] + w) * channels
-            best = out[at:at + channels]
-            if not _largest_of_window(x, rows[:reached], size[2], spans_w[w], dilation[2], best, found):
-                fill(best, none)
-                fill(found, np.int32(kernel[0] * kernel[1] * kernel[2]))
-            _narrow(found, index[at:at + channels])
-
-
-@kernel
-def _add_where(g, index, k, dx):
-    """dx += g where index = k"""
-    wide_vectors()
-    zero = g.dtype.type(0)
-    for c in range(dx.size):
-        dx[c] += g[c] if index[c] == k else zero
+        for o in range(count[2]):
+            numbers[0], found = elements, 0
+            for j in range(reached):
+                for w in range(spans_w[o, 0], spans_w[o, 1]):
+                    pixel = rows[j, 0] * size[2] + spans_w[o, 2] + (w - spans_w[o, 0]) * dilation[2]
+                    places[found], numbers[found] = pixel * channels, rows[j, 1] + w
+                    found += 1
+            largest_of_pixels(x, channels, places, numbers, found, none, out, index,
+                              (i * count[2] + o) * channels)
 
 
 @range_kernel
 def _max_grad_channels(g, index, channels, size, count, kernel, ends_d, pairs_d, ends_h, pairs_h, ends_w,
                        pairs_w, dx, lo, hi):
     """dx = the gradients of the windows whose largest an element is, for rows of the array"""
+    elements = kernel[0] * kernel[1] * kernel[2]
     rows = np.empty((kernel[0] * kernel[1], 2), np.int64)
+    places, numbers = np.empty(elements, np.int64), np.empty(elements, np.int32)
     for i in range(lo, hi):
         n, rest = divmod(i, size[0] * size[1])
         d, h = divmod(rest, size[1])
         over = rows_over(n, count, kernel, pairs_d[ends_d[d]:ends_d[d + 1]],
-                          pairs_h[ends_h[h]:ends_h[h + 1]], rows)
+                         pairs_h[ends_h[h]:ends_h[h + 1]], rows)
         for w in range(size[2]):
-            to = (i * size[2] + w) * channels
-            fill(dx[to:to + channels], 0)
+            found = 0
             for j in range(over):
                 for e in range(ends_w[w], ends_w[w + 1]):
-                    at = (rows[j, 0] * count[2] + pairs_w[e, 0]) * channels
-                    _add_where(g[at:at + channels], index[at:at + channels], rows[j, 1] + pairs_w[e, 1],
-                               dx[to:to + channels])
+                    places[found] = (rows[j, 0] * count[2] + pairs_w[e, 0]) * channels
+                    numbers[found] = rows[j, 1] + pairs_w[e, 1]
+                    found += 1
+            sum_where(g, index, channels, places, numbers, found, dx, (i * size[2] + w) * channels)
 
 
-# ---- the largest, channels first
+# ---- channels first
+@body
+def _larger(x, k, best, found):
+    """x, k where x is larger, or the first nan; else best, found"""
+    better = not (x <= best) and best == best
+    return (x if better else best), (k if better else found)
+
+
+@kernel
+def _visit(x, k, best, found):
+    """best, found = the larger of them and x, k"""
+    wide_vectors()
+    # (loaded before they are chosen from: LLVM makes masked stores, which take four times as long, of
+    # best[c] = x[c] if ... else best[c])
+    for c in range(best.size):
+        best[c], found[c] = _larger(x[c], k, best[c], found[c])
+
+
 @kernel
 def _largest_of_row(best, found, spans_w, step, last, none, no_number, out, index):
     """out, index = the largest along each window of one row, and its number; `found` in a column is known"""

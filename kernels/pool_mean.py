@@ -8,53 +8,57 @@ import numpy as np
 from .blocks import fill
 from .jit import range_kernel
 from .memory import empty
-from .row_sums import add, add_scaled, scaled
+from .pool_tiles import weighted_sum
+from .row_sums import add, add_scaled
 from .windows import covers, rows_over, rows_under, shares, spans
 
 
-# ---- the mean, channels last
+# ---- channels last
 @range_kernel
 def _mean_channels(x, channels, size, count, kernel, dilation, spans_d, spans_h, spans_w, shares_d, shares_h,
                    shares_w, out, lo, hi):
     """out = the mean of each window, for rows of windows"""
+    elements = kernel[0] * kernel[1] * kernel[2]
     rows = np.empty((kernel[0] * kernel[1], 2), np.int64)
+    places, weights = np.empty(elements, np.int64), np.empty(elements, x.dtype)
     for i in range(lo, hi):
         n, rest = divmod(i, count[0] * count[1])
         d, h = divmod(rest, count[1])
         reached = rows_under(n, size, kernel, dilation, spans_d[d], spans_h[h], rows)
         for o in range(count[2]):
-            y = out[(i * count[2] + o) * channels:(i * count[2] + o + 1) * channels]
-            fill(y, 0)
+            found, share = 0, shares_d[d] * shares_h[h] * shares_w[o]
             for j in range(reached):
                 for w in range(spans_w[o, 1] - spans_w[o, 0]):
-                    p = (rows[j, 0] * size[2] + spans_w[o, 2] + w * dilation[2]) * channels
-                    add(x[p:p + channels], y)
-            scaled(y, x.dtype.type(shares_d[d] * shares_h[h] * shares_w[o]), y)
+                    places[found] = (rows[j, 0] * size[2] + spans_w[o, 2] + w * dilation[2]) * channels
+                    weights[found] = share
+                    found += 1
+            weighted_sum(x, channels, places, weights, found, out, (i * count[2] + o) * channels)
 
 
 @range_kernel
 def _mean_grad_channels(g, channels, size, count, kernel, ends_d, pairs_d, ends_h, pairs_h, ends_w, pairs_w,
                         shares_d, shares_h, shares_w, dx, lo, hi):
     """dx = the gradients of the windows over an element, each over its number of elements; for rows"""
+    elements = kernel[0] * kernel[1] * kernel[2]
     rows = np.empty((kernel[0] * kernel[1], 2), np.int64)
+    places, weights = np.empty(elements, np.int64), np.empty(elements, g.dtype)
     for i in range(lo, hi):
         n, rest = divmod(i, size[0] * size[1])
         d, h = divmod(rest, size[1])
         over = rows_over(n, count, kernel, pairs_d[ends_d[d]:ends_d[d + 1]],
-                          pairs_h[ends_h[h]:ends_h[h + 1]], rows)
+                         pairs_h[ends_h[h]:ends_h[h + 1]], rows)
         for w in range(size[2]):
-            to = (i * size[2] + w) * channels
-            fill(dx[to:to + channels], 0)
+            found = 0
             for j in range(over):
                 of_depth, of_row = divmod(rows[j, 0] - n * count[0] * count[1], count[1])
-                share = shares_d[of_depth] * shares_h[of_row]
                 for e in range(ends_w[w], ends_w[w + 1]):
-                    o = pairs_w[e, 0]
-                    at = (rows[j, 0] * count[2] + o) * channels
-                    add_scaled(g[at:at + channels], g.dtype.type(share * shares_w[o]), dx[to:to + channels])
+                    places[found] = (rows[j, 0] * count[2] + pairs_w[e, 0]) * channels
+                    weights[found] = shares_d[of_depth] * shares_h[of_row] * shares_w[pairs_w[e, 0]]
+                    found += 1
+            weighted_sum(g, channels, places, weights, found, dx, (i * size[2] + w) * channels)
 
 
-# ---- the mean, channels first
+# ---- channels first
 @range_kernel
 def _mean_rows(x, size, count, kernel, dilation, spans_d, spans_h, spans_w, shares_d, shares_h, shares_w, out,
                lo, hi):
