@@ -99,7 +99,7 @@ def test_a_result_writes_a_summary(tmp_path):
         m.result(write_summary=False)
         with nf.contrib.summary.never_record_summaries():
             m.result()
-    found = EventAccumulator(str(tmp_path)).Reload().Scalars("my loss")
+    found = EventAccumulator(str(tmp_path)).Reload().Scalars("my_loss")
     assert [(event.step, event.value) for event in found] == [(int(step), 2.5)]
 
 
