@@ -39,7 +39,8 @@ def write_file(prefix, tensors, nodes=None):
         OSError: the file can't be written; an earlier one of that name is as it was.
     """
     arrays = {name: _storable(name, value) for name, value in tensors.items()}
-    described = {name: [_NAMES[a.dtype], list(a.shape), zlib.crc32(bytes_of(a))] for name, a in arrays.items()}
+    described = {name: [_NAMES[a.dtype], list(a.shape), zlib.crc32(bytes_of(a))]
+                 for name, a in arrays.items()}
     content = json.dumps({"nodes": nodes, "tensors": described})
     metadata = {"numbaflow_checkpoint": str(VERSION), "content": content,
                 "checksum": str(zlib.crc32(content.encode()))}
