@@ -166,7 +166,7 @@ class Training:
         def validate(epoch):
             if held is None or not _is_due(epoch, validation_freq):
                 return {}
-            return {f"val_{name}": v for name, v in loop.tested_pass(self, held, calls).items()}
+            return {f"val_{name}": v for name, v in loop.evaluated_pass(self, held, calls).items()}
 
         with _bars_down(calls):
             loop.fit_epochs(self, feed, calls, range(initial_epoch, epochs), validate)
@@ -232,7 +232,7 @@ class Training:
         feed = Feed(self._batches(x, y, sample_weight, batch_size, steps), steps)
         calls = self._callbacks(callbacks or [], verbose, feed)
         with _bars_down(calls):
-            logs = loop.tested_pass(self, feed, calls)
+            logs = loop.evaluated_pass(self, feed, calls)
         return _as_results(list(logs.values()))
 
     def evaluate_generator(self, generator, steps=None, callbacks=None, max_queue_size=10, workers=1,
@@ -283,7 +283,7 @@ class Training:
 
     def test_on_batch(self, x, y=None, sample_weight=None, reset_metrics=True):
         """The loss and metrics of a batch; as `train_on_batch`, but nothing is changed."""
-        return self._on_batch(loop.test_step, x, y, sample_weight, None, reset_metrics)
+        return self._on_batch(loop.evaluate_step, x, y, sample_weight, None, reset_metrics)
 
     def _on_batch(self, step, x, y, sample_weight, class_weight, reset_metrics):
         self._compiled()

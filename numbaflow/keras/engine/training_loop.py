@@ -34,7 +34,7 @@ def train_step(model, x, y, weights):
     return [float(total), *map(float, each)] if objective._only is None else [float(total)]
 
 
-def test_step(model, x, y, weights):
+def evaluate_step(model, x, y, weights):
     """The losses of a batch as the model stands, in inference mode."""
     objective = model._objective
     arranged = objective.arranged(y, model._outputs_for(x, False), weights)
@@ -97,7 +97,7 @@ def _same(logs, running):
 # ---- passes over the data
 def measured_pass(model, feed, callbacks, mode):
     """Train or test on the batches of one pass; returns the logs, {} where there was no batch."""
-    step = train_step if mode == "train" else test_step
+    step = train_step if mode == "train" else evaluate_step
     begin, end = f"on_{mode}_batch_begin", f"on_{mode}_batch_end"
     begins, ends = callbacks.hears(begin), callbacks.hears(end)
     model.reset_metrics()
@@ -134,7 +134,7 @@ def fit_epochs(model, feed, callbacks, epochs, validate):
     callbacks.on_train_end({})
 
 
-def tested_pass(model, feed, callbacks):
+def evaluated_pass(model, feed, callbacks):
     """Evaluation by itself, with its callbacks; returns the logs."""
     callbacks.on_test_begin({})
     logs = measured_pass(model, feed, callbacks, "test")
