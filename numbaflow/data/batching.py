@@ -77,8 +77,8 @@ class GatheredBatches(Stream):
             return EMPTY
         return [self._table.rows(indices)]
 
-    def restart(self):
-        self._indices.restart()
+    def restart(self, turn):
+        self._indices.restart(turn)
 
     def save(self):
         return self._indices.save()
@@ -101,8 +101,8 @@ class StackedBatches(Stream):
             return EMPTY
         return [self._stage.stacked(elements)]
 
-    def restart(self):
-        self._source.restart()
+    def restart(self, turn):
+        self._source.restart(turn)
 
     def save(self):
         return self._source.save()
@@ -303,9 +303,9 @@ class Unbatched(Stream):
         self._at += 1
         return [self._pack([leaf_of(a[i, ...]) for a in self._leaves])]
 
-    def restart(self):
+    def restart(self, turn):
         self._open(None)
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         waiting = [] if self._element is None else [self._element]

@@ -60,7 +60,7 @@ class CacheStream(Stream):
         if self._start is self._stage.start:
             self._stage.kept = self._kept
 
-    def restart(self):
+    def restart(self, turn):
         if self._kept is not None:
             self._at = 0
             return
@@ -160,9 +160,8 @@ class FileCacheStream(Stream):
     def __del__(self):
         self._close()
 
-    def restart(self):
-        if self._at or self._ended:
-            self._source.restart()
+    def restart(self, turn):
+        self._source.restart(turn)
         self._begin()
 
     def save(self):

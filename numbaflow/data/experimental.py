@@ -144,8 +144,8 @@ class Ignoring(Stream):
             except Exception:
                 continue
 
-    def restart(self):
-        self._source.restart()
+    def restart(self, turn):
+        self._source.restart(turn)
 
     def save(self):
         return self._source.save()

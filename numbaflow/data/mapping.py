@@ -104,9 +104,9 @@ class MapStream(Stream):
             self._error = error
         return made
 
-    def restart(self):
+    def restart(self, turn):
         self._error = None
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         return self._source.save()
@@ -142,9 +142,9 @@ class ParallelMap(Stream):
         while self._waiting:
             self._waiting.popleft()[1].wait()
 
-    def restart(self):
+    def restart(self, turn):
         self._forget()
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         waiting = saved([value for value, _ in self._waiting], self._stage)
@@ -193,8 +193,8 @@ class FilterStream(Stream):
                 return run
         return EMPTY
 
-    def restart(self):
-        self._source.restart()
+    def restart(self, turn):
+        self._source.restart(turn)
 
     def save(self):
         return self._source.save()
@@ -216,9 +216,9 @@ class WhileStream(Stream):
         self._ended = not len(run)
         return run
 
-    def restart(self):
+    def restart(self, turn):
         self._ended = False
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         return {"ended": self._ended, "source": self._source.save()}
@@ -278,9 +278,9 @@ class ScanStream(Stream):
         self._state, output = self._stage.step(self._state, run[0])
         return [output]
 
-    def restart(self):
+    def restart(self, turn):
         self._state = self._stage.initial
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         return {"state": saved([self._state], self._stage), "source": self._source.save()}

@@ -7,7 +7,7 @@ from numbaflow.core.errors import InvalidArgumentError
 from .elements import flatten, is_dataset, packer
 from .mapping import call, checked_function
 from .selecting import whole_number
-from .stage import EMPTY, Stage, Stream, read_fully
+from .stage import EMPTY, NoElements, Stage, Stream, read_fully
 from .state import loaded, saved
 from .workers import PrefetchStream
 
@@ -41,7 +41,10 @@ class Interleave(Stage):
         return made._stage
 
     def example(self):
-        return self._made(self.inputs[0].example()).example()
+        try:
+            return self._made(self.inputs[0].example()).example()
+        except NoElements:
+            return super().example()
 
 
 class InterleavedStream(Stream):
@@ -84,9 +87,9 @@ class InterleavedStream(Stream):
     def _advance(self):
         self._turn, self._given = (self._turn + 1) % len(self._slots), 0
 
-    def restart(self):
+    def restart(self, turn):
         self._begin()
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         slots = [None if slot is None else {"element": saved([slot[0]], self._stage), "at": slot[1].save()}
@@ -165,9 +168,9 @@ class WindowStream(Stream):
             self._ended = not len(run)
             self._skip -= len(run)
 
-    def restart(self):
+    def restart(self, turn):
         self._begin()
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         return {"held": saved(self._held, self._stage), "skip": self._skip, "ended": self._ended,

@@ -102,9 +102,9 @@ class FilesStream(Stream):
     def __del__(self):
         self._close()
 
-    def restart(self):
+    def restart(self, turn):
         self._close()
-        self._names.restart()
+        self._names.restart(turn)
 
     def save(self):
         name = [] if self._file is None else [self._name]

@@ -11,7 +11,7 @@ from numbaflow.core import nest
 from numbaflow.core.errors import InvalidArgumentError
 
 from .elements import describe, merged, packer, same_types
-from .stage import EMPTY, INFINITE, UNKNOWN, Passing, Stage, Stream, is_indices
+from .stage import EMPTY, INFINITE, UNKNOWN, NoElements, Passing, Stage, Stream, is_indices
 from .tables import ReadAhead, concatenated, zipped
 
 
@@ -61,9 +61,9 @@ class TakeStream(Stream):
         self._left = self._left - len(run) if len(run) else 0
         return run
 
-    def restart(self):
+    def restart(self, turn):
         self._left = self._count
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         return {"left": self._left, "source": self._source.save()}
@@ -140,9 +140,9 @@ class ShardStream(Stream):
             if len(chosen):
                 return chosen
 
-    def restart(self):
+    def restart(self, turn):
         self._until = self._place
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         return {"until": self._until, "source": self._source.save()}
@@ -175,10 +175,10 @@ class Repeat(Passing):
 
 
 class RepeatStream(Stream):
-    __slots__ = ("_count", "_empty", "_pass", "_source")
+    __slots__ = ("_count", "_empty", "_pass", "_source", "_turn")
 
     def __init__(self, source, count):
-        self._source, self._count, self._pass, self._empty = source, count, 0, True
+        self._source, self._count, self._turn, self._pass, self._empty = source, count, 0, 0, True
 
     def read(self, n):
         while self._pass != self._count:
@@ -190,18 +190,21 @@ class RepeatStream(Stream):
                 return EMPTY
             self._pass, self._empty = self._pass + 1, True
             if self._pass != self._count:
-                self._source.restart()
+                self._source.restart(self._number())
         return EMPTY
 
-    def restart(self):
-        self._pass, self._empty = 0, True
-        self._source.restart()
+    def _number(self):
+        return (self._turn * 1_000_003 + self._pass) % 2**63
+
+    def restart(self, turn):
+        self._turn, self._pass, self._empty = turn, 0, True
+        self._source.restart(self._number())
 
     def save(self):
-        return {"pass": self._pass, "empty": self._empty, "source": self._source.save()}
+        return {"turn": self._turn, "pass": self._pass, "empty": self._empty, "source": self._source.save()}
 
     def restore(self, state):
-        self._pass, self._empty = state["pass"], state["empty"]
+        self._turn, self._pass, self._empty = state["turn"], state["pass"], state["empty"]
         self._source.restore(state["source"])
 
 
@@ -237,7 +240,10 @@ class Concatenate(Stage):
         return None if None in known else merged(*known)
 
     def example(self):
-        return self.inputs[0].example()
+        try:
+            return self.inputs[0].example()
+        except NoElements:
+            return self.inputs[1].example()
 
     def cardinality(self):
         sizes = [stage.cardinality() for stage in self.inputs]
@@ -261,10 +267,10 @@ class ConcatenatedStream(Stream):
         run = self._sources[1].read(n)
         return run + self._offset if is_indices(run) and len(run) else run
 
-    def restart(self):
+    def restart(self, turn):
         self._which = 0
         for source in self._sources:
-            source.restart()
+            source.restart(turn)
 
     def save(self):
         return {"which": self._which, "sources": [source.save() for source in self._sources]}
@@ -330,9 +336,9 @@ class ZippedElements(Stream):
             parts.append(run[0])
         return [self._pack(parts)]
 
-    def restart(self):
+    def restart(self, turn):
         for source in self._sources:
-            source.restart()
+            source.restart(turn)
 
     def save(self):
         return [source.save() for source in self._sources]

@@ -1,7 +1,7 @@
 """Shuffle: a reservoir of indices where the input has a table, of elements otherwise, in the same order.
 
-A shuffle has one key, from its seed when it is made.  An iterator takes the next number of its dataset and
-counts its own passes; key, number and pass give the seed of a pass (see kernels/reservoir.py).
+A shuffle has one key, from its seed when it is made.  An iterator takes the next number of its dataset, and
+its passes have numbers; key, number and pass give the seed of a pass (see kernels/reservoir.py).
 """
 import itertools
 
@@ -57,11 +57,11 @@ class ShuffleStream(Stream):
         self._seed = (reservoir.pass_seed(own, counter, passed), counter)
         self._step, self._ended = 0, False
 
-    def restart(self):
+    def restart(self, turn):
         if self._reshuffle:
-            self._key[3] += 1
+            self._key[3] = turn
         self._begin()
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         return {"key": list(self._key), "step": self._step, "ended": self._ended,

@@ -114,7 +114,7 @@ class ListStream(Stream):
         self._at += len(run)
         return run
 
-    def restart(self):
+    def restart(self, turn):
         self._at = 0
 
     def save(self):
@@ -236,7 +236,7 @@ class GeneratedStream(Stream):
 
     def __init__(self, stage):
         self._stage = stage
-        self.restart()
+        self.restart(0)
 
     def read(self, n):
         if self._ended:
@@ -259,14 +259,14 @@ class GeneratedStream(Stream):
         self._count += 1
         return value
 
-    def restart(self):
+    def restart(self, turn):
         self._iterator, self._count, self._ended = None, 0, False
 
     def save(self):
         return {"count": self._count, "ended": self._ended}
 
     def restore(self, state):
-        self.restart()
+        self.restart(0)
         for _ in range(state["count"]):
             self._skip()
         self._ended = state["ended"]

@@ -15,6 +15,10 @@ INFINITE, UNKNOWN = -1, -2              # cardinalities
 EMPTY = ()                              # the run at the end of a stream
 
 
+class NoElements(InvalidArgumentError):
+    """A dataset has no element that would tell its dtypes and shapes."""
+
+
 class Stream:
     """A step that runs (abstract)."""
 
@@ -27,8 +31,11 @@ class Stream:
         """
         raise NotImplementedError
 
-    def restart(self):
-        """Begin the next pass over the data."""
+    def restart(self, turn):
+        """Begin another pass, of that number; the first pass is number 0.
+
+        Repeats in repeats give different numbers, which do not depend on how far a pass was read.
+        """
         raise NotImplementedError
 
     def save(self):
@@ -76,7 +83,7 @@ class Stage:
         """An element such as this stage gives; no stream that counts its passes is opened for it."""
         run = self.stream().read(1)
         if not len(run):
-            raise InvalidArgumentError(f"{self.path}: there is no first element to tell dtypes and shapes")
+            raise NoElements(f"{self.path}: there is no first element to tell dtypes and shapes")
         return run[0]
 
     def cardinality(self):

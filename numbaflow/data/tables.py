@@ -188,7 +188,7 @@ class Count(Stream):
         self._at = min(start + n, self._size)
         return np.arange(start, self._at).reshape(-1, 1)
 
-    def restart(self):
+    def restart(self, turn):
         self._at = 0
 
     def save(self):
@@ -225,9 +225,9 @@ class ReadAhead(Stream):
             have += len(run)
         self._run, self._at = np.concatenate(runs) if runs else EMPTY, 0
 
-    def restart(self):
+    def restart(self, turn):
         self._run, self._at = EMPTY, 0
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         return {"ahead": np.array(self._run[self._at:], INT64), "source": self._source.save()}
@@ -261,9 +261,9 @@ class Rows(Stream):
         self._list = run.ravel().tolist() if len(run) and run.shape[1] == 1 else \
             run.tolist() if len(run) else EMPTY
 
-    def restart(self):
+    def restart(self, turn):
         self._look(EMPTY)
-        self._indices.restart()
+        self._indices.restart(turn)
 
     def save(self):
         return {"left": np.array(self._run[self._at:], INT64), "indices": self._indices.save()}

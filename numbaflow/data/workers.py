@@ -187,9 +187,9 @@ class PrefetchStream(Stream):
             self._pump.ended.wait()
         self._pump, self._early, self._done = None, [], False
 
-    def restart(self):
+    def restart(self, turn):
         self._stop()
-        self._source.restart()
+        self._source.restart(turn)
 
     def save(self):
         if self._pump is None:

@@ -65,37 +65,40 @@ def build(pipeline, elementwise=False):
     return dataset if batch is None else dataset.batch(*batch)
 
 
-# ---- the same on lists: a function that gives the elements of the next pass
-def passes(pipeline):
-    """A function without arguments that gives the elements of one pass, and of the next when called again."""
+# ---- the same on lists: functions that give the elements of the pass of a number
+def elements(pipeline):
+    """The elements of the first pass."""
     size, before, forms, after, batch = pipeline
 
-    def run():
+    def run(turn):
         return list(range(size))
-    for name, *args in before:
+    for name, *args in before + forms + [o for o in after if o[0] != "concatenate"]:
         run = OPERATIONS[name](run, *args)
-    for name, *args in forms:
-        run = OPERATIONS[name](run, *args)
-    for name, *args in after:
-        if name != "concatenate":
-            run = OPERATIONS[name](run, *args)
-    return run if batch is None else batched(run, *batch)
+    items = run(0)
+    if batch is None:
+        return items
+    size, drop = batch
+    groups = [items[i:i + size] for i in range(0, len(items), size)]
+    return [_stacked(g) for g in groups if len(g) == size or not drop]
+
+
+def _stacked(group):
+    columns = [list(c) for c in zip(*map(nest.flatten, group), strict=True)]
+    return nest._packed(group[0], iter(columns)) if nest.is_nested(group[0]) else columns[0]
 
 
 def _shuffled(run, size, seed, reshuffle):
     start, _ = random_key(seed).numpy().tolist()
-    number = -1
+    own = reservoir.pass_seed(start, 0, 0)
 
-    def one_pass():
-        nonlocal number
-        number = number + 1 if reshuffle else 0
-        own = reservoir.pass_seed(reservoir.pass_seed(start, 0, 0), 0, number)
-        items, buffer, out = run(), [], []
+    def one_pass(turn):
+        key = reservoir.pass_seed(own, 0, turn if reshuffle else 0)
+        items, buffer, out = run(turn), [], []
         while items or buffer:
             while items and len(buffer) < size:
                 buffer.append(items.pop(0))
             drawn = np.empty(1, np.int64)
-            reservoir.slots(drawn, len(buffer), 0, own, 0, len(out))
+            reservoir.slots(drawn, len(buffer), 0, key, 0, len(out))
             out.append(buffer[drawn[0]])
             if items:
                 buffer[drawn[0]] = items.pop(0)
@@ -107,50 +110,23 @@ def _shuffled(run, size, seed, reshuffle):
 
 
 def _repeated(run, count):
-    def one_pass():
-        out = []
-        for _ in range(count):
-            items = run()
-            if not items:
-                break
-            out += items
-        return out
+    def one_pass(turn):
+        passes = [run(turn * 1_000_003 + k) for k in range(count)]
+        ends = [k for k, items in enumerate(passes) if not items]
+        return [x for items in passes[:ends[0] if ends else count] for x in items]
     return one_pass
-
-
-def _cached(run):
-    kept = []
-
-    def one_pass():
-        if not kept:
-            kept.append(run())
-        return list(kept[0])
-    return one_pass
-
-
-def batched(run, size, drop):
-    def one_pass():
-        items = run()
-        groups = [items[i:i + size] for i in range(0, len(items), size)]
-        return [_stacked(g) for g in groups if len(g) == size or not drop]
-    return one_pass
-
-
-def _stacked(group):
-    columns = [list(c) for c in zip(*map(nest.flatten, group), strict=True)]
-    return nest._packed(group[0], iter(columns)) if nest.is_nested(group[0]) else columns[0]
 
 
 OPERATIONS = {
-    "take": lambda run, n: lambda: run() if n < 0 else run()[:n],
-    "skip": lambda run, n: lambda: [] if n < 0 else run()[n:],
-    "shard": lambda run, n, i: lambda: run()[i::n],
+    "take": lambda run, n: lambda turn: run(turn) if n < 0 else run(turn)[:n],
+    "skip": lambda run, n: lambda turn: [] if n < 0 else run(turn)[n:],
+    "shard": lambda run, n, i: lambda turn: run(turn)[i::n],
     "repeat": _repeated,
     "shuffle": _shuffled,
-    "cache": _cached,
+    "cache": lambda run: lambda turn: run(0),
     "prefetch": lambda run, n: run,
-    "concatenate": lambda run, n: lambda: run() + list(range(100, 100 + n)),
-    "enumerate": lambda run, start: lambda: list(enumerate(run(), start)),
-    "zip": lambda run, n, named: lambda: [{"b": x, "a": y} if named else (y, x)
-                                          for x, y in zip(run(), range(50, 50 + n), strict=False)],
+    "concatenate": lambda run, n: lambda turn: run(turn) + list(range(100, 100 + n)),
+    "enumerate": lambda run, start: lambda turn: list(enumerate(run(turn), start)),
+    "zip": lambda run, n, named: lambda turn: [{"b": x, "a": y} if named else (y, x)
+                                               for x, y in zip(run(turn), range(50, 50 + n), strict=False)],
 }

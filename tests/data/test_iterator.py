@@ -99,6 +99,10 @@ STAGES = {
     "padded": lambda: Dataset.range(20).shuffle(5).map(lambda n: nf.fill([n], n)).padded_batch(3, [None]),
     "unbatch": lambda: Dataset.range(20).batch(6).shuffle(2).unbatch(),
     "window": lambda: Dataset.range(25).map(lambda x: x).window(4, 3, 2).flat_map(lambda w: w.batch(4)),
+    "flat_map whose first dataset is empty": lambda: Dataset.range(9).flat_map(
+        lambda n: Dataset.range(n).map(lambda x: x)).map(lambda x: x).shuffle(5),
+    "concatenate after nothing": lambda: Dataset.range(0).map(lambda x: x).concatenate(
+        Dataset.range(20).map(lambda x: x)).shuffle(5),
     "scan": lambda: Dataset.range(20).apply(nf.data.experimental.scan(
         nf.constant(0, nf.int64), lambda s, x: (s + x, s * x))),
     "take_while": lambda: Dataset.range(20).apply(nf.data.experimental.take_while(lambda x: x < 9)).repeat(2),
