@@ -7,8 +7,8 @@ import pytest
 
 import numbaflow as nf
 
-NAMESPACES = ["contrib.eager", "contrib.summary", "data", "data.experimental", "errors", "image",
-              "keras.callbacks", "keras.datasets", "keras.losses", "keras.metrics", "keras.optimizers",
+NAMESPACES = ["contrib.checkpoint", "contrib.eager", "contrib.summary", "data", "data.experimental", "errors",
+              "image", "keras.callbacks", "keras.datasets", "keras.losses", "keras.metrics", "keras.optimizers",
               "keras.optimizers.schedules", "keras.utils", "linalg", "losses", "math", "nn", "random",
               "summary", "test", "testing", "train"]
 

@@ -108,6 +108,20 @@ def test_what_is_for_graphs_only():
             call()
 
 
+def test_a_variable_is_initialized_when_it_is_made():
+    v = nf.Variable([1.0, 2.0])
+    assert v.initializer is None
+    assert v.is_initialized().numpy()
+    assert v.initialized_value().numpy().tolist() == [1.0, 2.0]
+
+
+def test_setting_the_shape_checks_it():
+    v = nf.Variable([[1.0, 2.0]])
+    v.set_shape((1, 2))
+    with pytest.raises(ValueError, match="not compatible"):
+        v.set_shape((2, 2))
+
+
 # ---- assigning
 def test_assign():
     v = nf.Variable([1.0, 2.0])
