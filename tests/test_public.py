@@ -7,10 +7,10 @@ import pytest
 
 import numbaflow as nf
 
-NAMESPACES = ["contrib.checkpoint", "contrib.eager", "contrib.summary", "data", "data.experimental", "errors",
-              "image", "keras.callbacks", "keras.datasets", "keras.losses", "keras.metrics", "keras.optimizers",
-              "keras.optimizers.schedules", "keras.utils", "linalg", "losses", "math", "nn", "random",
-              "summary", "test", "testing", "train"]
+NAMESPACES = ["contrib.checkpoint", "contrib.eager", "contrib.summary", "data", "data.experimental",
+              "errors", "image", "keras.callbacks", "keras.datasets", "keras.losses", "keras.metrics",
+              "keras.optimizers", "keras.optimizers.schedules", "keras.utils", "linalg", "losses",
+              "math", "nn", "random", "summary", "test", "testing", "train"]
 
 
 def namespace(name):
