@@ -30,8 +30,9 @@ def empty(shape, dtype, pooled=LARGE):
 
 def _round(size):
     """Sizes are rounded up by at most an eighth, so that arrays of like sizes share buffers."""
-    step = 1 << max(size.bit_length() - 4, 12)
-    return -(-size // step) * step
+    bits = size.bit_length() - 4
+    step = 1 << bits if bits > 12 else 4096
+    return (size + step - 1) & -step
 
 
 def _take(size):
