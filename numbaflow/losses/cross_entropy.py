@@ -1,6 +1,6 @@
 """Losses of classifiers: cross-entropies and the hinge."""
 from numbaflow.core.tensor import as_tensor
-from numbaflow.ops.activations import relu
+from numbaflow.ops.losses import hinge
 from numbaflow.ops.nn import (
     sigmoid_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits,
@@ -30,7 +30,7 @@ def hinge_loss(labels, logits, weights=1.0, scope=None, loss_collection="losses"
     [0.75, 0.0]
     """
     labels, logits = as_floats("hinge_loss", labels=labels, logits=logits)
-    losses = relu(1.0 - (2.0 * labels - 1.0) * logits)
+    losses = hinge(2.0 * labels - 1.0, logits)
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 

@@ -1,11 +1,12 @@
 """Losses of predicted numbers."""
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.arguments import one_axis
-from numbaflow.ops.arithmetic import abs, div_no_nan, maximum, minimum, square, squared_difference
+from numbaflow.ops.arithmetic import abs, div_no_nan, maximum, square, squared_difference
 from numbaflow.ops.casting import cast
 from numbaflow.ops.comparison import not_equal
 from numbaflow.ops.creation import ones_like
-from numbaflow.ops.exponential import log
+from numbaflow.ops.guarded import xlogy
+from numbaflow.ops.losses import EPSILON, binary_cross_entropy, huber
 from numbaflow.ops.reduce import reduce_sum
 
 from .weighted import Reduction, as_floats, check_weights, compute_weighted_loss
@@ -80,13 +81,6 @@ def huber_loss(labels, predictions, weights=1.0, delta=1.0, scope=None, loss_col
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 
-def huber(error, delta):
-    """error**2 / 2 where |error| <= delta, and the line that continues it beyond."""
-    error = abs(error)
-    quadratic = minimum(error, delta)
-    return 0.5 * quadratic * quadratic + delta * (error - quadratic)
-
-
 def log_loss(labels, predictions, weights=1.0, epsilon=1e-7, scope=None, loss_collection="losses",
              reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """The cross-entropy of probabilities of yes against labels of 0 and 1, by default its mean.
@@ -108,7 +102,10 @@ def log_loss(labels, predictions, weights=1.0, epsilon=1e-7, scope=None, loss_co
     np.float32(0.6931)
     """
     labels, predictions = as_floats("log_loss", labels=labels, predictions=predictions)
-    losses = -(labels * log(predictions + epsilon)) - (1.0 - labels) * log(1.0 - predictions + epsilon)
+    if epsilon == EPSILON:
+        losses = binary_cross_entropy(labels, predictions)
+    else:
+        losses = -xlogy(labels, predictions + epsilon) - xlogy(1.0 - labels, 1.0 - predictions + epsilon)
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tensor import as_tensor
-from numbaflow.losses.regression import huber
+from numbaflow.ops import losses as ops
 from numbaflow.ops.activations import relu, softplus
 from numbaflow.ops.arithmetic import abs, maximum, square, squared_difference
 from numbaflow.ops.casting import cast
 from numbaflow.ops.clipping import clip_by_value
 from numbaflow.ops.exponential import log
+from numbaflow.ops.guarded import xlogy
 from numbaflow.ops.nn import (
     sigmoid_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits_v2,
@@ -24,7 +25,7 @@ from numbaflow.ops.norms import l2_normalize
 from numbaflow.ops.reduce import reduce_max, reduce_mean, reduce_sum
 from numbaflow.ops.shape import expand_dims, squeeze
 
-EPSILON = 1e-7                  # Keras' "fuzz factor", which keeps logarithms and quotients finite
+EPSILON = ops.EPSILON           # Keras' "fuzz factor", which keeps logarithms and quotients finite
 
 
 # ---- what is given
@@ -108,7 +109,7 @@ def huber_loss(y_true, y_pred, delta=1.0):
     [0.5, 2.5]
     """
     y_true, y_pred = pair("huber_loss", y_true, y_pred)
-    return _mean(huber(y_pred - y_true, delta))
+    return _mean(ops.huber(y_pred - y_true, delta))
 
 
 def logcosh(y_true, y_pred):
@@ -163,7 +164,7 @@ def hinge(y_true, y_pred):
     [0.25]
     """
     y_true, y_pred = pair("hinge", y_true, y_pred)
-    return _mean(relu(1.0 - _signs(y_true) * y_pred))
+    return _mean(ops.hinge(_signs(y_true), y_pred))
 
 
 def squared_hinge(y_true, y_pred):
@@ -174,7 +175,7 @@ def squared_hinge(y_true, y_pred):
     [0.125]
     """
     y_true, y_pred = pair("squared_hinge", y_true, y_pred)
-    return _mean(square(relu(1.0 - _signs(y_true) * y_pred)))
+    return _mean(square(ops.hinge(_signs(y_true), y_pred)))
 
 
 def categorical_hinge(y_true, y_pred):
@@ -209,7 +210,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0):
     if from_logits:
         return _mean(sigmoid_cross_entropy_with_logits(y_true, y_pred))
     p = clip_by_value(y_pred, EPSILON, 1.0 - EPSILON)
-    return -_mean(y_true * log(p + EPSILON) + (1.0 - y_true) * log(1.0 - p + EPSILON))
+    return _mean(ops.binary_cross_entropy(y_true, p))
 
 
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0):
@@ -231,7 +232,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     if from_logits:
         return softmax_cross_entropy_with_logits_v2(labels=y_true, logits=y_pred)
     p = y_pred / reduce_sum(y_pred, -1, keepdims=True)
-    return -reduce_sum(y_true * log(clip_by_value(p, EPSILON, 1.0 - EPSILON)), -1)
+    return -reduce_sum(xlogy(y_true, clip_by_value(p, EPSILON, 1.0 - EPSILON)), -1)
 
 
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, axis=-1):
@@ -281,4 +282,4 @@ def kullback_leibler_divergence(y_true, y_pred):
     """
     y_true, y_pred = pair("kullback_leibler_divergence", y_true, y_pred)
     p, q = clip_by_value(y_true, EPSILON, 1.0), clip_by_value(y_pred, EPSILON, 1.0)
-    return reduce_sum(p * log(p / q), -1)
+    return reduce_sum(xlogy(p, p / q), -1)
