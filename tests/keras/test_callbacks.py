@@ -85,7 +85,7 @@ def test_hooks_are_called_in_order_with_their_logs():
 def test_params_and_model():
     x, y = line(6)
     seen, model = callbacks.Callback(), linear()
-    model.fit(x, y, 4, 3, verbose=0, callbacks=[seen], validation_split=0.5)
+    model.fit(x, y, 4, 3, verbose=0, callbacks=seen, validation_split=0.5)
     assert seen.model is model
     assert seen.params == {"batch_size": 4, "epochs": 3, "steps": 1, "samples": 3, "verbose": 0,
                            "do_validation": True, "metrics": ["loss", "mae", "val_loss", "val_mae"]}
@@ -429,7 +429,7 @@ def test_a_bar_of_unknown_length_and_one_of_samples(monkeypatch):
     data = nf.data.Dataset.from_tensor_slices((x, y)).batch(2).filter(lambda a, b: True)
     model = linear()
     model.fit(data, epochs=2)
-    assert "3batch" in screen.getvalue()
+    assert "Epoch 1/2: 3 00:00, loss: " in screen.getvalue()
     assert "Epoch 2/2: 100%" in screen.getvalue()
     model.fit(x, y, 4, verbose=0, callbacks=[callbacks.ProgbarLogger("samples")])
     assert "6/6" not in screen.getvalue()

@@ -153,6 +153,8 @@ def test_weights_count_in_weighted_metrics_only():
     lambda x, y: given(x=nf.Variable(x), y=[y], batch_size=8),
     lambda x, y: given(x=x.tolist(), y=y.tolist(), batch_size=8),
     lambda x, y: given(x=np.asfortranarray(x), y=y[:, 0], batch_size=8),
+    lambda x, y: given(x=x.astype(">f4"), y=y.astype(np.longdouble), batch_size=8),
+    lambda x, y: given(x=np.repeat(x, 2, 0)[::2], y=y[::-1][::-1], batch_size=8),
     lambda x, y: given(x=dataset(x, y)),
     lambda x, y: given(x=dataset(x, y).repeat(), steps_per_epoch=3),
     lambda x, y: given(x=iter(dataset(x, y).repeat()), steps_per_epoch=3),

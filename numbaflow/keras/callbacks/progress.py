@@ -2,12 +2,16 @@
 
 Drawing is for the eye: at most ten times a second, whatever the number of batches.
 """
+import shutil
 import sys
 import time
 
 from .base import Callback
 
 _INTERVAL = 0.1                     # seconds between two drawings
+# a short bar: loss and metrics are what a line is for
+_BAR = "{desc}: {percentage:3.0f}%|{bar:12}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}"
+_COUNTED = "{desc}: {n_fmt} {elapsed}{postfix}"
 
 
 def values_text(logs):
@@ -99,8 +103,10 @@ class ProgbarLogger(Callback):
     def _open(self, title):
         if self.params.get("verbose", 1) == 1 and is_live():
             from tqdm import tqdm
-            self._bar = tqdm(total=self._total(), desc=title, unit="batch" if self.count_mode == "steps"
-                             else "sample", dynamic_ncols=True, mininterval=0, miniters=1)
+            width, height = shutil.get_terminal_size()
+            self._bar = tqdm(total=self._total(), desc=title, mininterval=0, miniters=1, ncols=width,
+                             nrows=height,
+                             bar_format=_COUNTED if self._total() is None else _BAR)
         self._drawn = time.perf_counter()
 
     def _draw(self, batch, logs):
@@ -119,8 +125,8 @@ class ProgbarLogger(Callback):
             print(" - ".join(part for part in (title, seconds, values_text(logs)) if part))
             return
         self._bar.set_postfix_str(values_text(logs), refresh=False)
-        if self._total() is not None:
-            self._bar.update(self._total() - self._bar.n)
+        self._bar.n = self._bar.n if self._total() is None else self._total()
+        self._bar.ncols = None          # the last line may be longer than the terminal is wide
         self._abandon()
 
     def _abandon(self):

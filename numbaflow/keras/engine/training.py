@@ -5,7 +5,7 @@ from numbaflow.core import dtypes, nest
 from numbaflow.core.tensor import Tensor
 from numbaflow.keras import optimizers
 from numbaflow.keras.backend import floatx
-from numbaflow.keras.callbacks import CallbackList, History, ProgbarLogger
+from numbaflow.keras.callbacks import Callback, CallbackList, History, ProgbarLogger
 
 from . import training_loop as loop
 from .calls import running
@@ -161,7 +161,8 @@ class Training:
             held = Feed(kept, validation_steps, fresh=True)
         feed = Feed(source, steps_per_epoch)
         self.history = History()
-        calls = self._callbacks([*(callbacks or []), self.history], verbose, feed, epochs, held is not None)
+        callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks or []
+        calls = self._callbacks([*callbacks, self.history], verbose, feed, epochs, held is not None)
 
         def validate(epoch):
             if held is None or not _is_due(epoch, validation_freq):

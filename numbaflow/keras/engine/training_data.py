@@ -50,8 +50,7 @@ def _of_array(value, dtype, what):
         value = np.asarray(value) if hasattr(value, "__array__") else as_tensor(value)._data
     if value.dtype.kind not in "biufc":
         raise TypeError(f"{what}: numbers are expected, got an array of {value.dtype}")
-    own = dtypes.as_numpy(value.dtype)
-    wanted = dtype if own in _FLOATS or own == np.float16 else own
+    wanted = dtype if value.dtype.kind == "f" else dtypes.as_numpy(value.dtype)
     if value.dtype != wanted:
         return wrap(value.astype(wanted))
     return wrap(np.asarray(value).view(wanted))         # (the one dtype object, see core.tensor.as_array)

@@ -111,8 +111,8 @@ def measured_pass(model, feed, callbacks, mode):
         if ends:
             make_logs = functools.partial(_batch_logs, model, means, losses, batch, size)
             callbacks.call_batch_end(end, batch, make_logs)
-            if mode == "train" and model.stop_training:
-                break
+        if mode == "train" and model.stop_training:
+            break
     return _logs(model, means.values()) if batch >= 0 else {}
 
 
