@@ -1,4 +1,6 @@
 """Learning rates as functions of the step, for `learning_rate` of Keras optimizers."""
+from collections.abc import Callable
+
 import numpy as np
 
 from numbaflow.core.tensor import wrap
@@ -38,7 +40,7 @@ class LearningRateSchedule:
 class _Formula(LearningRateSchedule):
     """The base of schedules that are a formula of the step and of the arguments, in order."""
 
-    _formula = staticmethod(formulas.exponential)
+    _formula: Callable
 
     def __init__(self, name, **arguments):
         self.name, self._arguments = name, arguments
@@ -71,6 +73,8 @@ class ExponentialDecay(_Formula):
     >>> nf.keras.optimizers.schedules.ExponentialDecay(1.0, 10, 0.25)(5).numpy()
     np.float32(0.5)
     """
+
+    _formula = staticmethod(formulas.exponential)
 
     def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
         super().__init__(name, initial_learning_rate=initial_learning_rate, decay_steps=decay_steps,
