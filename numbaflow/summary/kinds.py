@@ -30,6 +30,16 @@ def scalar(name, tensor, family=None, step=None):
     Raises:
         InvalidArgumentError: a tensor of more than one number, or one that is not real.
         NotFoundError: the writer was closed.
+
+    >>> import tempfile
+    >>> import numbaflow as nf
+    >>> from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    >>> summary = nf.contrib.summary
+    >>> logdir = tempfile.mkdtemp()
+    >>> with summary.create_file_writer(logdir).as_default(), summary.always_record_summaries():
+    ...     summary.scalar("loss", 0.5, step=3)
+    >>> EventAccumulator(logdir).Reload().Scalars("loss")[0].value
+    0.5
     """
     writer = recorder()
     if writer is None:
@@ -50,6 +60,16 @@ def histogram(name, tensor, family=None, step=None):
     Raises:
         InvalidArgumentError: NaN or infinity among the elements, or a tensor that is not real.
         NotFoundError: the writer was closed.
+
+    >>> import tempfile
+    >>> import numbaflow as nf
+    >>> from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    >>> summary = nf.contrib.summary
+    >>> logdir = tempfile.mkdtemp()
+    >>> with summary.create_file_writer(logdir).as_default(), summary.always_record_summaries():
+    ...     summary.histogram("weights", [1.0, 2.0, 4.0], step=3)
+    >>> EventAccumulator(logdir).Reload().Histograms("weights")[0].histogram_value.sum
+    7.0
     """
     writer = recorder()
     if writer is None:
@@ -75,6 +95,16 @@ def image(name, tensor, bad_color=None, max_images=3, family=None, step=None):
     Raises:
         InvalidArgumentError: another shape or dtype, or a bad_color of too few channels.
         NotFoundError: the writer was closed.
+
+    >>> import tempfile
+    >>> import numbaflow as nf
+    >>> from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    >>> summary = nf.contrib.summary
+    >>> logdir = tempfile.mkdtemp()
+    >>> with summary.create_file_writer(logdir).as_default(), summary.always_record_summaries():
+    ...     summary.image("digit", nf.zeros([1, 28, 28, 1]), max_images=1, step=3)
+    >>> EventAccumulator(logdir).Reload().Images("digit/image")[0].width
+    28
     """
     writer = recorder()
     if writer is None:
@@ -104,6 +134,16 @@ def audio(name, tensor, sample_rate, max_outputs, family=None, step=None):
     Raises:
         InvalidArgumentError: another shape or dtype, or a sample rate that is not positive.
         NotFoundError: the writer was closed.
+
+    >>> import tempfile
+    >>> import numbaflow as nf
+    >>> from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    >>> summary = nf.contrib.summary
+    >>> logdir = tempfile.mkdtemp()
+    >>> with summary.create_file_writer(logdir).as_default(), summary.always_record_summaries():
+    ...     summary.audio("tone", nf.sin(nf.linspace(0.0, 9.0, 40))[None], 8000, max_outputs=1, step=3)
+    >>> EventAccumulator(logdir).Reload().Audio("tone/audio")[0].length_frames
+    40
     """
     writer = recorder()
     if writer is None:
@@ -133,6 +173,16 @@ def generic(name, tensor, metadata=None, family=None, step=None):
 
     Raises:
         NotFoundError: the writer was closed.
+
+    >>> import tempfile
+    >>> import numbaflow as nf
+    >>> from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    >>> summary = nf.contrib.summary
+    >>> logdir = tempfile.mkdtemp()
+    >>> with summary.create_file_writer(logdir).as_default(), summary.always_record_summaries():
+    ...     summary.generic("values", [1.5, 2.5], step=3)
+    >>> len(EventAccumulator(logdir).Reload().Tensors("values")[0].tensor_proto.tensor_content)
+    8
     """
     writer = recorder()
     if writer is None:
@@ -155,6 +205,16 @@ def text(name, tensor, family=None, step=None):
     Raises:
         InvalidArgumentError: what holds no strings.
         NotFoundError: the writer was closed.
+
+    >>> import tempfile
+    >>> import numbaflow as nf
+    >>> from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    >>> summary = nf.contrib.summary
+    >>> logdir = tempfile.mkdtemp()
+    >>> with summary.create_file_writer(logdir).as_default(), summary.always_record_summaries():
+    ...     summary.text("note", "*learning*", step=3)
+    >>> EventAccumulator(logdir).Reload().Tensors("note")[0].tensor_proto.string_val
+    [b'*learning*']
     """
     if recorder() is None:
         return
