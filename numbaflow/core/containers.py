@@ -62,11 +62,11 @@ class ListWrapper(Trackable, list):
             position = range(len(self))[index]
             super().__setitem__(index, self._stored(value, position))
 
-    def __iadd__(self, values):
+    def __iadd__(self, values):  # type: ignore[misc]
         self.extend(values)
         return self
 
-    def __imul__(self, count):
+    def __imul__(self, count):  # type: ignore[misc]
         super().__imul__(count)
         self._settle()
         return self
@@ -119,7 +119,7 @@ class DictWrapper(Trackable, dict):
             self[key] = default
         return self[key]
 
-    def __ior__(self, other):
+    def __ior__(self, other):  # type: ignore[misc]
         self.update(other)
         return self
 

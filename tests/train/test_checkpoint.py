@@ -450,6 +450,10 @@ OPTIMIZERS = {
     "momentum": lambda: nf.train.MomentumOptimizer(0.1, 0.9),
     "rmsprop": lambda: nf.train.RMSPropOptimizer(0.1, centered=True, momentum=0.5),
     "adagrad": lambda: nf.train.AdagradOptimizer(0.1),
+    "adadelta": lambda: nf.train.AdadeltaOptimizer(0.1),
+    "adamw": lambda: nf.train.AdamWOptimizer(0.01, 0.1),
+    "ftrl": lambda: nf.train.FtrlOptimizer(0.1),
+    "proximal": lambda: nf.train.ProximalAdagradOptimizer(0.1),
 }
 
 

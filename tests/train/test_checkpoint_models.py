@@ -44,8 +44,12 @@ def train(model, optimizer, steps=2, **kwargs):
         optimizer.minimize(lambda: nf.reduce_mean(nf.square(model(X))), **kwargs)
 
 
-@pytest.mark.parametrize("make", [stack, Model, graph_of_layers])
-@pytest.mark.parametrize("optimizer", [nf.train.AdamOptimizer, keras.optimizers.Adam])
+KERAS = ["Adadelta", "Adagrad", "Adam", "Adamax", "Ftrl", "Nadam", "RMSprop", "SGD"]
+
+
+@pytest.mark.parametrize(("make", "optimizer"), [
+    (stack, nf.train.AdamOptimizer), (Model, nf.train.AdamOptimizer),
+    (graph_of_layers, keras.optimizers.Adam), *((Model, getattr(keras.optimizers, name)) for name in KERAS)])
 def test_training_of_a_model_goes_on(tmp_path, make, optimizer):
     def minimize(model, rule):
         for _ in range(2):
