@@ -428,3 +428,22 @@ def test_constructors_refuse():
             (lambda: optimizers.Nadam(schedules.CosineDecay(0.1, 5)), ValueError, "does not support a L")]:
         with pytest.raises(error, match=message):
             act()
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_checkpoints_go_on_where_they_were(case, tmp_path):
+    rng = np.random.default_rng(5)
+    grads = [nf.constant(g) for g in rng.standard_normal((6, 3))]
+    v, optimizer = Variable(np.ones(3)), make(case)
+    for g in grads[:3]:
+        optimizer.apply_gradients([(g, v)])
+    path = nf.train.Checkpoint(v=v, optimizer=optimizer).save(str(tmp_path / "c"))
+    w, fresh = Variable(np.zeros(3)), make(case, learning_rate=7.0)
+    status = nf.train.Checkpoint(v=w, optimizer=fresh).restore(path)
+    for g in grads[3:]:
+        optimizer.apply_gradients([(g, v)])
+        fresh.apply_gradients([(g, w)])
+    status.assert_consumed()
+    assert v.numpy().tolist() == w.numpy().tolist()
+    assert fresh.iterations.numpy() == 6
+    assert float(fresh.lr) == RATE

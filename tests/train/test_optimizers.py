@@ -528,3 +528,34 @@ def test_assert_global_step():
     for bad in (3, Variable(1.0), Variable([1, 2])):
         with pytest.raises(TypeError, match='Existing "global_step"'):
             train.assert_global_step(bad)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_checkpoints_go_on_where_they_were(name, tmp_path):
+    rng, make = np.random.default_rng(5), RULES[name][1]
+    grads = [nf.constant(g) for g in rng.standard_normal((6, 3))]
+    v, optimizer = Variable(np.ones(3)), make()
+    for g in grads[:3]:
+        optimizer.apply_gradients([(g, v)])
+    path = train.Checkpoint(v=v, optimizer=optimizer).save(str(tmp_path / "c"))
+    w, fresh = Variable(np.zeros(3)), make()
+    status = train.Checkpoint(v=w, optimizer=fresh).restore(path)
+    for g in grads[3:]:
+        optimizer.apply_gradients([(g, v)])
+        fresh.apply_gradients([(g, w)])
+    status.assert_consumed()
+    assert v.numpy().tolist() == w.numpy().tolist()
+
+
+def test_names_of_slots_stand_outside_name_scopes():
+    with nf.name_scope("outer"):
+        v, adam = Variable([1.0], name="w"), train.AdamOptimizer()
+        adam.apply_gradients([(nf.constant([1.0]), v)])
+    assert [x.name for x in adam.variables()] == ["beta1_power:0", "beta2_power:0", "outer/w/Adam:0",
+                                                 "outer/w/Adam_1:0"]
+
+
+def test_minimize_refuses_unknown_gates():
+    x = Variable(1.0)
+    with pytest.raises(ValueError, match="gate_gradients must be one of"):
+        train.GradientDescentOptimizer(1.0).minimize(lambda: x * x, gate_gradients=3)
