@@ -205,6 +205,17 @@ def test_sparse_adamw_shrinks_the_touched_rows_only():
         np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-12)
 
 
+def test_adamw_shrinks_the_variables_named_only():
+    a, b, adamw = Variable(1.0), Variable(1.0), train.AdamWOptimizer(0.25, 0.0)
+    zero = nf.constant(0.0)
+    adamw.apply_gradients([(zero, a), (zero, b)], decay_var_list=[b])
+    assert (a.numpy(), b.numpy()) == (1.0, 0.75)
+    adamw.minimize(lambda: 0.0 * a * b, decay_var_list=[a])
+    assert (a.numpy(), b.numpy()) == (0.75, 0.75)
+    adamw.minimize(lambda: 0.0 * a * b)
+    assert (a.numpy(), b.numpy()) == (0.5625, 0.5625)
+
+
 def test_adagrad_da_counts_the_global_step():
     step, v = Variable(0), Variable([0.0, 0.0])
     da = train.AdagradDAOptimizer(1.0, step, 1.0, l1_regularization_strength=1.0)
