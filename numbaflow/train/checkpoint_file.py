@@ -3,6 +3,9 @@
 The metadata holds `numbaflow_checkpoint`, the format's version; `content`, JSON of the object graph's nodes
 and of each tensor's dtype, shape and CRC-32; and `checksum`, the CRC-32 of `content`.  With the file's length
 these find every truncation and every flipped byte that matters.  Complex tensors are stored as float pairs.
+
+The format is a length, a JSON header and the data.  It is written here because the safetensors package (0.8)
+writes through a file of its own making, which a kill leaves behind; tests read it with that package.
 """
 import json
 import os
