@@ -1,8 +1,8 @@
 """The file of a checkpoint, read: every byte is checked before it is believed.
 
 The file stays open while its reader lives, so values can be read after the file was replaced or deleted.  It
-is read, not mapped: a mapped file that somebody cuts ends the process.  Values come straight into their arrays:
-100 MB take 18 ms, where the safetensors package took 68.
+is read, not mapped: a mapped file that somebody cuts ends the process.  Reading 100 MB straight into an array
+took 18 ms, the safetensors package's mapping and copying 68.
 """
 import io
 import json
