@@ -222,6 +222,32 @@ def test_a_schedule_that_gives_no_number_is_refused():
         fit(callbacks.LearningRateScheduler(lambda epoch: None))
 
 
+def test_a_schedule_of_any_number_of_arguments_gets_the_rate_too():
+    _, history = fit(callbacks.LearningRateScheduler(lambda *given: given[1] / 2), epochs=2)
+    assert history.history["lr"] == pytest.approx([0.05, 0.025], rel=1e-5)
+
+
+def test_an_optimizer_of_ones_own_needs_a_learning_rate_that_is_a_number():
+    class Plain(nf.train.GradientDescentOptimizer):
+        learning_rate = 0.1
+
+        def _constants(self):
+            return (self.learning_rate,)
+
+    model, _ = fit(callbacks.LearningRateScheduler(lambda epoch: 0.0), optimizer=Plain(1.0))
+    assert model.optimizer.learning_rate == 0.0
+    assert not model.get_weights()[0].any()
+    bare = keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5))
+    with pytest.raises(ValueError, match="the learning rate of SGD is a function or schedule"):
+        fit(callbacks.ReduceLROnPlateau("loss"), optimizer=bare)
+
+    class Bare(nf.train.Optimizer):
+        lr = property()
+
+    with pytest.raises(ValueError, match="Bare has no learning rate to change"):
+        callbacks.rates.learning_rate(Bare(False, "bare"))
+
+
 def test_reduce_lr_on_plateau(capsys):
     values = [3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0]
     for arguments, expected in (
@@ -433,5 +459,9 @@ def test_a_bar_of_unknown_length_and_one_of_samples(monkeypatch):
     assert "Epoch 2/2: 100%" in screen.getvalue()
     model.fit(x, y, 4, verbose=0, callbacks=[callbacks.ProgbarLogger("samples")])
     assert "6/6" not in screen.getvalue()
+    model.fit(x, y, 4, callbacks=[callbacks.ProgbarLogger("samples")])
+    assert "4/6" in screen.getvalue()
+    assert "6/6" in screen.getvalue()
+    callbacks.ProgbarLogger().on_train_batch_end(0, {"loss": 1.0})
     with pytest.raises(ValueError, match="count_mode is 'steps' or 'samples', got 'time'"):
         callbacks.ProgbarLogger("time")

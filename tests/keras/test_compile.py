@@ -221,6 +221,57 @@ def test_targets_and_weights_of_several_outputs_are_checked():
         model.fit(x, [classes, number], verbose=0, sample_weight=[np.ones(24)] * 3)
 
 
+def test_outputs_by_name_of_a_functional_model():
+    x = keras.Input(shape=(4,))
+    model = keras.Model(x, {"b": layers.Dense(1)(x), "a": layers.Dense(2)(x)})
+    model.compile("sgd", {"a": "mse", "b": "mae"})
+    data = np.ones((6, 4), np.float32)
+    loss, a, b = model.evaluate(data, {"a": np.ones((6, 2)), "b": np.ones((6, 1))}, verbose=0)
+    assert model.metrics_names == ["loss", "a_loss", "b_loss"]
+    found = model.predict(data)
+    assert (a, b) == pytest.approx((np.mean((found["a"] - 1)**2), np.mean(np.abs(found["b"] - 1))), rel=1e-5)
+    assert loss == pytest.approx(a + b, rel=1e-5)
+
+
+def test_an_axis_of_one_may_be_missing_on_either_side():
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+    flat = keras.Sequential([layers.Dense(1), layers.Reshape(())])
+    upright = keras.Sequential([layers.Dense(1)])
+    for model, y in ((flat, np.ones((8, 1))), (flat, np.ones(8)), (upright, np.ones(8))):
+        model.compile("sgd", lambda t, p: nf.square(t - p))
+        assert model.evaluate(x, y, verbose=0) == pytest.approx(np.mean((model.predict(x) - 1)**2), rel=1e-5)
+
+
+def test_a_batch_whose_targets_are_of_another_number_is_refused():
+    model = keras.Sequential([layers.Dense(1)])
+    model.compile("sgd", lambda t, p: nf.reduce_mean(t) + nf.reduce_mean(p))
+    with pytest.raises(ValueError, match="4 predictions of the output 'output_1' for targets"):
+        model.fit(iter([(np.ones((4, 2)), np.ones((3, 1)))]), steps_per_epoch=1, verbose=0)
+
+
+def test_a_call_must_give_the_outputs_that_the_model_was_compiled_for():
+    class Odd(keras.Model):
+        many = 2
+
+        def call(self, x):
+            return [x] * self.many
+
+    model, x = Odd(), np.ones((2, 1), np.float32)
+    model.compile("sgd", "mse")
+    model.evaluate(x, [x, x], verbose=0)
+    model.many = 3
+    with pytest.raises(ValueError, match="the model gave 3 outputs, and was compiled for output_1, output_2"):
+        model.evaluate(x, [x, x], verbose=0)
+
+
+def test_class_weights_need_a_class_for_each_example():
+    model = keras.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 5, 2), np.float32)
+    with pytest.raises(ValueError, match=r"class_weight: targets of shape \(4, 5, 1\)"):
+        model.fit(x, x[..., :1], class_weight={1: 1.0}, verbose=0)
+
+
 def test_nothing_to_make_small():
     model = keras.Sequential([layers.Dense(1)])
     model.compile("sgd")

@@ -29,7 +29,10 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def server():
-    """A web server on this machine: `files` are its pages, `cut` those it breaks off half way."""
+    """A web server on this machine: `files` are its pages, `cut` those it breaks off half way.
+
+    `unsized` ones don't say their length, `chunked` ones come in chunks.
+    """
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             name = self.path.rsplit("/", 1)[-1]
@@ -39,7 +42,10 @@ def server():
                 return
             content = made.files[name]
             self.send_response(200)
-            if name not in made.unsized:
+            if name in made.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+                content = b"%x\r\n" % len(content) + content
+            elif name not in made.unsized:
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content[:len(content) // 2] if name in made.cut else content)
@@ -48,7 +54,7 @@ def server():
             pass
 
     made = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    made.files, made.cut, made.unsized, made.asked = {}, set(), set(), []
+    made.files, made.cut, made.unsized, made.chunked, made.asked = {}, set(), set(), set(), []
     made.url = f"http://127.0.0.1:{made.server_port}/"
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -122,16 +128,18 @@ def test_a_wrong_checksum_keeps_nothing(server, home, monkeypatch):
     assert os.listdir(home / "datasets") == []
 
 
-@pytest.mark.parametrize("sized", [True, False])
-def test_a_cut_connection_keeps_nothing(server, home, monkeypatch, sized):
+@pytest.mark.parametrize(("way", "message"), [
+    ("sized", "connection was cut after"), ("unsized", "checksum"), ("chunked", "connection was cut")])
+def test_a_cut_connection_keeps_nothing(server, home, monkeypatch, way, message):
     serve_mnist(server, monkeypatch)
     server.cut.add("mnist.npz")
-    if not sized:
-        server.unsized.add("mnist.npz")
-    with pytest.raises(DataLossError, match="connection was cut after" if sized else "checksum"):
+    if way != "sized":
+        getattr(server, way).add("mnist.npz")
+    with pytest.raises(DataLossError, match=message):
         mnist.load_data()
     assert os.listdir(home / "datasets") == []
     server.cut.clear()
+    server.chunked.clear()
     mnist.load_data()
 
 
@@ -303,6 +311,7 @@ def test_cifar10_runs_no_code_from_a_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("content", "message"), [
     (b"", "is no batch"), (b"\x80\x02}.", "is no batch"), (pickle.dumps([1, 2]), "is no batch"),
+    (b"\x80\x02c_codecs\nencode\nX\x01\0\0\0aX\x05\0\0\0rot13\x86R.", "in another form than latin1"),
     (python3_batch(np.zeros((2, 3072), np.uint8), np.zeros(3, int)), "expected uint8 data"),
     (python3_batch(np.zeros((2, 3072), np.float32), np.zeros(2, int)), "expected uint8 data")])
 def test_what_is_no_batch_of_cifar10_is_refused_by_name(tmp_path, content, message):

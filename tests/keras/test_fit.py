@@ -405,6 +405,15 @@ def test_float64_models_keep_float64():
     assert model.predict(x).dtype == np.float64
 
 
+def test_reset_states_forgets_what_stateful_layers_remember():
+    x = np.ones((2, 3, 1), np.float32)
+    model = Sequential([layers.SimpleRNN(2, stateful=True, batch_input_shape=(2, 3, 1)), layers.Dense(1)])
+    first, second = model.predict(x), model.predict(x)
+    assert not np.allclose(first, second)
+    model.reset_states()
+    np.testing.assert_array_equal(model.predict(x), first)
+
+
 # ---- errors
 def test_a_model_that_is_not_compiled():
     x, y = points(8)

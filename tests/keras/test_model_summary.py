@@ -70,6 +70,15 @@ def test_branches_tell_where_their_inputs_come_from():
     assert counts(lines) == [20, 20, 0]
 
 
+def test_a_functional_model_that_is_a_stack_is_printed_as_one():
+    x = keras.Input(shape=(4,), name="x")
+    model = keras.Model(x, layers.Dense(2, name="b")(layers.Dense(3, name="a")(x)))
+    lines = printed(model)
+    assert len(lines[1]) == 65
+    assert [line.split()[0] for line in lines[4:10:2]] == ["x", "a", "b"]
+    assert counts(lines) == [23, 23, 0]
+
+
 def test_lengths_and_positions(capsys):
     model = keras.Sequential([layers.Dense(2, input_shape=(3,))])
     lines = printed(model, line_length=40, positions=[20, 30, 40])

@@ -118,7 +118,16 @@ def test_what_can_not_be_loaded(tmp_path):
         model.load_weights(tmp_path / "w")
 
 
+def test_a_model_that_is_not_compiled_is_saved_whole(tmp_path):
+    model, x = functional(), np.ones((2, 3), np.float32)
+    model.save(tmp_path / "model")
+    again = keras.models.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(x)[1], model.predict(x)[1])
+
+
 def test_a_model_without_weights_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="has no weights yet"):
+        keras.Sequential([layers.Flatten(input_shape=(2,))]).save_weights(tmp_path / "w")
     with pytest.raises(ValueError, match=r"not yet been created|has no weights yet"):
         net().save_weights(tmp_path / "w")
 

@@ -81,11 +81,6 @@ class Objective:
         """The metrics, as objects; those that wait for a batch are not among them."""
         return [m for o in self.outputs or () for m in o.metrics if m is not None]
 
-    def reset(self):
-        """Start all metrics again."""
-        for metric in self.metrics:
-            metric.reset_states()
-
     # ---- a batch
     def arranged(self, y, outputs, weights):
         """A list of (output's record, its targets, its predictions, its sample weights)."""
@@ -152,8 +147,6 @@ class Output:
             self._checked = key
         if y._data.ndim != prediction._data.ndim and self._loss_name not in _BY_NUMBER:
             y = _same_rank(y, prediction)
-        if y._dtype is not prediction._dtype and y._dtype.kind == "f":
-            y = cast(y, prediction._dtype)
         return y
 
     def _check(self, y, prediction):

@@ -195,9 +195,7 @@ class Training:
         return dtypes.as_numpy(next((d for d in named if d in ("float32", "float64")), floatx()))
 
     def _callbacks(self, given, verbose, feed, epochs=1, validates=False):
-        """The list of callbacks, with the one that shows progress."""
-        if isinstance(given, CallbackList):
-            return given
+        """All callbacks, with the one that shows progress."""
         calls = CallbackList([*given, ProgbarLogger()] if verbose else given)
         names = self.metrics_names if "_objective" in self.__dict__ else []
         calls.set_model(self)
