@@ -24,7 +24,7 @@ THIRD_PARTY = {
     "core": {"numpy"},
     "ops": {"numpy", "scipy"},
     "data": {"numpy"},
-    "train": {"numpy", "safetensors"},
+    "train": {"numpy"},
     "losses": {"numpy"},
     "summary": {"numpy", "tensorboard", "PIL"},
     "metrics": {"numpy"},
