@@ -120,7 +120,7 @@ RULES = {
     "rmsprop": (rmsprop, lambda: train.RMSPropOptimizer(0.1, 0.7, 0.6, 1e-3)),
     "centered": (centered, lambda: train.RMSPropOptimizer(0.1, 0.7, 0.6, 1e-3, centered=True)),
 }
-SHAPES = [(), (7,), (3, 5), (300, 256)]          # the last is large enough for threads
+SHAPES = [(), (7,), (3, 5), (300, 256)]
 LOCAL = [name for name in RULES if name not in ("adam", "adamw")]
 
 
