@@ -170,6 +170,24 @@ def test_a_loss_that_sums_counts_as_it_is():
     assert loss == pytest.approx(np.dot(sums, [5, 5, 2]) / 12, rel=1e-5)
 
 
+def test_a_loss_object_that_does_not_reduce_counts_as_its_mean():
+    y = np.eye(3)[np.zeros(12, int)]
+    loss, p, model = scores(keras.losses.MeanSquaredError(reduction="none"), None, y)
+    assert loss == pytest.approx(np.mean((p - y)**2), rel=1e-5)
+    x = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
+    weights = np.arange(12.0)
+    found = model.evaluate(x, y, verbose=0, sample_weight=weights)
+    assert found == pytest.approx(np.mean(weights * np.mean((p - y)**2, 1)), rel=1e-5)
+
+
+def test_a_loss_that_gives_no_tensor_is_refused():
+    def wrong(t, p):
+        return np.mean((t.numpy() - p.numpy())**2, -1)
+
+    with pytest.raises(TypeError, match="the loss wrong of 'output_1' should give a tensor, got ndarray"):
+        scores(wrong, None, np.ones((12, 3)))
+
+
 def test_metrics_of_every_form():
     y = np.random.default_rng(1).integers(0, 3, 12)
 
@@ -197,6 +215,9 @@ def test_names_before_and_after_the_first_batch_are_the_same():
     ({"loss": "ms"}, ValueError, "Unknown loss function: 'ms'; known are"),
     ({"loss": "mse", "metrics": ["acuracy"]}, ValueError, "Unknown metric function: 'acuracy'"),
     ({"loss": 3}, TypeError, "loss"),
+    ({"loss": "mse", "optimizer": None}, TypeError, "optimizer should be a name or an optimizer"),
+    ({"loss": "mse", "optimizer": print}, TypeError, "optimizer should be a name or an optimizer"),
+    ({"loss": "mse", "metrics": "accuracy"}, TypeError, "metrics: a list or dict is expected, got 'acc"),
     ({"loss": ["mse"]}, ValueError, r"loss: 1 given for 2 outputs \(classes, number\)"),
     ({"loss": {"number": "mse", "digit": "mse"}}, ValueError, "loss: there is no output 'digit'"),
     ({"loss": "mse", "metrics": {"digit": "mae"}}, ValueError, "metrics: there is no output 'digit'"),

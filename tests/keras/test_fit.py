@@ -455,6 +455,15 @@ def test_data_that_can_not_be_meant_is_refused(make, message):
         linear().fit(verbose=0, **make(*points(8)))
 
 
+def test_evaluate_and_predict_need_steps_for_data_without_an_end():
+    x, y = points(8)
+    model = linear()
+    for call in (model.evaluate, model.predict):
+        for data in (dataset(x, y).repeat(), forever(x, y)):
+            with pytest.raises(ValueError, match="`steps` argument"):
+                call(data)
+
+
 def test_words_are_no_data():
     with pytest.raises(TypeError, match="x: numbers are expected, got an array of <U"):
         linear().fit(np.array(["a", "b"]), np.ones(2), verbose=0)

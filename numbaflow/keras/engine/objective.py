@@ -33,6 +33,9 @@ class Objective:
     """
 
     def __init__(self, loss=None, metrics=None, weighted_metrics=None, loss_weights=None, names=None):
+        for what, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+            if given is not None and not isinstance(given, (list, tuple, dict)):
+                raise TypeError(f"{what}: a list or dict is expected, got {given!r}")
         self._loss = _looked_up(loss, losses_by_name.get)
         self._metrics = _looked_up(metrics, _checked_metric)
         self._weighted = _looked_up(weighted_metrics, _checked_metric)
@@ -166,10 +169,12 @@ class Output:
     # ---- loss and metrics
     def loss_of(self, y, prediction, weights):
         """The mean loss of a batch, its examples weighted."""
-        if self._whole:
-            return self.loss(y, prediction) if weights is None else self.loss(y, prediction, weights)
-        values = self.loss(y, prediction)
-        if weights is None:
+        weighted = weights is not None and self._whole
+        values = self.loss(y, prediction, weights) if weighted else self.loss(y, prediction)
+        if type(values) is not Tensor:
+            raise TypeError(f"the loss {self._loss_name} of {self.name!r} should give a tensor, got "
+                            f"{type(values).__name__}")
+        if weighted or weights is None:
             return reduce_mean(values) if values._data.ndim else values
         return reduce_sum(values * _weights_for(values, weights, self)) / float(prod(values._data.shape) or 1)
 

@@ -6,6 +6,7 @@ from numbaflow.core.tensor import Tensor
 from numbaflow.keras import optimizers
 from numbaflow.keras.backend import floatx
 from numbaflow.keras.callbacks import Callback, CallbackList, History, ProgbarLogger
+from numbaflow.train import Optimizer
 
 from . import training_loop as loop
 from .calls import running
@@ -45,6 +46,7 @@ class Training:
 
         Raises:
             ValueError: an unknown name, or the name of no output.
+            TypeError: something that is no optimizer, or metrics that are no list or dict.
 
         >>> import numpy as np
         >>> import numbaflow as nf
@@ -58,7 +60,11 @@ class Training:
             if value is not None:
                 raise ValueError(f"compile: `{name}` is not supported when a model runs eagerly")
         objective = Objective(loss, metrics, weighted_metrics, loss_weights, self._names_of_outputs())
-        self.optimizer = optimizers.get(optimizer)
+        optimizer = optimizers.get(optimizer)
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError("compile: optimizer should be a name or an optimizer of nf.keras.optimizers or "
+                            f"nf.train, got {optimizer!r}")
+        self.optimizer = optimizer
         self.__dict__.update(_objective=objective, loss=loss, loss_weights=loss_weights, stop_training=False,
                              sample_weight_mode=sample_weight_mode, run_eagerly=run_eagerly is not False)
 
