@@ -18,6 +18,7 @@ from .conv_tiles import (
 from .jit import kernel, range_kernel
 from .memory import empty
 
+TILES = 8                       # how many tiles a table of addresses is filled for at once
 
 # ---- weights in panels
 @kernel
@@ -77,73 +78,88 @@ def _packed(w, phase, turned, at_tap, step, at_group):
 
 # ---- tables of addresses
 @kernel
-def fill_table(base, nothing, size, taps, grid, pixel, count, rows, table, where):
-    """table[t * rows + p] = the address of pixel + p at tap t, or that of nothing; where[p] = its place in y
+def fill_table(base, nothing, size, taps, grid, pixel, total, rows, table, where):
+    """table[b, t, p] = the address at tap t of pixel b * rows + p, or that of nothing; where[b, p] its place in y
 
-    Pixels from `count` on are zeros, their place is -1.
+    Pixels are counted from `pixel` on, `total` of them; those beyond the last of the grid are nothing.  One
+    function with scalars for the position: arrays passed to a function cost an atomic count each.
     """
     g = grid[0]
     j, rest = pixel % g.width, pixel // g.width
     i, rest = rest % g.height, rest // g.height
     d, n = rest % g.depth, rest // g.depth
-    for p in range(rows):
-        if p >= count:
-            where[p] = -1
-            for t in range(len(taps)):
-                table[t * rows + p] = nothing
-            continue
-        where[p] = g.y_first + n * g.y_n + d * g.y_d + i * g.y_h + j * g.y_w
+    at, p, q, count = 0, 0, 0, min(total, g.pixels - pixel)
+    skip = (len(taps) - 1) * rows
+    while q < count:
         z, y, w = d * g.step_d, i * g.step_h, j * g.step_w
-        at = base + (n * g.x_n + z * g.x_d + y * g.x_h + w * g.x_w) * size
+        begin = base + (n * g.x_n + z * g.x_d + y * g.x_h + w * g.x_w) * size
+        place = g.y_first + n * g.y_n + d * g.y_d + i * g.y_h + j * g.y_w
+        run = 0                                 # how many pixels from here on have all their taps in the image
         if (z + g.low_d >= 0 and z + g.high_d < g.in_d and y + g.low_h >= 0 and y + g.high_h < g.in_h
                 and w + g.low_w >= 0 and w + g.high_w < g.in_w):
+            run = min(count - q, g.width - j, (g.in_w - 1 - g.high_w - w) // g.step_w + 1)
+        for _ in range(run):
+            where[q] = place
             for t in range(len(taps)):
-                table[t * rows + p] = at + taps[t, 3] * size
-        else:
+                table[at + t * rows] = begin + taps[t, 3] * size
+            begin, place = begin + g.step_w * g.x_w * size, place + g.y_w
+            at, p, q = at + 1, p + 1, q + 1
+            if p == rows:
+                at, p = at + skip, 0
+        if run == 0:
+            run, where[q] = 1, place
             for t in range(len(taps)):
                 inside = (0 <= z + taps[t, 0] < g.in_d and 0 <= y + taps[t, 1] < g.in_h
                           and 0 <= w + taps[t, 2] < g.in_w)
-                table[t * rows + p] = at + taps[t, 3] * size if inside else nothing
-        j += 1
+                table[at + t * rows] = begin + taps[t, 3] * size if inside else nothing
+            at, p, q = at + 1, p + 1, q + 1
+            if p == rows:
+                at, p = at + skip, 0
+        j += run
         if j == g.width:
             j, i = 0, i + 1
             if i == g.height:
                 i, d = 0, d + 1
                 if d == g.depth:
                     d, n = 0, n + 1
+    for _ in range(count, total):
+        for t in range(len(taps)):
+            table[at + t * rows] = nothing
+        at += 1
 
 
 # ---- the sum over taps
 @range_kernel
 def _direct(x, packed, bias, floor, taps, grid, tiles, out, lo, hi):
     """out[pixel, k] = max(floor, bias[k] + sum over t and c of x[pixel + tap t, c] * w[t, c, k])"""
-    g, lanes, rows = grid[0], WIDTH // x.itemsize, rows_of_a_tile()
-    table, where = np.empty(max(len(taps), 1) * rows, np.int64), np.empty(rows, np.int64)
-    starts, outs = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    g, lanes, rows, size = grid[0], WIDTH // x.itemsize, rows_of_a_tile(), x.itemsize
+    table, where = np.empty(TILES * len(taps) * rows, np.int64), np.empty(TILES * rows, np.int64)
     zeros, aside = np.zeros(g.run, x.dtype), np.empty(rows * lanes, x.dtype)
+    beside = np.arange(rows) * lanes
     gangs = (g.panels + g.gang - 1) // g.gang
-    panel_size = len(taps) * g.run * lanes
-    for item in range(lo, hi):
+    item = lo
+    while item < hi:
         which, tile = divmod(item, tiles)
         group, gang = divmod(which, gangs)
-        count = min(rows, g.pixels - tile * rows)
-        fill_table(address_of(x) + group * g.run * x.itemsize, address_of(zeros), x.itemsize, taps, grid,
-                   tile * rows, count, rows, table, where)
-        for panel in range(gang * g.gang, min((gang + 1) * g.gang, g.panels)):
-            i = group * g.panels + panel
-            width = min(lanes, g.outs - panel * lanes)
-            first = group * g.outs + panel * lanes
-            for p in range(rows):
-                starts[p] = address_of(bias) + i * WIDTH
-                direct = width == lanes and p < count
-                outs[p] = (address_of(out) + (where[p] + first) * x.itemsize if direct
-                           else address_of(aside) + p * WIDTH)
-            product_tile(address_of(packed) + i * panel_size * x.itemsize, address_of(table), len(taps),
-                         g.run, address_of(starts), address_of(outs), floor)
-            if width < lanes:
-                for p in range(count):
-                    for k in range(width):
-                        out[where[p] + first + k] = aside[p * lanes + k]
+        number = min(TILES, tiles - tile, hi - item)
+        fill_table(address_of(x) + group * g.run * size, address_of(zeros), size, taps, grid, tile * rows,
+                   number * rows, rows, table, where)
+        for b in range(number):
+            count = min(rows, g.pixels - (tile + b) * rows)
+            for panel in range(gang * g.gang, min((gang + 1) * g.gang, g.panels)):
+                i = group * g.panels + panel
+                width, first = min(lanes, g.outs - panel * lanes), group * g.outs + panel * lanes
+                whole = width == lanes and count == rows
+                product_tile(address_of(packed) + i * len(taps) * g.run * WIDTH,
+                             address_of(table) + b * len(taps) * rows * 8, len(taps), g.run,
+                             address_of(bias) + i * WIDTH,
+                             address_of(out) + first * size if whole else address_of(aside),
+                             address_of(where) + b * rows * 8 if whole else address_of(beside), floor)
+                if not whole:
+                    for p in range(count):
+                        for k in range(width):
+                            out[where[b * rows + p] + first + k] = aside[p * lanes + k]
+        item += number
 
 
 def _run(phase, x, packed, bias, floor, out):

@@ -69,7 +69,7 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, dw, lo, hi):
     zeros, aside = np.zeros(max(g.run, rows), x.dtype), np.empty(rows * lanes, x.dtype)
     nothing, packed = np.zeros(lanes, x.dtype), np.empty(block * lanes, x.dtype)
     every_out, row = g.groups * g.outs, g.groups * g.panels * lanes
-    blocks = (g.run + rows - 1) // rows
+    blocks, in_rows = (g.run + rows - 1) // rows, g.groups == 1 and g.outs == lanes     # no need to pack
     for pixel in range(0, g.pixels, block):
         count = min(block, g.pixels - pixel)
         at_group, at_panel = -1, -1
@@ -87,8 +87,9 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, dw, lo, hi):
                         fill_table(address_of(x) + group * g.run * size, address_of(zeros), size, taps, grid,
                                    pixel, count, block, table, where)
                     at_group = group
-                _pack_pixels(dy, pixel * every_out + group * g.outs + panel * lanes, every_out, count,
-                             min(lanes, g.outs - panel * lanes), packed)
+                if not in_rows:
+                    _pack_pixels(dy, pixel * every_out + group * g.outs + panel * lanes, every_out, count,
+                                 min(lanes, g.outs - panel * lanes), packed)
                 at_panel = i
             # in an image that is not packed, the last block is moved back to end with the channels
             first = b * rows if packed_x else max(min(b * rows, g.run - rows), 0)
@@ -97,8 +98,9 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, dw, lo, hi):
             out = address_of(dw) + at * size if own == rows else address_of(aside)
             step = row * size if own == rows else WIDTH
             adds = pixel > 0 and own == rows
+            panels = address_of(dy) + pixel * WIDTH if in_rows else address_of(packed)
             outer_tile(address_of(table) + t * block * 8, b * packed_x if packed_x else first,
-                       address_of(packed), count, out if adds else address_of(nothing), step if adds else 0,
+                       panels, count, out if adds else address_of(nothing), step if adds else 0,
                        out, step, x.dtype.type(0))
             if own < rows:
                 _add_rows(aside, b * rows - first, own, row, at, pixel > 0, dw)
@@ -112,9 +114,9 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, dw, lo, hi):
 def _tile_ready(x, w_shape, pads, merged, groups):
     """x as tiles read it, its pads, how far apart its pixels are, and what a block of channels takes."""
     rows, channels = geometry.rows_per_tile(), w_shape[3]
-    if merged:
+    if merged and (pads[2] != (0, 0) or channels * w_shape[2] < rows):
         return padded_width(x, pads[2], rows), (*pads[:2], (0, 0)), None, 0
-    if rows <= channels <= _WIDE[w_shape[:3] == (1, 1, 1)]:
+    if merged or rows <= channels <= _WIDE[w_shape[:3] == (1, 1, 1)]:
         return x, pads, None, 0
     pixels = x.size // x.shape[4]
     packed = empty((groups * -(-channels // rows), pixels + 1, rows), x.dtype)

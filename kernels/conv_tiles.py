@@ -82,27 +82,13 @@ class _Block:
             product = self.b.fmul(x, y, flags=_FLAGS)
             self.b.store(self.b.fadd(self.b.load(total), product, flags=_FLAGS), total)
 
-    def address(self, table, index):
-        """The 64-bit address that stands at `index` of a table."""
+    def entry(self, table, index):
+        """The 64-bit integer that stands at `index` of a table."""
         return self.b.load(self.b.gep(self.b.inttoptr(table, _I64.as_pointer()), [index]))
 
 
 def _block(context, b, kind):
     return _Block(b, context.get_value_type(kind), kind.bitwidth // 8)
-
-
-def _start_at(block, starts):
-    """The sums of a row begin as the vectors at its address."""
-    for row in range(block.rows):
-        block.set(row, block.load(block.at(block.address(starts, ir.Constant(_I64, row)))))
-
-
-def _end_above(block, floor, outs):
-    """outs[row] = max(sums[row], floor); NaN stays NaN."""
-    least = block.splat(floor)
-    for row in range(block.rows):
-        values = [block.b.select(block.b.fcmp_ordered("<", v, least), least, v) for v in block.get(row)]
-        block.store(block.at(block.address(outs, ir.Constant(_I64, row))), values)
 
 
 @intrinsic
@@ -114,30 +100,34 @@ def address_of(typingctx, array):
 
 
 @intrinsic
-def product_tile(typingctx, weights, table, taps, run, starts, outs, floor):
-    """outs[p] = max(floor, starts[p] + sum over taps t and c < run of table[t, p][c] * weights[t, c])
+def product_tile(typingctx, weights, table, taps, run, bias, out, where, floor):
+    """out[where[p]] = max(floor, bias + sum over taps t and c < run of table[t, p][c] * weights[t, c])
 
-    All but the floor are addresses and counts: `table`, `starts` and `outs` hold addresses, for each pixel p
-    of the tile; weights and what stands at starts and outs are panels of WIDTH bytes.
+    All but the floor are addresses and counts.  For each pixel p of the tile, `table` holds addresses and
+    `where` elements from out on; weights, bias and out are panels of WIDTH bytes.  NaN stays NaN.
     """
-    signature = types.void(*[types.int64] * 6, floor)
+    signature = types.void(*[types.int64] * 7, floor)
 
     def codegen(context, b, sig, args):
-        weights, table, taps, run, starts, outs, least = args
+        weights, table, taps, run, bias, out, where, lower = args
         block = _block(context, b, floor)
         rows, panel = ir.Constant(_I64, block.rows), ir.Constant(_I64, WIDTH // block.size)
-        _start_at(block, starts)
+        first = block.load(block.at(bias))
+        for p in range(block.rows):
+            block.set(p, first)
         with cgutils.for_range(b, taps) as tap:
-            first = b.mul(tap.index, rows)
-            pixels = [block.at(block.address(table, b.add(first, ir.Constant(_I64, p))))
-                      for p in range(block.rows)]
+            at = b.mul(tap.index, rows)
+            pixels = [block.at(block.entry(table, b.add(at, ir.Constant(_I64, p)))) for p in range(block.rows)]
             panels = b.gep(block.at(weights), [b.mul(b.mul(tap.index, run), panel)])
             with cgutils.for_range(b, run) as c:
                 factors = block.load(b.gep(panels, [b.mul(c.index, panel)]))
                 for p, pixel in enumerate(pixels):
                     value = block.splat(b.load(b.gep(pixel, [c.index])))
                     block.add_products(p, [value] * block.vectors, factors)
-        _end_above(block, least, outs)
+        least = block.splat(lower)
+        for p in range(block.rows):
+            values = [b.select(b.fcmp_ordered("<", v, least), least, v) for v in block.get(p)]
+            block.store(b.gep(block.at(out), [block.entry(where, ir.Constant(_I64, p))]), values)
         return context.get_dummy_value()
     return signature, codegen
 
@@ -158,7 +148,7 @@ def outer_tile(typingctx, table, first, panels, pixels, starts, start_step, outs
             block.set(row, [ir.Constant(block.vector, [0.0] * block.lanes)] * block.vectors)
         with cgutils.for_range(b, pixels) as p:
             factors = block.load(b.gep(panels, [b.mul(p.index, panel)]))
-            pixel = b.gep(block.at(block.address(table, p.index)), [first])
+            pixel = b.gep(block.at(block.entry(table, p.index)), [first])
             for c in range(block.rows):
                 value = block.splat(b.load(b.gep(pixel, [ir.Constant(_I64, c)])))
                 block.add_products(c, [value] * block.vectors, factors)
