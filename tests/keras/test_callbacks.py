@@ -133,6 +133,11 @@ def test_a_callback_list_of_ones_own():
     assert model.stop_training
 
 
+def test_what_is_no_callback_is_refused():
+    with pytest.raises(TypeError, match=r"a keras\.callbacks\.Callback is expected, got <built-in"):
+        fit(print)
+
+
 # ---- EarlyStopping
 def test_early_stopping_waits_for_its_patience():
     losses = [5.0, 4.0, 4.5, 4.2, 3.9, 4.0, 4.0, 4.0, 1.0, 1.0]
@@ -381,6 +386,20 @@ def test_tensorboard_by_examples_and_by_epochs(tmp_path):
         callbacks.TensorBoard(update_freq="often")
     with pytest.raises(NotImplementedError, match="write_images is not supported"):
         callbacks.TensorBoard(write_images=True)
+
+
+def test_what_was_written_is_kept_when_training_breaks_off(tmp_path):
+    pytest.importorskip("tensorboard")
+
+    def fail(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+    board, breaking = callbacks.TensorBoard(tmp_path), callbacks.LambdaCallback(on_epoch_begin=fail)
+    with pytest.raises(KeyboardInterrupt):
+        fit(board, breaking)
+    train, _ = events(tmp_path / "train")
+    assert [s for s, _ in train["epoch_loss"]] == [0]
+    assert not board._writers
 
 
 # ---- progress

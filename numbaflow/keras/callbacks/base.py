@@ -90,6 +90,9 @@ class Callback:
     def on_predict_batch_end(self, batch, logs=None):
         """A batch of prediction has ended."""
 
+    def _release(self):
+        """Let go of files and the like: all is done, or it broke off."""
+
 
 _BATCH_HOOKS = {
     "on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end",
@@ -112,12 +115,20 @@ class CallbackList:
         self._find()
 
     def _find(self):
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks: a keras.callbacks.Callback is expected, got {callback!r}")
         self._hearing = {
             hook: [c for c in self.callbacks if _has(c, hook) or (also and _has(c, also))]
             for hook, also in _BATCH_HOOKS.items()}
 
     def __iter__(self):
         return iter(self.callbacks)
+
+    def close(self):
+        """Have all let go of what they hold, after the end or when it broke off."""
+        for callback in self.callbacks:
+            callback._release()
 
     def append(self, callback):
         """Add one at the end."""
@@ -143,13 +154,13 @@ class CallbackList:
         """Call a hook for the end of a batch.
 
         `make_logs(running)` gives the logs, with the loss of the batch or its mean until now.  It is asked
-        only if anybody wants them: a callback may have a method `_wants(batch)`, and `_running` for means.
+        only if anybody wants them: a callback may have a method `_wants_batch(batch)`, and `_wants_means`.
         """
         made = {}
         for callback in self._hearing[hook]:
-            wants = getattr(callback, "_wants", None)
+            wants = getattr(callback, "_wants_batch", None)
             if wants is None or wants(batch):
-                running = getattr(callback, "_running", False)
+                running = getattr(callback, "_wants_means", False)
                 if running not in made:
                     made[running] = make_logs(running)
                 getattr(callback, hook)(batch, made[running])

@@ -54,7 +54,7 @@ class ModelCheckpoint(Callback):
             self._seen = 0
             self._save(logs or {})
 
-    def _wants(self, batch):
+    def _wants_batch(self, batch):
         return self.save_freq != "epoch"
 
     def on_epoch_end(self, epoch, logs=None):

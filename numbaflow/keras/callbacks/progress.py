@@ -36,7 +36,7 @@ class ProgbarLogger(Callback):
     `Model.fit` adds one for ``verbose=1``; for ``verbose=2`` it prints the lines only.
     """
 
-    _running = True
+    _wants_means = True
 
     def __init__(self, count_mode="steps", stateful_metrics=None):
         if count_mode not in ("steps", "samples"):
@@ -93,7 +93,7 @@ class ProgbarLogger(Callback):
             self._close(title, logs)
 
     # ---- the bar
-    def _wants(self, batch):
+    def _wants_batch(self, batch):
         """Whether it is time to draw again."""
         return self._bar is not None and time.perf_counter() - self._drawn > _INTERVAL
 
@@ -127,10 +127,9 @@ class ProgbarLogger(Callback):
         self._bar.set_postfix_str(values_text(logs), refresh=False)
         self._bar.n = self._bar.n if self._total() is None else self._total()
         self._bar.ncols = None          # the last line may be longer than the terminal is wide
-        self._abandon()
+        self._release()
 
-    def _abandon(self):
-        """Take the bar down, also when training breaks off."""
+    def _release(self):
         if self._bar is not None:
             self._bar.close()
             self._bar = None

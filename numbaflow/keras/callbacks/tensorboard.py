@@ -41,7 +41,7 @@ class TensorBoard(Callback):
     def on_train_begin(self, logs=None):
         self._seen = self._batches = 0
 
-    def _wants(self, batch):
+    def _wants_batch(self, batch):
         return self.update_freq != "epoch"
 
     def on_batch_end(self, batch, logs=None):
@@ -66,7 +66,7 @@ class TensorBoard(Callback):
         for writer in self._writers.values():
             writer.flush()
 
-    def on_train_end(self, logs=None):
+    def _release(self):
         for writer in self._writers.values():
             writer.close()
         self._writers = {}

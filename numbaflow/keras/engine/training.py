@@ -175,7 +175,7 @@ class Training:
                 return {}
             return {f"val_{name}": v for name, v in loop.evaluated_pass(self, held, calls).items()}
 
-        with _bars_down(calls):
+        with contextlib.closing(calls):
             loop.fit_epochs(self, feed, calls, range(initial_epoch, epochs), validate)
         return self.history
 
@@ -236,7 +236,7 @@ class Training:
         self._compiled()
         feed = Feed(self._batches(x, y, sample_weight, batch_size, steps), steps)
         calls = self._callbacks(callbacks or [], verbose, feed)
-        with _bars_down(calls):
+        with contextlib.closing(calls):
             logs = loop.evaluated_pass(self, feed, calls)
         return _as_results(list(logs.values()))
 
@@ -265,7 +265,7 @@ class Training:
         """
         feed = Feed(self._batches(x, None, None, batch_size, steps), steps)
         calls = self._callbacks(callbacks or [], verbose, feed)
-        with _bars_down(calls):
+        with contextlib.closing(calls):
             return loop.predicted_pass(self, feed, calls)
 
     def predict_generator(self, generator, steps=None, callbacks=None, max_queue_size=10, workers=1,
@@ -358,14 +358,3 @@ def _is_due(epoch, frequency):
     if isinstance(frequency, int):
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency
-
-
-@contextlib.contextmanager
-def _bars_down(calls):
-    """Takes progress bars down at the end, also when training breaks off."""
-    try:
-        yield
-    finally:
-        for callback in calls:
-            if isinstance(callback, ProgbarLogger):
-                callback._abandon()
