@@ -1,5 +1,9 @@
-"""Adding up: sums as Python numbers, and variables of one number that grow."""
+"""What metrics compute on arrays: sums as Python numbers, variables of one number that grow, classes."""
 import numpy as np
+
+from numbaflow.kernels.reduce import argmax
+
+_SMALL = 1 << 12                # elements; NumPy's call takes 0.7 us where the kernel's takes 5
 
 
 def sum_of(data):
@@ -15,3 +19,8 @@ def add_number(variable, delta):
     with variable._lock:
         data = variable._data
         variable._data = np.array(data.item() + delta, data.dtype)
+
+
+def largest(x):
+    """Where the largest along the last axis of an array stands."""
+    return x.argmax(-1) if x.size < _SMALL else argmax(x, x.ndim - 1)

@@ -2,11 +2,9 @@
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.tensor import as_tensor
-from numbaflow.ops.casting import cast
-from numbaflow.ops.comparison import equal, greater
-from numbaflow.ops.reduce import argmax
+from numbaflow.core.tensor import as_tensor, wrap
 
+from .accumulate import largest
 from .mean import Mean
 
 
@@ -32,19 +30,21 @@ class Accuracy(Mean):
 
     def call(self, labels, predictions, weights=None):
         """Add right and wrong answers; see the class."""
-        a, b = as_tensor(labels), as_tensor(predictions)
-        self._check_shapes(a._data.shape, b._data.shape)
-        return self._compared(a, b, labels, predictions, weights)
-
-    def _compared(self, a, b, labels, predictions, weights):
-        """Add where a equals b; return what the call returns."""
-        super().call(equal(a, b), weights)
+        self._compare(*self._same_shape(labels, predictions), weights)
         return (labels, predictions) if weights is None else (labels, predictions, weights)
 
-    def _check_shapes(self, labels, predictions):
-        if labels != predictions:
-            raise InvalidArgumentError(f"{self.name}: Shapes of labels and predictions are unequal: {labels} "
-                                       f"and {predictions}")
+    def _compare(self, a, b, weights):
+        """Add where the array a equals b; return both as tensors, and the weights if there are any."""
+        super().call(a == b, weights)
+        return (wrap(a), wrap(b)) if weights is None else (wrap(a), wrap(b), weights)
+
+    def _same_shape(self, labels, predictions):
+        """Labels and predictions as arrays of one shape."""
+        a, b = as_tensor(labels)._data, as_tensor(predictions)._data
+        if a.shape != b.shape:
+            raise InvalidArgumentError(f"{self.name}: Shapes of labels and predictions are unequal: "
+                                       f"{a.shape} and {b.shape}")
+        return a, b
 
 
 class CategoricalAccuracy(Accuracy):
@@ -65,10 +65,8 @@ class CategoricalAccuracy(Accuracy):
 
     def call(self, labels, predictions, weights=None):
         """Add right and wrong answers; see the class."""
-        labels, predictions = as_tensor(labels), as_tensor(predictions)
-        self._check_shapes(labels._data.shape, predictions._data.shape)
-        a, b = argmax(labels, axis=-1), argmax(predictions, axis=-1)
-        return self._compared(a, b, a, b, weights)
+        labels, predictions = self._same_shape(labels, predictions)
+        return self._compare(largest(labels), largest(predictions), weights)
 
 
 class BinaryAccuracy(Accuracy):
@@ -95,10 +93,8 @@ class BinaryAccuracy(Accuracy):
 
     def call(self, labels, predictions, weights=None):
         """Add right and wrong answers; see the class."""
-        labels, predictions = as_tensor(labels), as_tensor(predictions)
-        self._check_shapes(labels._data.shape, predictions._data.shape)
-        a, b = cast(labels, np.bool_), greater(predictions, self.threshold)
-        return self._compared(a, b, a, b, weights)
+        labels, predictions = self._same_shape(labels, predictions)
+        return self._compare(labels != 0, predictions > self.threshold, weights)
 
 
 class SparseAccuracy(Accuracy):
@@ -120,10 +116,11 @@ class SparseAccuracy(Accuracy):
 
     def call(self, labels, predictions, weights=None):
         """Add right and wrong answers; see the class."""
-        labels, predictions = as_tensor(labels), as_tensor(predictions)
-        if predictions.ndim < 1 or labels._data.shape != predictions._data.shape[:-1]:
+        labels, predictions = as_tensor(labels)._data, as_tensor(predictions)._data
+        if predictions.ndim < 1 or labels.shape != predictions.shape[:-1]:
             raise InvalidArgumentError(f"{self.name}: First axis of labels and predictions is unequal: "
-                                       f"labels {labels._data.shape}, predictions {predictions._data.shape}; "
+                                       f"labels {labels.shape}, predictions {predictions.shape}; "
                                        "expected [batch] and [batch, classes]")
-        a, b = cast(labels, np.int64), argmax(predictions, axis=-1)
-        return self._compared(a, b, a, b, weights)
+        with np.errstate(invalid="ignore"):         # (NaN is no class: wrong, whatever integer it becomes)
+            labels = labels.astype(np.int64)
+        return self._compare(labels, largest(predictions), weights)

@@ -47,7 +47,7 @@ class Mean(Metric):
         if type(values) in (float, int):
             self._add(values, 1)
         else:
-            data = as_tensor(values)._data
+            data = values if type(values) is np.ndarray else as_tensor(values)._data
             self._add(sum_of(data), data.size)
         return values
 

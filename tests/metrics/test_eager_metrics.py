@@ -172,6 +172,22 @@ def test_what_accuracies_return():
     assert [t.dtype.name for t in found] == ["bool", "bool"]
 
 
+def test_nan_labels_are_wrong_answers():
+    m = metrics.SparseAccuracy()
+    m(np.array([np.nan, 1.0]), [[0.2, 0.8], [0.2, 0.8]])
+    assert value(m) == 0.5
+    m = metrics.Accuracy()
+    m(np.array([np.nan, 1.0]), np.array([np.nan, 1.0]))
+    assert value(m) == 0.5
+
+
+@pytest.mark.parametrize("rows", [5, 5000])
+def test_accuracies_of_any_size(rows):
+    scores, labels, m = RNG.standard_normal((rows, 3)), RNG.integers(0, 3, rows), metrics.SparseAccuracy()
+    m(labels, scores)
+    assert value(m) == pytest.approx(right(labels, scores.argmax(1)).mean())
+
+
 def test_a_threshold_is_needed():
     with pytest.raises(TypeError, match="threshold"):
         metrics.BinaryAccuracy()

@@ -1,19 +1,26 @@
-"""Metrics as functions: one value for each sample.  The losses are among them."""
+"""Metrics as functions: one value for each sample.  The losses are among them.
+
+Where answers are right or wrong there are no gradients: these are computed on arrays, past the ops.
+"""
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.ops.casting import cast
-from numbaflow.ops.comparison import equal, greater
-from numbaflow.ops.reduce import argmax, reduce_mean
-from numbaflow.ops.shape import reshape, squeeze
-from numbaflow.ops.sorting import in_top_k
+from numbaflow.core.tensor import wrap
+from numbaflow.kernels.sort import in_top_k
+from numbaflow.metrics.accumulate import largest
 
 from ..losses import functions as losses
 from ..losses.functions import classes, floats, pair
 
 
-def _matches(a, b):
-    return cast(equal(a, b), np.float32)
+def _right(found):
+    """1 where an array of bools is true, 0 elsewhere, a tensor."""
+    return wrap(found.astype(np.float32))
+
+
+def _arrays(op, y_true, y_pred):
+    y_true, y_pred = pair(op, y_true, y_pred)
+    return y_true._data, y_pred._data
 
 
 def accuracy(y_true, y_pred):
@@ -23,7 +30,8 @@ def accuracy(y_true, y_pred):
     >>> nf.keras.metrics.accuracy([1, 2], [1, 3]).numpy().tolist()
     [1.0, 0.0]
     """
-    return _matches(*pair("accuracy", y_true, y_pred))
+    y_true, y_pred = _arrays("accuracy", y_true, y_pred)
+    return _right(y_true == y_pred)
 
 
 def binary_accuracy(y_true, y_pred, threshold=0.5):
@@ -37,8 +45,8 @@ def binary_accuracy(y_true, y_pred, threshold=0.5):
     >>> nf.keras.metrics.binary_accuracy([[1, 1], [0, 0]], [[0.9, 0.2], [0.1, 0.2]]).numpy().tolist()
     [0.5, 1.0]
     """
-    y_true, y_pred = pair("binary_accuracy", y_true, y_pred)
-    return reduce_mean(_matches(y_true, cast(greater(y_pred, threshold), y_pred._dtype)), -1)
+    y_true, y_pred = _arrays("binary_accuracy", y_true, y_pred)
+    return wrap(np.mean(y_true == (y_pred > threshold), -1, dtype=np.float32))
 
 
 def categorical_accuracy(y_true, y_pred):
@@ -48,8 +56,8 @@ def categorical_accuracy(y_true, y_pred):
     >>> nf.keras.metrics.categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]).numpy().tolist()
     [1.0, 0.0]
     """
-    y_true, y_pred = pair("categorical_accuracy", y_true, y_pred)
-    return _matches(argmax(y_true, -1), argmax(y_pred, -1))
+    y_true, y_pred = _arrays("categorical_accuracy", y_true, y_pred)
+    return _right(largest(y_true) == largest(y_pred))
 
 
 def sparse_categorical_accuracy(y_true, y_pred):
@@ -59,18 +67,18 @@ def sparse_categorical_accuracy(y_true, y_pred):
     >>> nf.keras.metrics.sparse_categorical_accuracy([1, 0], [[0.2, 0.8], [0.3, 0.7]]).numpy().tolist()
     [1.0, 0.0]
     """
-    y_true, y_pred = numbered("sparse_categorical_accuracy", y_true, y_pred)
-    return _matches(y_true, argmax(y_pred, -1))
+    y_true, y_pred = _numbered("sparse_categorical_accuracy", y_true, y_pred)
+    return _right(y_true == largest(y_pred))
 
 
-def numbered(op, y_true, y_pred):
-    """Class numbers [...], and predictions [..., classes]."""
-    y_true, y_pred = classes(op, y_true), floats(y_pred)
-    if y_true.ndim == y_pred.ndim and y_true.ndim and y_true._data.shape[-1] == 1:
-        y_true = squeeze(y_true, -1)
-    if not y_pred.ndim or y_true._data.shape != y_pred._data.shape[:-1]:
-        raise InvalidArgumentError(f"{op}: y_true has shape {y_true._data.shape} and y_pred "
-                                   f"{y_pred._data.shape}; expected one class number for each row")
+def _numbered(op, y_true, y_pred):
+    """Arrays of class numbers [...] and of predictions [..., classes]."""
+    y_true, y_pred = classes(op, y_true)._data, floats(y_pred)._data
+    if y_true.ndim == y_pred.ndim and y_true.ndim and y_true.shape[-1] == 1:
+        y_true = y_true[..., 0]
+    if not y_pred.ndim or y_true.shape != y_pred.shape[:-1]:
+        raise InvalidArgumentError(f"{op}: y_true has shape {y_true.shape} and y_pred {y_pred.shape}; "
+                                   "expected one class number for each row")
     return y_true, y_pred
 
 
@@ -81,8 +89,8 @@ def top_k_categorical_accuracy(y_true, y_pred, k=5):
     >>> nf.keras.metrics.top_k_categorical_accuracy([[0, 1, 0]], [[0.5, 0.3, 0.2]], k=2).numpy().tolist()
     [1.0]
     """
-    y_true, y_pred = pair("top_k_categorical_accuracy", y_true, y_pred)
-    return sparse_top_k_categorical_accuracy(argmax(y_true, -1), y_pred, k)
+    y_true, y_pred = _arrays("top_k_categorical_accuracy", y_true, y_pred)
+    return sparse_top_k_categorical_accuracy(largest(y_true), y_pred, k)
 
 
 def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
@@ -92,10 +100,9 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
     >>> nf.keras.metrics.sparse_top_k_categorical_accuracy([2], [[0.5, 0.3, 0.2]], k=2).numpy().tolist()
     [0.0]
     """
-    y_true, y_pred = numbered("sparse_top_k_categorical_accuracy", y_true, y_pred)
-    shape = y_true._data.shape
-    found = in_top_k(reshape(y_pred, (-1, y_pred._data.shape[-1])), reshape(y_true, (-1,)), k)
-    return reshape(cast(found, np.float32), shape)
+    y_true, y_pred = _numbered("sparse_top_k_categorical_accuracy", y_true, y_pred)
+    rows = y_pred.reshape(y_true.size, y_pred.shape[-1])
+    return _right(in_top_k(rows, y_true.ravel(), k).reshape(y_true.shape))
 
 
 def cosine_similarity(y_true, y_pred, axis=-1):

@@ -2,7 +2,7 @@
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.tape import silent
+from numbaflow.core.tape import listening, silent
 from numbaflow.core.tensor import as_tensor, wrap
 from numbaflow.core.trackable import NoDependency
 from numbaflow.metrics.accumulate import add_number, sum_of
@@ -128,8 +128,12 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add the function's values for a batch."""
-        with silent():
-            super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+        if listening():
+            with silent():
+                values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        else:
+            values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        super().update_state(values, sample_weight)
 
     def get_config(self):
         """The arguments that make such a metric."""
