@@ -1,7 +1,7 @@
 """Symbolic values: what stands for a tensor that is computed later.
 
-An op that is given one does not run: the value takes the call.  Library functions that are not ops can't compute with
-one, and say so.
+An op that is given one does not run: the value takes the call.  Library functions that are not ops can't
+compute with one, and say so.
 """
 from .tensor import Operators
 

@@ -1,6 +1,7 @@
 """Initializers under Keras' names, and by name.
 
-RandomNormal, RandomUniform and TruncatedNormal have smaller defaults here than as `nf.random_normal_initializer` etc.
+RandomNormal, RandomUniform and TruncatedNormal have smaller defaults here than as
+`nf.random_normal_initializer` etc.
 """
 from numbaflow.core import dtypes
 from numbaflow.ops import initializers as ops

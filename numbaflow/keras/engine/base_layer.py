@@ -1,7 +1,7 @@
 """Layer: variables and a computation with them, built on the first call, when the inputs' shapes are known.
 
-A call of a built layer takes a short way (`_quick`) where nothing but `call` has to happen: that costs under a
-microsecond.  Everything else goes through `_general`.
+A call of a built layer takes a short way (`_quick`) where nothing but `call` has to happen: that costs under
+a microsecond.  Everything else goes through `_general`.
 """
 import functools
 
@@ -22,7 +22,13 @@ __all__ = ["InputSpec", "Layer"]
 
 _NO_QUICK, _PLAIN, _WITH_TRAINING = 0, 1, 2
 _MANY = 64                          # input shapes that a layer remembers as checked
-_ARGUMENTS = ("input_shape", "input_dim", "batch_input_shape", "batch_size", "weights", "activity_regularizer")
+_ARGUMENTS = (
+    "input_shape",
+    "input_dim",
+    "batch_input_shape",
+    "batch_size",
+    "weights",
+     "activity_regularizer")
 
 
 def shape_of(tensor):
@@ -34,16 +40,17 @@ def shape_of(tensor):
 class Layer(LossesAndMetrics, AutoTrackable):
     """The base of layers: give `call`, and `build` where variables depend on the inputs' shapes.
 
-    Variables made with `add_weight`, and variables and layers set as attributes or put into lists and dicts that are
-    attributes, belong to the layer: they are in its `variables` and its checkpoints.
+    Variables made with `add_weight`, and variables and layers set as attributes or put into lists and dicts
+    that are attributes, belong to the layer: they are in its `variables` and its checkpoints.
 
     Args:
         trainable: whether its variables are among `trainable_variables`.
         name: its name; by default that of the class with a number.
         dtype: the dtype of its weights; by default that of the first float input.
         dynamic: accepted and kept; every layer is run eagerly.
-        kwargs: `input_shape` (without the batch), `input_dim`, `batch_input_shape` and `batch_size` say the shape of
-            the inputs beforehand; `weights` are first values; `activity_regularizer` gives a penalty of the outputs.
+        kwargs: `input_shape` (without the batch), `input_dim`, `batch_input_shape` and `batch_size` say the
+            shape of the inputs beforehand; `weights` are first values; `activity_regularizer` gives a penalty
+            of the outputs.
 
     Raises:
         TypeError: another keyword argument.
@@ -83,9 +90,13 @@ class Layer(LossesAndMetrics, AutoTrackable):
 
     # ---- what it is
     name = property(lambda self: self._name, doc="The name.")
-    dtype = property(lambda self: self._dtype, doc="The name of the dtype of its weights; None until it is known.")
+    dtype = property(
+    lambda self: self._dtype,
+     doc="The name of the dtype of its weights; None until it is known.")
     dynamic = property(lambda self: self._dynamic, doc="What the constructor was told.")
-    activity_regularizer = property(lambda self: self._activity_regularizer, doc="The penalty of the outputs.")
+    activity_regularizer = property(
+    lambda self: self._activity_regularizer,
+     doc="The penalty of the outputs.")
 
     @property
     def trainable(self):
@@ -95,7 +106,7 @@ class Layer(LossesAndMetrics, AutoTrackable):
     @trainable.setter
     def trainable(self, value):
         self.__dict__["_trainable"] = bool(value)
-        for layer in self._parts().layers:
+        for layer in self._own_parts().layers:
             layer.trainable = value
         gathering.changed()
 
@@ -150,7 +161,8 @@ class Layer(LossesAndMetrics, AutoTrackable):
         if self.supports_masking:
             return mask
         if any(m is not None for m in (mask if isinstance(mask, list) else [mask])):
-            raise TypeError(f"Layer {self.name} does not support masking, but was passed an input_mask: {mask}")
+            raise TypeError(
+                f"Layer {self.name} does not support masking, but was passed an input_mask: {mask}")
         return None
 
     # ---- calling
@@ -175,21 +187,27 @@ class Layer(LossesAndMetrics, AutoTrackable):
         depth, outer = running.depth, running.training
         if not depth:
             self._forget_losses()
-        self._fill(inputs, args, kwargs)
+        training = kwargs.get("training")
+        self._fill_arguments(inputs, args, kwargs)
         running.depth = depth + 1
-        if kwargs.get("training") is not None:
-            running.training = kwargs["training"]
+        if training is not None:
+            running.training = training
         try:
-            outputs = self._run(inputs, args, kwargs)
+            outputs = self._call_in_scope(inputs, args, kwargs)
         finally:
             running.depth, running.training = depth, outer
-        self._after(inputs, outputs, kwargs)
+        self._finish_call(inputs, outputs, kwargs)
         return outputs
 
-    def _fill(self, inputs, args, kwargs):
-        """Put `training` and `mask` among the arguments where `call` takes them and they are known."""
+    def _fill_arguments(self, inputs, args, kwargs):
+        """Put `training` and `mask` among the arguments where `call` takes them and they are known.
+
+        A `call` that does not take `training` is not given it: it is meant for the layers within.
+        """
         takes = signature_of(type(self))
-        if takes.training >= len(args) and kwargs.get("training") is None:
+        if takes.training < 0 and not takes.others:
+            kwargs.pop("training", None)
+        elif takes.training >= len(args) and kwargs.get("training") is None:
             kwargs.pop("training", None)
             if running.training is not None:
                 kwargs["training"] = running.training
@@ -198,7 +216,7 @@ class Layer(LossesAndMetrics, AutoTrackable):
             if mask is not None:
                 kwargs["mask"] = mask
 
-    def _run(self, inputs, args, kwargs):
+    def _call_in_scope(self, inputs, args, kwargs):
         if self._input_spec is not None:
             check_inputs(self._input_spec, inputs, self._name)
         if self._built:
@@ -207,7 +225,7 @@ class Layer(LossesAndMetrics, AutoTrackable):
             self._build_for(map_tensors(shape_of, inputs), inputs)
             return self.call(inputs, *args, **kwargs)
 
-    def _after(self, inputs, outputs, kwargs):
+    def _finish_call(self, inputs, outputs, kwargs):
         """What happens to outputs: their penalty, their mask; and whether the next call may take the short way."""
         if self._activity_regularizer is not None:
             self._penalize(outputs)
@@ -225,7 +243,7 @@ class Layer(LossesAndMetrics, AutoTrackable):
                 self.__dict__["_quick"] = _WITH_TRAINING if takes.training >= 0 else _PLAIN
 
     def _is_simple(self):
-        parts = self._parts()
+        parts = self._own_parts()
         return self._built and not parts.layers and not parts.open
 
     # ---- building
@@ -236,7 +254,8 @@ class Layer(LossesAndMetrics, AutoTrackable):
     def _build_for(self, shapes, inputs=None):
         """Build for shapes; the first float input says the dtype where that is open."""
         if self._dtype is None:
-            found = next((t for t in _leaves(inputs) if isinstance(getattr(t, "dtype", None), dtypes.DType)), None)
+            found = next((t for t in _leaves(inputs) if isinstance(
+                getattr(t, "dtype", None), dtypes.DType)), None)
             if found is not None and found.dtype.dtype.kind in "fc":
                 self.__dict__["_dtype"] = found.dtype.name
         self.build(shapes)
@@ -254,8 +273,8 @@ class Layer(LossesAndMetrics, AutoTrackable):
             name: its name, put after the layer's.
             shape: its shape; a scalar by default.
             dtype: its dtype; by default that of the layer, or float32.
-            initializer: its first value, as `keras.initializers.get` takes it; by default glorot_uniform for floats
-                and zeros for integers and bools.
+            initializer: its first value, as `keras.initializers.get` takes it; by default glorot_uniform for
+                floats and zeros for integers and bools.
             regularizer: a penalty of its value, which is added to `losses`.
             trainable: whether it is trained; True by default.
             constraint: a function of the value which optimizers apply after an update.
@@ -274,7 +293,8 @@ class Layer(LossesAndMetrics, AutoTrackable):
             made = Variable(lambda: initializer(shape, dtype=dtype), trainable=trainable is not False, name=name,
                             dtype=dtype, constraint=constraints.get(constraint))
         if made.shape != shape:
-            raise ValueError(f"Layer {self.name}: the initializer of {name!r} gave shape {made.shape} for {shape}")
+            raise ValueError(
+                f"Layer {self.name}: the initializer of {name!r} gave shape {made.shape} for {shape}")
         self._added_weights.append(made)
         self._track(made, name or f"variable_{len(self._added_weights)}")
         gathering.changed()
@@ -306,7 +326,8 @@ class Layer(LossesAndMetrics, AutoTrackable):
 
     # ---- its parts
     def __setattr__(self, name, value):
-        if isinstance(value, (Trackable, NoDependency, list, dict, tuple)) or name in self.__dict__.get("_tracked", ()):
+        if isinstance(value, (Trackable, NoDependency, list, dict, tuple)
+                      ) or name in self.__dict__.get("_tracked", ()):
             self._refuse_before_init(value)
             super().__setattr__(name, value)
             self.__dict__["_quick"] = _NO_QUICK
@@ -324,7 +345,7 @@ class Layer(LossesAndMetrics, AutoTrackable):
         self.__dict__["_added_weights"] = [v for v in self._added_weights if v is not gone]
         gathering.changed()
 
-    def _parts(self):
+    def _own_parts(self):
         """The layers and variables that are the layer's own, not those of layers within."""
         return gathering.parts_of(self)
 
@@ -363,7 +384,13 @@ class Layer(LossesAndMetrics, AutoTrackable):
                              f"length {len(weights)}, but the layer was expecting {len(variables)} weights. "
                              f"Provided weights: {str(weights)[:50]}...")
         for variable, value in zip(variables, weights, strict=True):
-            shape = tuple(getattr(value, "shape", None) if hasattr(value, "shape") else as_tensor(value).shape)
+            shape = tuple(
+    getattr(
+        value,
+        "shape",
+        None) if hasattr(
+            value,
+             "shape") else as_tensor(value).shape)
             if shape != variable.shape:
                 raise ValueError(f"Layer weight shape {tuple(variable.shape)} not compatible with provided weight "
                                  f"shape {shape}: {variable.name} of layer {self.name}")
@@ -406,8 +433,12 @@ class Layer(LossesAndMetrics, AutoTrackable):
                              "inbound nodes.")
         return nodes[index]
 
-    input = property(lambda self: _single(self._single_node("input").inputs), doc="The symbolic input of its one call.")
-    output = property(lambda self: self._single_node("output").outputs(), doc="The symbolic output of its one call.")
+    input = property(
+    lambda self: _single(
+        self._single_node("input").inputs),
+         doc="The symbolic input of its one call.")
+    output = property(lambda self: self._single_node("output").outputs(),
+                      doc="The symbolic output of its one call.")
 
     def _single_node(self, what):
         nodes = self._only_node(what)
@@ -449,7 +480,8 @@ class Layer(LossesAndMetrics, AutoTrackable):
         return cls(**config)
 
     def __getstate__(self):
-        # its calls in functional models, which it refers to weakly, and what is quickly made again stay behind
+        # its calls in functional models, which it refers to weakly, and what is
+        # quickly made again stay behind
         gone = ("_nodes", "_kept_weights", "_quick")
         return {**{k: v for k, v in self.__dict__.items() if k not in gone}, "_nodes": []}
 
@@ -494,7 +526,8 @@ def _leaves(inputs):
 
 def _set_masks(outputs, masks):
     if isinstance(outputs, (list, tuple)):
-        for output, mask in zip(outputs, masks if isinstance(masks, (list, tuple)) else [masks], strict=False):
+        for output, mask in zip(outputs, masks if isinstance(
+            masks, (list, tuple)) else [masks], strict=False):
             _set_masks(output, mask)
     elif masks is not None and isinstance(outputs, Tensor) and getattr(outputs, "_keras_mask", None) is None:
         outputs._keras_mask = masks[0] if isinstance(masks, (list, tuple)) else masks

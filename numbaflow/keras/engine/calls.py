@@ -15,8 +15,8 @@ from .symbolic import SymbolicTensor
 class _Running(threading.local):
     """What this thread is doing.
 
-    `depth`: how many layers' calls it is inside of; `training`: what the nearest of them was given; `probing`: whether
-    this is a run on zeros to find shapes, whose losses and metrics do not count.
+    `depth`: how many layers' calls it is inside of; `training`: what the nearest of them was given;
+    `probing`: whether this is a run on zeros to find shapes, whose losses and metrics do not count.
     """
 
     depth: int = 0
@@ -33,6 +33,7 @@ class Signature(NamedTuple):
     training: int
     mask: int
     required: tuple         # other arguments without a default
+    others: bool            # whether it takes any keyword arguments
 
 
 def signature_of(kind):
@@ -47,11 +48,12 @@ def _read_signature(call):
     try:
         parameters = list(inspect.signature(call).parameters.values())[2:]
     except (TypeError, ValueError):
-        return Signature(-1, -1, ())
+        return Signature(-1, -1, (), True)
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     required = tuple(p.name for p in parameters if p.default is p.empty and p.name not in ("training", "mask")
                      and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-    return Signature(*[names.index(name) if name in names else -1 for name in ("training", "mask")], required)
+    return Signature(*[names.index(name) if name in names else -1 for name in ("training", "mask")], required,
+                     any(p.kind is p.VAR_KEYWORD for p in parameters))
 
 
 # ---- inputs

@@ -81,13 +81,13 @@ def _is_layer(value):
 
 def below(layer):
     """All layers below one, each once, without itself."""
-    seen, found, waiting = {id(layer)}, [], list(layer._parts().layers)
+    seen, found, waiting = {id(layer)}, [], list(layer._own_parts().layers)
     while waiting:
         one = waiting.pop(0)
         if id(one) not in seen:
             seen.add(id(one))
             found.append(one)
-            waiting[:0] = one._parts().layers
+            waiting[:0] = one._own_parts().layers
     return found
 
 
@@ -104,7 +104,7 @@ def weights_of(layer):
 
 
 def _collect(layer, above):
-    parts = layer._parts()
+    parts = layer._own_parts()
     above = above | {id(layer)}
     inner = [_collect(one, above) for one in parts.layers if id(one) not in above]
     own = [v for v in parts.variables if v.trainable], [v for v in parts.variables if not v.trainable]

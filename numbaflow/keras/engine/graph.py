@@ -7,7 +7,8 @@ from .symbolic import replaced, symbolic_leaves
 
 
 class Step(NamedTuple):
-    """One layer's call: where its inputs lie among the values, where its outputs go, and what is not needed after.
+    """One layer's call: where its inputs lie among the values, where its outputs go, and what is not needed
+    after.
 
     `source` is a slot, a list of slots, or (inputs, args, kwargs) with a Slot for each symbolic tensor.
     """

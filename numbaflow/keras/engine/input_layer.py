@@ -26,13 +26,18 @@ class InputLayer(Layer):
                                  "with it.")
             shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
             batch_input_shape = (batch_size, *shape)
-        super().__init__(name=name or f"input_{backend.get_uid('input')}", dtype=dtype or backend.floatx(), **more)
+        super().__init__(
+    name=name or f"input_{backend.get_uid('input')}",
+    dtype=dtype or backend.floatx(),
+     **more)
         self._batch_input_shape, self.built = tuple(batch_input_shape), True
 
     def symbolic(self):
         """Its symbolic tensor; a new one if none is referred to."""
         nodes = [node for node in (ref() for ref in self._nodes) if node is not None]
-        node = nodes[0] if nodes else Node(self, (None, (), {}), (), 0, [(self._batch_input_shape, self.dtype)])
+        node = nodes[0] if nodes else Node(
+    self, (None, (), {}), (), 0, [
+        (self._batch_input_shape, self.dtype)])
         return node.output(0)
 
     def compute_output_shape(self, input_shape):
@@ -61,4 +66,5 @@ def Input(shape=None, batch_size=None, name=None, dtype=None, sparse=False, tens
     >>> nf.keras.Model(x, y)(nf.zeros((3, 4))).shape
     (3, 2)
     """
-    return InputLayer(shape, batch_size, dtype, tensor, sparse, name, batch_input_shape=batch_shape).symbolic()
+    return InputLayer(shape, batch_size, dtype, tensor, sparse,
+                      name, batch_input_shape=batch_shape).symbolic()

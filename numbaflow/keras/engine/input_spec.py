@@ -67,5 +67,6 @@ def check_inputs(spec, inputs, name):
     for k, (tensor, one) in enumerate(zip(given, specs, strict=True)):
         if one is not None:
             if not hasattr(tensor, "shape"):
-                raise TypeError(f"Layer {name} takes tensors, got {type(tensor).__name__}: {str(tensor)[:100]}")
+                raise TypeError(
+                    f"Layer {name} takes tensors, got {type(tensor).__name__}: {str(tensor)[:100]}")
             one.check(tensor, f"Input {k} of layer {name} is incompatible with the layer")

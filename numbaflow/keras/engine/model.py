@@ -6,8 +6,8 @@ from .training import Training
 class Model(Training, Network):
     """Layers and variables put together, with what trains and uses them.
 
-    There are two ways to make one.  A subclass sets layers as attributes in `__init__` and gives `call`; a functional
-    model is the way between symbolic tensors: ``Model(inputs, outputs)``.
+    There are two ways to make one.  A subclass sets layers as attributes in `__init__` and gives `call`; a
+    functional model is the way between symbolic tensors: ``Model(inputs, outputs)``.
 
     Args:
         inputs: a `keras.Input`, or a list of them.

@@ -62,7 +62,8 @@ class Network(Layer):
             mask: the mask of the inputs, or a list of theirs.
         """
         if self._graph is None:
-            raise NotImplementedError("When subclassing the `Model` class, you should implement a `call` method.")
+            raise NotImplementedError(
+                "When subclassing the `Model` class, you should implement a `call` method.")
         given = self._in_order(inputs)
         if mask is not None:
             _attach_masks(given, mask)
@@ -94,7 +95,8 @@ class Network(Layer):
         if self._graph is None:
             return super().compute_output_shape(input_shape)
         shapes = [input_shape] if symbolic_calls.is_shape(input_shape) else input_shape
-        stand_ins = [SymbolicTensor(shape, t.dtype, t.name) for shape, t in zip(shapes, self._graph.inputs, strict=True)]
+        stand_ins = [SymbolicTensor(shape, t.dtype, t.name)
+                                    for shape, t in zip(shapes, self._graph.inputs, strict=True)]
         found = [TensorShape(t.shape) for t in symbolic_leaves(self._graph.run(stand_ins))]
         return found if isinstance(self._graph.outputs, (list, tuple, dict)) else found[0]
 
@@ -146,7 +148,7 @@ class Network(Layer):
     @property
     def layers(self):
         """The layers, each once: in the order of attributes, or from inputs to outputs."""
-        return self._parts().layers
+        return self._own_parts().layers
 
     def get_layer(self, name=None, index=None):
         """The layer of a name or a number.
@@ -165,7 +167,8 @@ class Network(Layer):
         for layer in layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"No such layer: {name}. Layers of {self.name}: {', '.join(one.name for one in layers)}")
+        raise ValueError(
+            f"No such layer: {name}. Layers of {self.name}: {', '.join(one.name for one in layers)}")
 
     def _check_weights_exist(self):
         if not self.built and "build" in type(self).__dict__:
@@ -205,8 +208,14 @@ class Network(Layer):
         """The symbolic outputs, a list; None for a model that has none."""
         return None if self._graph is None else list(self._graph.flat_outputs)
 
-    input_names = property(lambda self: [t._node.layer.name for t in self.inputs or ()], doc="The inputs' names.")
-    output_names = property(lambda self: [t._node.layer.name for t in self.outputs or ()], doc="The outputs' names.")
+    input_names = property(
+    lambda self: [
+        t._node.layer.name for t in self.inputs or ()],
+         doc="The inputs' names.")
+    output_names = property(
+    lambda self: [
+        t._node.layer.name for t in self.outputs or ()],
+         doc="The outputs' names.")
 
     def _ends(self, which, of_layer):
         found = getattr(self, which)
@@ -214,8 +223,10 @@ class Network(Layer):
             return of_layer.fget(self)
         return found[0] if len(found) == 1 else found
 
-    input = property(lambda self: self._ends("inputs", Layer.input), doc="The symbolic input, or a list of them.")
-    output = property(lambda self: self._ends("outputs", Layer.output), doc="The symbolic output, or a list of them.")
+    input = property(lambda self: self._ends("inputs", Layer.input),
+                     doc="The symbolic input, or a list of them.")
+    output = property(lambda self: self._ends("outputs", Layer.output),
+                      doc="The symbolic output, or a list of them.")
 
     @property
     def input_shape(self):
@@ -264,7 +275,8 @@ def _split(args, kwargs):
         kwargs[key] = value
     inputs, outputs = kwargs.pop("inputs", None), kwargs.pop("outputs", None)
     if (inputs is None) != (outputs is None):
-        raise ValueError("Model: give both `inputs` and `outputs`, or neither in a subclass with its own `call`")
+        raise ValueError(
+            "Model: give both `inputs` and `outputs`, or neither in a subclass with its own `call`")
     return inputs, outputs, kwargs
 
 

@@ -141,7 +141,8 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """A new model, with new weights, of what `get_config` gave."""
-        model = cls([configuration.to_layer(one, custom_objects) for one in config["layers"]], name=config.get("name"))
+        model = cls([configuration.to_layer(one, custom_objects)
+                    for one in config["layers"]], name=config.get("name"))
         if not model.built and config.get("build_input_shape"):
             model.build(config["build_input_shape"])
         return model

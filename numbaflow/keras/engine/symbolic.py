@@ -1,7 +1,7 @@
 """Symbolic tensors of functional models, and the nodes they come from: which layer was called with what.
 
-A symbolic tensor keeps its node, a node its layer and the symbolic tensors that the layer was given.  A layer knows its
-nodes by weak references, so that nothing here is a cycle.
+A symbolic tensor keeps its node, a node its layer and the symbolic tensors that the layer was given.  A layer
+knows its nodes by weak references, so that nothing here is a cycle.
 """
 import weakref
 
@@ -13,7 +13,8 @@ from numbaflow.core.symbolic import Symbolic, SymbolicMet
 class SymbolicTensor(Symbolic):
     """The tensor that a layer will give when the model runs: a shape, where None is any extent, and a dtype.
 
-    Ops and operators on it become layers of the model.  Made by `keras.Input` and by layers called on such tensors.
+    Ops and operators on it become layers of the model.  Made by `keras.Input` and by layers called on such
+    tensors.
     """
 
     __slots__ = ("__weakref__", "_index", "_node", "_shape", "dtype", "name")
@@ -68,8 +69,8 @@ class SymbolicTensor(Symbolic):
 class Node:
     """One call of a layer: the arguments, the symbolic tensors among them, and what it gave.
 
-    `arguments` is (inputs, args, kwargs); `inputs` the symbolic tensors in it, in order; `structure` is what the
-    layer gives, with numbers in place of tensors.
+    `arguments` is (inputs, args, kwargs); `inputs` the symbolic tensors in it, in order; `structure` is what
+    the layer gives, with numbers in place of tensors.
     """
 
     __slots__ = ("__weakref__", "_made", "_specs", "arguments", "inputs", "layer", "number", "structure")
@@ -87,7 +88,8 @@ class Node:
         found = self._made[index] and self._made[index]()
         if found is None:
             shape, dtype = self._specs[index]
-            name = self.layer.name + (f"_{self.number}" if self.number else "") + (f":{index}" if index else "")
+            name = self.layer.name + (f"_{self.number}" if self.number else "") + \
+                                      (f":{index}" if index else "")
             found = SymbolicTensor(shape, dtype, name, self, index)
             self._made[index] = weakref.ref(found)
         return found
@@ -135,5 +137,6 @@ def replaced(value, by):
         return {key: replaced(part, by) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         parts = [replaced(part, by) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else parts if isinstance(value, list) else tuple(parts)
+        return type(value)(*parts) if hasattr(value,
+                    "_fields") else parts if isinstance(value, list) else tuple(parts)
     return value

@@ -1,7 +1,7 @@
 """Layers called on symbolic tensors: a node is made, with the shapes of what the layer will give.
 
-A layer that does not say its output's shape is run on zeros, with two extents in place of each unknown one: what
-differs between the two results is unknown too.
+A layer that does not say its output's shape is run on zeros, with two extents in place of each unknown one:
+what differs between the two results is unknown too.
 """
 import itertools
 
@@ -51,7 +51,8 @@ def _outcome(layer, arguments, shapes):
 
 
 def is_shape(value):
-    return isinstance(value, (tuple, list)) and all(n is None or isinstance(n, (int, np.integer)) for n in value)
+    return isinstance(value, (tuple, list)) and all(
+        n is None or isinstance(n, (int, np.integer)) for n in value)
 
 
 def _output_dtype(layer, inputs):

@@ -19,7 +19,8 @@ class LossesAndMetrics:
     """The part of a Layer that keeps losses and metrics."""
 
     def add_loss(self, losses, inputs=None):
-        """Add losses: tensors, which last until the outermost layer is called again, or functions without arguments.
+        """Add losses: tensors, which last until the outermost layer is called again, or functions without
+        arguments.
 
         Args:
             losses: a scalar tensor, a function that gives one, or a list of these.

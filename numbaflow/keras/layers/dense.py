@@ -19,7 +19,8 @@ class Dense(Layer):
         units: the number of outputs.
         activation: a function or its name, none by default.
         use_bias: whether there is a bias.
-        kernel_initializer, bias_initializer: the first values of the kernel [inputs, units] and the bias [units].
+        kernel_initializer, bias_initializer: the first values of the kernel [inputs, units] and the bias
+        [units].
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties of kernel, bias and outputs.
         kernel_constraint, bias_constraint: what kernel and bias are held to.
 
@@ -51,10 +52,12 @@ class Dense(Layer):
     def build(self, input_shape):
         """Make the kernel and the bias."""
         if dtypes.as_numpy(self.dtype or backend.floatx()).kind not in "fc":
-            raise TypeError(f"Unable to build `Dense` layer {self.name} with non-floating point dtype {self.dtype}")
+            raise TypeError(
+                f"Unable to build `Dense` layer {self.name} with non-floating point dtype {self.dtype}")
         inputs = last_extent(self, input_shape)
         self.kernel = self.add_weight("kernel", (inputs, self.units), **options_of(self, "kernel"))
-        self.bias = self.add_weight("bias", (self.units,), **options_of(self, "bias")) if self.use_bias else None
+        self.bias = self.add_weight("bias", (self.units,), **options_of(self,
+                                    "bias")) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
         self.built = True
 
@@ -115,12 +118,13 @@ class Lambda(Layer):
 
     Args:
         function: a function of the inputs, and of `mask` and `training` if it has such arguments.
-        output_shape: the shape of what it gives, without the batch, or a function from the inputs' shape to the whole
-            of it; found by a run on zeros by default.
+        output_shape: the shape of what it gives, without the batch, or a function from the inputs' shape to
+            the whole of it; found by a run on zeros by default.
         mask: the mask of what it gives, or a function (inputs, mask).
         arguments: more arguments by name.
 
-    Variables in the function do not belong to the layer; make them in a layer of your own if they are trained.
+    Variables in the function do not belong to the layer; make them in a layer of your own if they are
+    trained.
 
     >>> import numbaflow as nf
     >>> nf.keras.layers.Lambda(lambda x, by: x * by, arguments={"by": 3.0})(nf.constant(2.0)).numpy()
@@ -138,7 +142,9 @@ class Lambda(Layer):
 
     def call(self, inputs, mask=None, training=None):
         """function(inputs)."""
-        more = {name: value for name, value in (("mask", mask), ("training", training)) if name in self._takes}
+        more = {
+    name: value for name, value in (
+        ("mask", mask), ("training", training)) if name in self._takes}
         return self.function(inputs, **{**self.arguments, **more})
 
     def compute_mask(self, inputs, mask=None):

@@ -23,12 +23,13 @@ class _Noise(Layer):
 
 
 class Dropout(_Noise):
-    """A part of the inputs, drawn anew in each call, is set to 0 in training, and the others scaled by 1 / (1 - rate).
+    """A part of the inputs, drawn anew in each call, is set to 0 in training, and the others scaled by 1 / (1
+    - rate).
 
     Args:
         rate: the probability to be dropped, in [0, 1).
-        noise_shape: a shape that broadcasts to the inputs': where it has 1, elements are dropped together; None in it
-            stands for the inputs' extent.
+        noise_shape: a shape that broadcasts to the inputs': where it has 1, elements are dropped together;
+            None in it stands for the inputs' extent.
         seed: of a sequence of its own.
 
     >>> import numbaflow as nf
@@ -73,7 +74,11 @@ class _SpatialDropout(Dropout):
 
     def get_config(self):
         """The arguments that make such a layer."""
-        config = {key: value for key, value in super().get_config().items() if key not in ("noise_shape", "seed")}
+        config = {
+    key: value for key,
+    value in super().get_config().items() if key not in (
+        "noise_shape",
+         "seed")}
         return {**config, "data_format": self.data_format}
 
 

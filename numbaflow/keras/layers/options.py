@@ -15,7 +15,8 @@ def take_weight_options(layer, given):
 
 def weight_options_config(layer):
     """The configuration of what `take_weight_options` set."""
-    return {name: _KINDS[name.rsplit("_", 1)[1]].serialize(getattr(layer, name)) for name in layer._weight_options}
+    return {name: _KINDS[name.rsplit("_", 1)[1]].serialize(getattr(layer, name))
+                                     for name in layer._weight_options}
 
 
 def options_of(layer, weight):

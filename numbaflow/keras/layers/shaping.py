@@ -60,9 +60,15 @@ class Reshape(Layer):
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
-        self.target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(int(n) for n in target_shape)
+        self.target_shape = (
+    target_shape,
+    ) if isinstance(
+        target_shape,
+        int) else tuple(
+            int(n) for n in target_shape)
         if self.target_shape.count(-1) > 1:
-            raise ValueError(f"{self.name}: at most one extent of target_shape may be -1, got {self.target_shape}")
+            raise ValueError(
+                f"{self.name}: at most one extent of target_shape may be -1, got {self.target_shape}")
 
     def call(self, inputs):
         """Inputs [n, ...] as [n, *target_shape]."""
