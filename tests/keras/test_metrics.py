@@ -3,10 +3,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 import numbaflow as nf
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.keras import losses, metrics
+from numbaflow.keras.metrics.confusion import confusion_counts
 
 RNG = np.random.default_rng(2)
 N = 12
@@ -201,6 +203,21 @@ def test_counts(name, weights):
     assert not value(many).any()
 
 
+EIGHTHS = st.sampled_from(np.linspace(0, 1, 9))
+
+
+@given(st.lists(st.tuples(st.booleans(), EIGHTHS, st.floats(0, 4)), max_size=20),
+       st.lists(EIGHTHS, min_size=1, max_size=6))
+def test_counts_of_any_scores_and_thresholds(samples, thresholds):
+    labels, scores, weights = (np.array([s[k] for s in samples]) for k in range(3))
+    labels, thresholds = labels.astype(bool), np.array(thresholds)
+    found = confusion_counts(labels, scores.astype(float), weights.astype(float), thresholds)
+    for k, t in enumerate(thresholds):
+        for row, (truth, yes) in enumerate([(True, True), (False, True), (False, False), (True, False)]):
+            expected = sum(w for y, s, w in samples if y == truth and (s > t) == yes)
+            assert found[row, k] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(("name", "other"), [("Precision", "fp"), ("Recall", "fn")])
 def test_precision_and_recall(name, other):
     kind = getattr(metrics, name)
@@ -292,9 +309,9 @@ def test_areas_of_perfect_and_useless_scores():
     assert metrics.AUC()([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5]).numpy() == pytest.approx(0.5)
     assert metrics.AUC()([0, 0, 1, 1], [0.9, 0.8, 0.2, 0.1]).numpy() == pytest.approx(0.0)
     assert metrics.AUC(curve="PR")([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]).numpy() == pytest.approx(1.0, rel=1e-5)
-    given = metrics.AUC(thresholds=[0.75, 0.25, 0.5])
-    assert given.num_thresholds == 5
-    assert given(LABELS, SCORES).numpy() == metrics.AUC(5)(LABELS, SCORES).numpy()
+    made = metrics.AUC(thresholds=[0.75, 0.25, 0.5])
+    assert made.num_thresholds == 5
+    assert made(LABELS, SCORES).numpy() == metrics.AUC(5)(LABELS, SCORES).numpy()
     again = metrics.deserialize(metrics.serialize(metrics.AUC(9, "PR", "minoring")))
     assert (again.num_thresholds, again.curve, again.summation_method) == (9, "PR", "minoring")
 
