@@ -59,6 +59,7 @@ from .ops.pooling import (
     max_pool_with_argmax,
     pool,
 )
+from .ops.recurrent import lstm_gates
 from .ops.sorting import in_top_k, top_k
 from .ops.trigonometric import tanh
 
@@ -98,6 +99,7 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "lrn",
+    "lstm_gates",
     "max_pool",
     "max_pool1d",
     "max_pool2d",
