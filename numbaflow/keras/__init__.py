@@ -1,6 +1,7 @@
 """Keras: layers, models and what trains them."""
 from . import (
     activations,
+    applications,
     backend,
     callbacks,
     constraints,
@@ -21,6 +22,7 @@ __all__ = [
     "Model",
     "Sequential",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "constraints",
