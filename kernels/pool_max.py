@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from .blocks import copy, fill
-from .jit import body, kernel, range_kernel, wide_vectors
+from .blocks import fill
+from .jit import kernel, range_kernel
 from .memory import empty
 from .pool_tiles import largest_of_pixels, sum_where
 from .windows import covers, places, rows_over, rows_under, spans
@@ -62,23 +62,6 @@ def _max_grad_channels(g, index, channels, size, count, kernel, ends_d, pairs_d,
 
 
 # ---- channels first
-@body
-def _larger(x, k, best, found):
-    """x, k where x is larger, or the first nan; else best, found"""
-    better = not (x <= best) and best == best
-    return (x if better else best), (k if better else found)
-
-
-@kernel
-def _visit(x, k, best, found):
-    """best, found = the larger of them and x, k"""
-    wide_vectors()
-    # (loaded before they are chosen from: LLVM makes masked stores, which take four times as long, of
-    # best[c] = x[c] if ... else best[c])
-    for c in range(best.size):
-        best[c], found[c] = _larger(x[c], k, best[c], found[c])
-
-
 @kernel
 def _largest_of_row(best, found, spans_w, step, last, none, no_number, out, index):
     """out, index = the largest along each window of one row, and its number; `found` in a column is known"""
@@ -102,6 +85,7 @@ def _largest_of_row(best, found, spans_w, step, last, none, no_number, out, inde
 def _max_rows(x, size, count, kernel, dilation, spans_d, spans_h, spans_w, none, out, index, lo, hi):
     """out, index = the largest of each window and its number there, for rows of windows"""
     rows = np.empty((kernel[0] * kernel[1], 2), np.int64)
+    places, first = np.empty(len(rows), np.int64), np.empty(len(rows), np.int32)
     width, no_number = size[2], kernel[0] * kernel[1] * kernel[2]
     best, found = np.empty(width, x.dtype), np.empty(width, np.int32)
     for i in range(lo, hi):
@@ -113,10 +97,9 @@ def _max_rows(x, size, count, kernel, dilation, spans_d, spans_h, spans_w, none,
             fill(y, none)
             fill(numbers, no_number)
             continue
-        copy(x[rows[0, 0] * width:(rows[0, 0] + 1) * width], best)
-        fill(found, np.int32(rows[0, 1]))
-        for j in range(1, reached):
-            _visit(x[rows[j, 0] * width:(rows[j, 0] + 1) * width], np.int32(rows[j, 1]), best, found)
+        for j in range(reached):
+            places[j], first[j] = rows[j, 0] * width, rows[j, 1]
+        largest_of_pixels(x, width, places, first, reached, none, best, found, 0)
         _largest_of_row(best, found, spans_w, dilation[2], kernel[2], none, no_number, y, numbers)
 
 
