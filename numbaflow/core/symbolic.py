@@ -7,7 +7,7 @@ from .tensor import Operators
 
 
 class SymbolicMet(NotImplementedError):
-    """Raised where a symbolic value is asked for its numbers; a face of an op catches it and hands over the call."""
+    """Raised where a symbolic value is asked for its numbers; an op's face catches it and hands over."""
 
     def __init__(self, value):
         super().__init__(value._no_value())
@@ -27,7 +27,7 @@ class Symbolic(Operators):
         return f"{self!r} is symbolic: it has no value yet"
 
     def _take_call(self, face, arguments):
-        """The result of calling an op with these arguments, by name; the value is one or is in a list among them."""
+        """The result of an op for arguments by name; the value is one of them, or in a list among them."""
         raise NotImplementedError
 
     def __eq__(self, other):

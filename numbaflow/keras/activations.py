@@ -10,8 +10,8 @@ from numbaflow.ops.trigonometric import tanh as _tanh
 
 from .registry import Registry
 
-__all__ = ["deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid", "linear", "relu", "selu", "serialize",
-           "sigmoid", "softmax", "softplus", "softsign", "swish", "tanh"]
+__all__ = ["deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid", "linear", "relu", "selu",
+           "serialize", "sigmoid", "softmax", "softplus", "softsign", "swish", "tanh"]
 
 
 def linear(x):

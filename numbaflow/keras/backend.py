@@ -1,4 +1,4 @@
-"""Settings that layers share: the default float type, the small epsilon, the order of image axes; names in use."""
+"""Settings that layers share: default float type, small epsilon, order of image axes; and names in use."""
 import itertools
 import re
 import threading

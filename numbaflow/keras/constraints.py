@@ -1,4 +1,4 @@
-"""Constraints: functions from a weight's value to an allowed value, which optimizers apply after each update."""
+"""Constraints: from a weight's value to an allowed one; optimizers apply them after each update."""
 from numbaflow.ops.arithmetic import square
 from numbaflow.ops.casting import cast
 from numbaflow.ops.clipping import clip_by_value
@@ -86,7 +86,8 @@ class MinMaxNorm(Constraint):
 
     def get_config(self):
         """The arguments."""
-        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
+        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate,
+                "axis": self.axis}
 
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm

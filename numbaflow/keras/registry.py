@@ -5,7 +5,8 @@ import threading
 class _Custom(threading.local):
     """`objects`: the names that `custom_object_scope` gives in this thread."""
 
-    objects: dict = {}
+    def __init__(self):
+        self.objects = {}
 
 
 _custom = _Custom()

@@ -17,7 +17,7 @@ _CUT = 0.87962566103423978
 
 
 class Initializer:
-    """The base of initializers: called with a shape, and a dtype if it is not to be its own, it gives a tensor."""
+    """The base of initializers: called with a shape, and a dtype if not its own, it gives a tensor."""
 
     def __call__(self, shape, dtype=None, partition_info=None):
         raise NotImplementedError(f"{type(self).__name__}.__call__")
@@ -87,8 +87,8 @@ class constant_initializer(Initializer):
 
     def __init__(self, value=0, dtype=dtypes.FLOAT32, verify_shape=False):
         if not (np.isscalar(value) or isinstance(value, (list, tuple, np.ndarray, Tensor))):
-            raise TypeError(f"Invalid type for initial value: {type(value).__name__} (expected a number, list of "
-                            "numbers or NumPy array).")
+            raise TypeError(f"Invalid type for initial value: {type(value).__name__} (expected a number, "
+                            "list of numbers or NumPy array).")
         self.value, self.dtype, self._verify = value, dtype, verify_shape
 
     def __call__(self, shape, dtype=None, partition_info=None, verify_shape=None):
@@ -178,7 +178,8 @@ class variance_scaling_initializer(Initializer):
         if scale <= 0.0:
             raise ValueError(f"variance_scaling: `scale` must be positive, got {scale}")
         for value, allowed in ((mode, ("fan_in", "fan_out", "fan_avg")),
-                               (distribution, ("normal", "uniform", "truncated_normal", "untruncated_normal"))):
+                               (distribution,
+                                ("normal", "uniform", "truncated_normal", "untruncated_normal"))):
             if value not in allowed:
                 raise ValueError(f"variance_scaling: expected one of {', '.join(allowed)}, got {value!r}")
         self.scale, self.mode, self.seed, self.dtype = scale, mode, seed, dtype
@@ -273,8 +274,8 @@ class orthogonal_initializer(Initializer):
     def __call__(self, shape, dtype=None, partition_info=None):
         shape, dtype = _extents(shape), self._dtype(dtype)
         if len(shape) < 2:
-            raise ValueError("orthogonal_initializer: The tensor to initialize must be at least two-dimensional, "
-                             f"got shape {shape}")
+            raise ValueError("orthogonal_initializer: The tensor to initialize must be at least "
+                             f"two-dimensional, got shape {shape}")
         rows, columns = prod(shape[:-1]), shape[-1]
         drawn = random_normal((max(rows, columns), min(rows, columns)), dtype=dtype, seed=self.seed)
         q, r = np.linalg.qr(drawn.numpy())
@@ -300,8 +301,8 @@ class identity_initializer(Initializer):
 
     def __call__(self, shape, dtype=None, partition_info=None):
         if len(shape) != 2:
-            raise ValueError("identity_initializer: Identity matrix initializer can only be used for 2D matrices, "
-                             f"got shape {_extents(shape)}")
+            raise ValueError("identity_initializer: Identity matrix initializer can only be used for 2D "
+                             f"matrices, got shape {_extents(shape)}")
         return wrap((self.gain * np.eye(*_extents(shape))).astype(self._dtype(dtype)))
 
     def get_config(self):

@@ -1,43 +1,32 @@
 """Layer: variables and a computation with them, built on the first call, when the inputs' shapes are known.
 
-A call of a built layer takes a short way (`_quick`) where nothing but `call` has to happen: that costs under
-a microsecond.  Everything else goes through `_general`.
+A call of a built layer takes a short way (`_quick`) where nothing but `call` has to happen.  Everything else
+goes through `_general`.
 """
-import functools
-
 from numbaflow.core import dtypes, scopes
+from numbaflow.core.errors import OpError
 from numbaflow.core.shape import TensorShape
-from numbaflow.core.tensor import Tensor, as_tensor
+from numbaflow.core.tensor import Tensor
 from numbaflow.core.trackable import AutoTrackable, NoDependency, Trackable
-from numbaflow.core.variable import Variable
 
-from .. import backend, constraints, initializers, regularizers
+from .. import backend, regularizers
 from . import gathering, symbolic_calls
 from .calls import converted, map_tensors, mask_of, running, signature_of
+from .connections import Connections
 from .input_spec import InputSpec, check_inputs
-from .symbolic import symbolic_leaves
+from .layer_weights import LayerWeights
+from .symbolic import SymbolicTensor, symbolic_leaves
 from .training_losses import LossesAndMetrics
 
 __all__ = ["InputSpec", "Layer"]
 
-_NO_QUICK, _PLAIN, _WITH_TRAINING = 0, 1, 2
-_MANY = 64                          # input shapes that a layer remembers as checked
-_ARGUMENTS = (
-    "input_shape",
-    "input_dim",
-    "batch_input_shape",
-    "batch_size",
-    "weights",
-     "activity_regularizer")
+_GENERAL, _PLAIN, _WITH_TRAINING = 0, 1, 2      # ways that a call may take
+_MANY = 64                                      # input shapes that a layer remembers as checked
+_ARGUMENTS = ("input_shape", "input_dim", "batch_input_shape", "batch_size", "weights",
+              "activity_regularizer")
 
 
-def shape_of(tensor):
-    """The shape of anything that has one, else None."""
-    shape = getattr(tensor, "shape", None)
-    return None if shape is None else TensorShape(shape)
-
-
-class Layer(LossesAndMetrics, AutoTrackable):
+class Layer(LayerWeights, LossesAndMetrics, Connections, AutoTrackable):
     """The base of layers: give `call`, and `build` where variables depend on the inputs' shapes.
 
     Variables made with `add_weight`, and variables and layers set as attributes or put into lists and dicts
@@ -46,7 +35,8 @@ class Layer(LossesAndMetrics, AutoTrackable):
     Args:
         trainable: whether its variables are among `trainable_variables`.
         name: its name; by default that of the class with a number.
-        dtype: the dtype of its weights; by default that of the first float input.
+        dtype: the dtype of its weights; by default that of the first float tensor it is called with.  Arrays
+            of float64 become tensors of this dtype, or float32.
         dynamic: accepted and kept; every layer is run eagerly.
         kwargs: `input_shape` (without the batch), `input_dim`, `batch_input_shape` and `batch_size` say the
             shape of the inputs beforehand; `weights` are first values; `activity_regularizer` gives a penalty
@@ -61,13 +51,13 @@ class Layer(LossesAndMetrics, AutoTrackable):
     ...         self.scale = self.add_weight("scale", [input_shape[-1]], initializer="ones")
     ...     def call(self, inputs):
     ...         return inputs * self.scale
-    >>> layer = Scaled()
+    >>> layer = Scaled(name="scaled")
     >>> layer(nf.constant([[1.0, 2.0]])).numpy().tolist(), [v.name for v in layer.variables]
     ([[1.0, 2.0]], ['scaled/scale:0'])
     """
 
     _inner_first = False            # whether variables of layers within come before the layer's own
-    _quick = _NO_QUICK
+    _quick = _GENERAL
     _forgotten = "It looks like `super().__init__()` was not called in `__init__` of the layer {}."
     supports_masking = False
     stateful = False
@@ -78,25 +68,22 @@ class Layer(LossesAndMetrics, AutoTrackable):
             raise TypeError(f"{type(self).__name__}: Keyword argument not understood: {', '.join(unknown)}")
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: the name must be a string, got {name!r}")
-        self.__dict__.update(
-            _name=name or backend.unique_name(backend.snake_case(type(self).__name__)), _trainable=bool(trainable),
-            _dtype=None if dtype is None else dtypes.as_dtype(dtype).name, _dynamic=bool(dynamic), _built=False,
-            _added_weights=[], _nodes=[], _penalties=[], _eager_losses=[], _eager_metrics={}, _input_spec=None,
-            _fits=None, _initial_weights=kwargs.get("weights"),
+        self.__dict__.update(                   # not set one by one: none of it is to be tracked
+            _name=name or backend.unique_name(backend.snake_case(type(self).__name__)),
+            _dtype=None if dtype is None else dtypes.as_dtype(dtype).name, _dynamic=bool(dynamic),
+            _trainable=bool(trainable), _built=False, _added_weights=[], _nodes=[], _penalties=[],
+            _eager_losses=[], _eager_metrics={}, _input_spec=None, _fits=None,
+            _initial_weights=kwargs.get("weights"),
             _activity_regularizer=regularizers.get(kwargs.get("activity_regularizer")))
         shape = _first_shape(kwargs)
         if shape is not None:
-            self._batch_input_shape = shape
+            self.__dict__["_batch_input_shape"] = shape
 
     # ---- what it is
     name = property(lambda self: self._name, doc="The name.")
-    dtype = property(
-    lambda self: self._dtype,
-     doc="The name of the dtype of its weights; None until it is known.")
+    dtype = property(lambda self: self._dtype, doc="The name of the weights' dtype; None until it is known.")
     dynamic = property(lambda self: self._dynamic, doc="What the constructor was told.")
-    activity_regularizer = property(
-    lambda self: self._activity_regularizer,
-     doc="The penalty of the outputs.")
+    activity_regularizer = property(lambda self: self._activity_regularizer, doc="The outputs' penalty.")
 
     @property
     def trainable(self):
@@ -126,7 +113,7 @@ class Layer(LossesAndMetrics, AutoTrackable):
 
     @input_spec.setter
     def input_spec(self, value):
-        self.__dict__.update(_input_spec=value, _fits=None if value is None else set(), _quick=_NO_QUICK)
+        self.__dict__.update(_input_spec=value, _fits=None if value is None else set(), _quick=_GENERAL)
 
     # ---- for a subclass to give
     def build(self, input_shape):
@@ -156,34 +143,50 @@ class Layer(LossesAndMetrics, AutoTrackable):
         """The mask of the outputs: that of the inputs if the layer `supports_masking`.
 
         Raises:
-            TypeError: it has a mask and the layer does not support one.
+            TypeError: there is a mask and the layer does not support one.
         """
         if self.supports_masking:
             return mask
         if any(m is not None for m in (mask if isinstance(mask, list) else [mask])):
-            raise TypeError(
-                f"Layer {self.name} does not support masking, but was passed an input_mask: {mask}")
+            raise TypeError(f"Layer {self.name} does not support masking, but was passed an input_mask: "
+                            f"{mask}")
         return None
 
     # ---- calling
     def __call__(self, inputs, *args, **kwargs):
-        """The outputs for tensors or arrays; builds the layer first if need be."""
-        quick = self._quick
-        if quick and type(inputs) is Tensor and not args and not kwargs and not self._eager_losses:
-            fits = self._fits
-            if (fits is None or inputs._data.shape in fits) and getattr(inputs, "_keras_mask", None) is None:
-                if quick == _PLAIN:
-                    return self.call(inputs)
-                training = running.training
-                return self.call(inputs) if training is None else self.call(inputs, training=training)
-        return self._general(inputs, args, kwargs)
+        """The outputs for tensors or arrays; builds the layer first if need be.
+
+        `training` may be given to any layer: those within that take it get it, unless told otherwise.
+        """
+        try:
+            quick = self._quick
+            if quick and type(inputs) is Tensor and not args and not kwargs and not self._eager_losses:
+                fits = self._fits
+                if (fits is None or inputs._data.shape in fits) and getattr(inputs, "_keras_mask",
+                                                                            None) is None:
+                    if quick == _PLAIN:
+                        return self.call(inputs)
+                    training = running.training
+                    return self.call(inputs) if training is None else self.call(inputs, training=training)
+            return self._general(inputs, args, kwargs)
+        except OpError as error:
+            self._name_in(error)
+            raise
+
+    def _name_in(self, error):
+        """Put the name of the innermost layer before what an error says."""
+        if not hasattr(error, "layer"):
+            error.layer = self.__dict__.get("_name")
+            error.message = f"layer {error.layer}: {error}"
+            error.args = (error.message, *error.args[1:])
 
     def _general(self, inputs, args, kwargs):
         if "_name" not in self.__dict__:
             raise RuntimeError(self._forgotten.format(type(self).__name__))
-        inputs = converted(inputs, self._dtype)
-        if symbolic_leaves((inputs, args, list(kwargs.values()))):
-            return symbolic_calls.call(self, inputs, args, kwargs)
+        if type(inputs) is not Tensor or args or kwargs:
+            inputs = converted(inputs, self._dtype)
+            if type(inputs) is SymbolicTensor or symbolic_leaves((inputs, args, list(kwargs.values()))):
+                return symbolic_calls.call(self, inputs, args, kwargs)
         depth, outer = running.depth, running.training
         if not depth:
             self._forget_losses()
@@ -222,11 +225,11 @@ class Layer(LossesAndMetrics, AutoTrackable):
         if self._built:
             return self.call(inputs, *args, **kwargs)
         with self.build_scope():            # which also names what `call` makes the first time
-            self._build_for(map_tensors(shape_of, inputs), inputs)
+            self._build_for(map_tensors(_shape_of, inputs), inputs)
             return self.call(inputs, *args, **kwargs)
 
     def _finish_call(self, inputs, outputs, kwargs):
-        """What happens to outputs: their penalty, their mask; and whether the next call may take the short way."""
+        """What comes after `call`: the outputs' penalty and mask, and which way the next call may take."""
         if self._activity_regularizer is not None:
             self._penalize(outputs)
         mask = kwargs.get("mask")
@@ -235,16 +238,18 @@ class Layer(LossesAndMetrics, AutoTrackable):
         if masks is not None:
             _set_masks(outputs, masks)
         if type(inputs) is Tensor and mask is None:
-            fits = self._fits
-            if fits is not None and len(fits) < _MANY:
-                fits.add(inputs._data.shape)
-            if not self._quick and masks is None and self._activity_regularizer is None and self._is_simple():
+            if self._fits is not None:
+                if len(self._fits) >= _MANY:
+                    self._fits.clear()
+                self._fits.add(inputs._data.shape)
+            if not self._quick and masks is None and self._is_simple():
                 takes = signature_of(type(self))
                 self.__dict__["_quick"] = _WITH_TRAINING if takes.training >= 0 else _PLAIN
 
     def _is_simple(self):
+        """Whether a call is no more than `call`: no layers within, nothing to be done with the outputs."""
         parts = self._own_parts()
-        return self._built and not parts.layers and not parts.open
+        return self._built and self._activity_regularizer is None and not parts.layers and not parts.open
 
     # ---- building
     def build_scope(self):
@@ -254,90 +259,26 @@ class Layer(LossesAndMetrics, AutoTrackable):
     def _build_for(self, shapes, inputs=None):
         """Build for shapes; the first float input says the dtype where that is open."""
         if self._dtype is None:
-            found = next((t for t in _leaves(inputs) if isinstance(
-                getattr(t, "dtype", None), dtypes.DType)), None)
-            if found is not None and found.dtype.dtype.kind in "fc":
-                self.__dict__["_dtype"] = found.dtype.name
+            dtype = next((t.dtype for t in _leaves(inputs) if isinstance(t, (Tensor, SymbolicTensor))), None)
+            if dtype is not None and dtype.dtype.kind in "fc":
+                self.__dict__["_dtype"] = dtype.name
         self.build(shapes)
         self.built = True
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
             self.__dict__["_initial_weights"] = None
 
-    def add_weight(self, name=None, shape=None, dtype=None, initializer=None, regularizer=None, trainable=None,
-                   constraint=None, partitioner=None, use_resource=None, synchronization=None, aggregation=None,
-                   **kwargs):
-        """Make a variable of the layer.
-
-        Args:
-            name: its name, put after the layer's.
-            shape: its shape; a scalar by default.
-            dtype: its dtype; by default that of the layer, or float32.
-            initializer: its first value, as `keras.initializers.get` takes it; by default glorot_uniform for
-                floats and zeros for integers and bools.
-            regularizer: a penalty of its value, which is added to `losses`.
-            trainable: whether it is trained; True by default.
-            constraint: a function of the value which optimizers apply after an update.
-
-        Raises:
-            ValueError: no initializer for a dtype that has no default, or an extent that is not known.
-            TypeError: another keyword argument.
-        """
-        for key in kwargs:
-            if key not in ("getter", "collections"):
-                raise TypeError(f"Unknown keyword argument: {key}")
-        dtype = dtypes.as_dtype(dtype or self._dtype or backend.floatx())
-        shape = self._weight_shape(name, shape)
-        initializer = initializers.get(initializer) or self._default_initializer(name, dtype)
-        with scopes.name_scope(self._weight_scope()):
-            made = Variable(lambda: initializer(shape, dtype=dtype), trainable=trainable is not False, name=name,
-                            dtype=dtype, constraint=constraints.get(constraint))
-        if made.shape != shape:
-            raise ValueError(
-                f"Layer {self.name}: the initializer of {name!r} gave shape {made.shape} for {shape}")
-        self._added_weights.append(made)
-        self._track(made, name or f"variable_{len(self._added_weights)}")
-        gathering.changed()
-        if regularizer is not None:
-            self._penalties.append(functools.partial(_penalty, regularizers.get(regularizer), made))
-        return made
-
-    add_variable = add_weight
-
-    def _weight_shape(self, name, shape):
-        shape = () if shape is None else shape
-        if isinstance(shape, int):
-            shape = (shape,)
-        if any(n is None for n in shape):
-            raise ValueError(f"Layer {self.name}: the shape {tuple(shape)} of {name!r} is not fully known")
-        return tuple(int(n) for n in shape)
-
-    def _default_initializer(self, name, dtype):
-        if dtype.is_floating:
-            return initializers.glorot_uniform()
-        if dtype.is_integer or dtype.is_bool:
-            return initializers.zeros()
-        raise ValueError(f"An initializer for variable {name} of {dtype!r} is required for layer {self.name}")
-
-    def _weight_scope(self):
-        """The scope of a variable: this one if it is the layer's own, else one below with the layer's name."""
-        current = scopes.current()
-        return current if f"/{current}".endswith(f"/{self._name}/") else f"{current}{self._name}/"
-
     # ---- its parts
     def __setattr__(self, name, value):
-        if isinstance(value, (Trackable, NoDependency, list, dict, tuple)
-                      ) or name in self.__dict__.get("_tracked", ()):
-            self._refuse_before_init(value)
-            super().__setattr__(name, value)
-            self.__dict__["_quick"] = _NO_QUICK
-            gathering.changed()
-        else:
+        plain = not isinstance(value, (Trackable, NoDependency, list, dict, tuple))
+        if plain and name not in self.__dict__.get("_tracked", ()):
             object.__setattr__(self, name, value)
-
-    def _refuse_before_init(self, value):
+            return
         if isinstance(value, Trackable) and "_name" not in self.__dict__:
             raise RuntimeError(self._forgotten.format(type(self).__name__))
+        super().__setattr__(name, value)
+        self.__dict__["_quick"] = _GENERAL
+        gathering.changed()
 
     def __delattr__(self, name):
         gone = self.__dict__.get(name)
@@ -349,116 +290,6 @@ class Layer(LossesAndMetrics, AutoTrackable):
         """The layers and variables that are the layer's own, not those of layers within."""
         return gathering.parts_of(self)
 
-    @property
-    def trainable_weights(self):
-        """The variables that are trained."""
-        return list(gathering.weights_of(self).trainable)
-
-    @property
-    def non_trainable_weights(self):
-        """The other variables; all of them if the layer is not trainable."""
-        return list(gathering.weights_of(self).non_trainable)
-
-    @property
-    def weights(self):
-        """All variables."""
-        return list(gathering.weights_of(self).weights)
-
-    trainable_variables = property(lambda self: self.trainable_weights, doc="The variables that are trained.")
-    non_trainable_variables = property(lambda self: self.non_trainable_weights, doc="The other variables.")
-    variables = property(lambda self: self.weights, doc="All variables.")
-
-    def get_weights(self):
-        """The values of `weights`, a list of arrays."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights):
-        """Set the values of `weights`.
-
-        Raises:
-            ValueError: another number of arrays, or other shapes; nothing has changed then.
-        """
-        variables, weights = self.weights, list(weights)
-        if len(weights) != len(variables):
-            raise ValueError(f"You called `set_weights(weights)` on layer \"{self.name}\" with a  weight list of "
-                             f"length {len(weights)}, but the layer was expecting {len(variables)} weights. "
-                             f"Provided weights: {str(weights)[:50]}...")
-        for variable, value in zip(variables, weights, strict=True):
-            shape = tuple(
-    getattr(
-        value,
-        "shape",
-        None) if hasattr(
-            value,
-             "shape") else as_tensor(value).shape)
-            if shape != variable.shape:
-                raise ValueError(f"Layer weight shape {tuple(variable.shape)} not compatible with provided weight "
-                                 f"shape {shape}: {variable.name} of layer {self.name}")
-        for variable, value in zip(variables, weights, strict=True):
-            variable.assign(as_tensor(value, variable.dtype))
-
-    def count_params(self):
-        """The number of elements of all variables; ValueError while the layer is not built."""
-        if not self.built:
-            raise ValueError(f"You tried to call `count_params` on {self.name}, but the layer isn't built. You can "
-                             f"build it manually via: `{self.name}.build(batch_input_shape)`.")
-        return sum(v.shape.num_elements() for v in self.weights)
-
-    # ---- in a functional model
-    def _only_node(self, what):
-        nodes = [node for node in (ref() for ref in self._nodes) if node is not None]
-        if not nodes:
-            raise AttributeError(f"The layer {self.name} has never been called on a keras.Input or a tensor made from "
-                                 f"one, and thus has no defined {what}.")
-        return nodes
-
-    def _one(self, what, values):
-        if any(v != values[0] for v in values):
-            raise AttributeError(f"The layer {self.name} has multiple inbound nodes with different {what}s; use "
-                                 f"get_{what}_at(node_index).")
-        return values[0]
-
-    def get_input_at(self, node_index):
-        """The symbolic inputs of the layer's call of that number."""
-        return _single(self._node_at(node_index, "input").inputs)
-
-    def get_output_at(self, node_index):
-        """The symbolic outputs of the layer's call of that number."""
-        return self._node_at(node_index, "output").outputs()
-
-    def _node_at(self, index, what):
-        nodes = self._only_node(what)
-        if not -len(nodes) <= index < len(nodes):
-            raise ValueError(f"Asked to get {what} at node {index}, but the layer {self.name} has only {len(nodes)} "
-                             "inbound nodes.")
-        return nodes[index]
-
-    input = property(
-    lambda self: _single(
-        self._single_node("input").inputs),
-         doc="The symbolic input of its one call.")
-    output = property(lambda self: self._single_node("output").outputs(),
-                      doc="The symbolic output of its one call.")
-
-    def _single_node(self, what):
-        nodes = self._only_node(what)
-        if len(nodes) > 1:
-            raise AttributeError(f"Layer {self.name} has multiple inbound nodes, hence the notion of \"layer {what}\" "
-                                 f"is ill-defined. Use `get_{what}_at(node_index)` instead.")
-        return nodes[0]
-
-    @property
-    def input_shape(self):
-        """The shape of its inputs in the functional models it is part of."""
-        return self._one("input_shape", [_single([tuple(t.shape) for t in n.inputs])
-                                         for n in self._only_node("input shape")])
-
-    @property
-    def output_shape(self):
-        """The shape of its outputs in the functional models it is part of."""
-        return self._one("output_shape", [_single([tuple(s) for s in n.shapes])
-                                          for n in self._only_node("output shape")])
-
     # ---- configuration
     def get_config(self):
         """The arguments that make such a layer; a subclass with more of them extends it.
@@ -467,7 +298,7 @@ class Layer(LossesAndMetrics, AutoTrackable):
             NotImplementedError: a class of layers with arguments that does not say them.
         """
         if type(self).get_config is Layer.get_config and _own_arguments(type(self)):
-            raise NotImplementedError(f"Layers with arguments in `__init__` must override `get_config`: "
+            raise NotImplementedError("Layers with arguments in `__init__` must override `get_config`: "
                                       f"{type(self).__name__} has {', '.join(_own_arguments(type(self)))}.")
         config = {"name": self.name, "trainable": self.trainable}
         if "_batch_input_shape" in self.__dict__:
@@ -480,8 +311,7 @@ class Layer(LossesAndMetrics, AutoTrackable):
         return cls(**config)
 
     def __getstate__(self):
-        # its calls in functional models, which it refers to weakly, and what is
-        # quickly made again stay behind
+        # weak references are not copied, nor what is quickly made again
         gone = ("_nodes", "_kept_weights", "_quick")
         return {**{k: v for k, v in self.__dict__.items() if k not in gone}, "_nodes": []}
 
@@ -507,13 +337,9 @@ def _first_shape(kwargs):
     return (kwargs.get("batch_size"), *((shape,) if isinstance(shape, int) else shape))
 
 
-def _penalty(regularizer, variable):
-    return regularizer(variable)
-
-
-def _single(values):
-    values = list(values)
-    return values[0] if len(values) == 1 else values
+def _shape_of(tensor):
+    shape = getattr(tensor, "shape", None)
+    return None if shape is None else TensorShape(shape)
 
 
 def _leaves(inputs):
@@ -525,9 +351,12 @@ def _leaves(inputs):
 
 
 def _set_masks(outputs, masks):
+    """Give outputs their masks, unless a layer within has done so."""
     if isinstance(outputs, (list, tuple)):
-        for output, mask in zip(outputs, masks if isinstance(
-            masks, (list, tuple)) else [masks], strict=False):
+        each = masks if isinstance(masks, (list, tuple)) else [masks]
+        for output, mask in zip(outputs, each, strict=False):
             _set_masks(output, mask)
-    elif masks is not None and isinstance(outputs, Tensor) and getattr(outputs, "_keras_mask", None) is None:
-        outputs._keras_mask = masks[0] if isinstance(masks, (list, tuple)) else masks
+    elif isinstance(outputs, Tensor) and getattr(outputs, "_keras_mask", None) is None:
+        mask = masks[0] if isinstance(masks, (list, tuple)) else masks
+        if mask is not None:
+            outputs._keras_mask = mask

@@ -1,4 +1,4 @@
-"""What a layer's call takes, what is running in this thread, and inputs brought into the form that `call` is given."""
+"""What a layer's call takes, what is running in this thread, and inputs in the form that `call` is given."""
 import inspect
 import threading
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from numbaflow.core import dtypes
 from numbaflow.core.tensor import Tensor, as_tensor
 
 from .. import backend
-from .symbolic import SymbolicTensor
+from .symbolic import SymbolicTensor, same_kind
 
 
 class _Running(threading.local):
@@ -58,7 +58,7 @@ def _read_signature(call):
 
 # ---- inputs
 def converted(inputs, dtype):
-    """Inputs with arrays and numbers as tensors.  Arrays of float64 take the layer's dtype: they are NumPy's default."""
+    """Inputs with arrays and numbers as tensors; arrays of float64, NumPy's default, take that dtype."""
     if isinstance(inputs, (Tensor, SymbolicTensor)) or inputs is None:
         return inputs
     if isinstance(inputs, dict):
@@ -66,9 +66,7 @@ def converted(inputs, dtype):
     if isinstance(inputs, (list, tuple)):
         if _is_numbers(inputs):
             return as_tensor(inputs)
-        parts = [converted(value, dtype) for value in inputs]
-        return type(inputs)(*parts) if hasattr(inputs, "_fields") else tuple(parts) if isinstance(inputs, tuple) \
-            else parts
+        return same_kind(inputs, [converted(value, dtype) for value in inputs])
     if isinstance(inputs, (np.ndarray, np.generic)) and inputs.dtype == dtypes.FLOAT64:
         return as_tensor(np.asarray(inputs, dtype or backend.floatx()))
     if isinstance(inputs, (bool, int, float, np.ndarray, np.generic)) or hasattr(inputs, "_read"):
@@ -78,7 +76,8 @@ def converted(inputs, dtype):
 
 def _is_numbers(values):
     """Whether a nested list holds nothing but Python numbers, and at least one."""
-    return len(values) > 0 and all(_is_numbers(v) if isinstance(v, (list, tuple)) else type(v) in (bool, int, float)
+    return len(values) > 0 and all(_is_numbers(v) if isinstance(v, (list,
+                                                                    tuple)) else type(v) in (bool, int, float)
                                    for v in values)
 
 

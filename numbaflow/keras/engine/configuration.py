@@ -1,4 +1,4 @@
-"""Models from what configurations say of them, and back, in the form of Keras' own: layers, and who feeds whom."""
+"""Models from configurations and back, in the form of Keras' own: layers, and which feeds which."""
 import json
 
 import numpy as np

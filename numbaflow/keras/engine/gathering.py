@@ -27,7 +27,7 @@ def changed():
 
 
 class Parts(NamedTuple):
-    """A layer's own layers and variables; whether a container, which changes unnoticed, is among its parts."""
+    """A layer's own layers and variables; `open` if a container, which changes unnoticed, is among them."""
 
     layers: list
     variables: list

@@ -7,8 +7,7 @@ from .symbolic import replaced, symbolic_leaves
 
 
 class Step(NamedTuple):
-    """One layer's call: where its inputs lie among the values, where its outputs go, and what is not needed
-    after.
+    """One layer's call: where its inputs are among the values, where its outputs go, and what is done with.
 
     `source` is a slot, a list of slots, or (inputs, args, kwargs) with a Slot for each symbolic tensor.
     """
@@ -133,8 +132,8 @@ def _walk(inputs, outputs):
                 continue
             if not node.inputs and _key(tensor) not in given:
                 raise ValueError(f"Graph disconnected: cannot obtain value for tensor {tensor!r} at layer "
-                                 f"\"{node.layer.name}\". The following previous layers were accessed without "
-                                 f"issue: {[n.layer.name for n in nodes]}")
+                                 f"\"{node.layer.name}\". The following previous layers were accessed "
+                                 f"without issue: {[n.layer.name for n in nodes]}")
             waiting.append((tensor, True))
             waiting += [(t, False) for t in reversed(node.inputs)]
     nodes = [t._node for t in inputs if not t._node.inputs and id(t._node) not in done] + nodes
@@ -157,5 +156,5 @@ def _check_names(layers, name):
     names = [layer.name for layer in layers]
     for one in names:
         if names.count(one) > 1:
-            raise ValueError(f"{name}: The name \"{one}\" is used {names.count(one)} times in the model. All layer names "
-                             "should be unique.")
+            raise ValueError(f"{name}: The name \"{one}\" is used {names.count(one)} times in the model. All "
+                             "layer names should be unique.")

@@ -15,30 +15,26 @@ class InputLayer(Layer):
         batch_input_shape: the shape with the batch, in place of the first two.
     """
 
-    def __init__(self, input_shape=None, batch_size=None, dtype=None, input_tensor=None, sparse=False, name=None,
-                 batch_input_shape=None, **more):
+    def __init__(self, input_shape=None, batch_size=None, dtype=None, input_tensor=None, sparse=False,
+                 name=None, batch_input_shape=None, **more):
         if sparse or input_tensor is not None:
-            raise ValueError("InputLayer: neither sparse inputs nor inputs that are tensors already are supported; "
-                             "call the model with the tensor")
+            raise ValueError("InputLayer: neither sparse inputs nor inputs that are tensors already are "
+                             "supported; call the model with the tensor")
         if batch_input_shape is None:
             if input_shape is None:
-                raise ValueError("Please provide to Input either a `shape` or a `batch_shape`, without the batch or "
-                                 "with it.")
+                raise ValueError("Please provide to Input either a `shape` or a `batch_shape`, without the "
+                                 "batch or with it.")
             shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
             batch_input_shape = (batch_size, *shape)
-        super().__init__(
-    name=name or f"input_{backend.get_uid('input')}",
-    dtype=dtype or backend.floatx(),
-     **more)
+        super().__init__(name=name or f"input_{backend.get_uid('input')}", dtype=dtype or backend.floatx(),
+                         **more)
         self._batch_input_shape, self.built = tuple(batch_input_shape), True
 
     def symbolic(self):
         """Its symbolic tensor; a new one if none is referred to."""
         nodes = [node for node in (ref() for ref in self._nodes) if node is not None]
-        node = nodes[0] if nodes else Node(
-    self, (None, (), {}), (), 0, [
-        (self._batch_input_shape, self.dtype)])
-        return node.output(0)
+        spec = (self._batch_input_shape, self.dtype)
+        return (nodes[0] if nodes else Node(self, (None, (), {}), (), 0, [spec])).output(0)
 
     def compute_output_shape(self, input_shape):
         """The shape given."""

@@ -49,7 +49,7 @@ class InputSpec:
             if not -len(shape) <= axis < len(shape):
                 return f"expected an axis {axis}, found ndim={len(shape)}"
             if extent is not None and shape[axis] not in (extent, None):
-                return f"expected axis {axis} of input shape to have value {extent} but received shape {list(shape)}"
+                return f"expected axis {axis} of input shape to have value {extent}, found {shape[axis]}"
         if self.shape is not None and any(a is not None and b not in (a, None)
                                           for a, b in zip(self.shape, shape, strict=True)):
             return f"expected shape={self.shape}, found shape={shape}"
@@ -62,11 +62,11 @@ def check_inputs(spec, inputs, name):
     given = list(inputs.values()) if isinstance(inputs, dict) else \
         inputs if isinstance(inputs, (list, tuple)) else [inputs]
     if len(given) != len(specs):
-        raise ValueError(f"Layer {name} expects {len(specs)} inputs, but it received {len(given)} input tensors. "
-                         f"Inputs received: {inputs}")
+        raise ValueError(f"Layer {name} expects {len(specs)} inputs, but it received {len(given)} input "
+                         f"tensors. Inputs received: {inputs}")
     for k, (tensor, one) in enumerate(zip(given, specs, strict=True)):
         if one is not None:
             if not hasattr(tensor, "shape"):
-                raise TypeError(
-                    f"Layer {name} takes tensors, got {type(tensor).__name__}: {str(tensor)[:100]}")
+                raise TypeError(f"Layer {name} takes tensors, got {type(tensor).__name__}: "
+                                f"{str(tensor)[:100]}")
             one.check(tensor, f"Input {k} of layer {name} is incompatible with the layer")

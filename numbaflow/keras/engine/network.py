@@ -32,8 +32,8 @@ class Network(Layer):
     """The part of a Model that is a layer; see there."""
 
     _inner_first = True
-    _forgotten = ("It looks like you are subclassing `Model` and you forgot to call `super({0}, self).__init__()`. "
-                  "Always start with this line.")
+    _forgotten = ("It looks like you are subclassing `Model` and you forgot to call `super({0}, "
+                  "self).__init__()`. Always start with this line.")
 
     def __init__(self, *args, **kwargs):
         inputs, outputs, rest = _split(args, kwargs)
@@ -62,8 +62,8 @@ class Network(Layer):
             mask: the mask of the inputs, or a list of theirs.
         """
         if self._graph is None:
-            raise NotImplementedError(
-                "When subclassing the `Model` class, you should implement a `call` method.")
+            raise NotImplementedError("When subclassing the `Model` class, you should implement a `call` "
+                                      "method.")
         given = self._in_order(inputs)
         if mask is not None:
             _attach_masks(given, mask)
@@ -96,7 +96,7 @@ class Network(Layer):
             return super().compute_output_shape(input_shape)
         shapes = [input_shape] if symbolic_calls.is_shape(input_shape) else input_shape
         stand_ins = [SymbolicTensor(shape, t.dtype, t.name)
-                                    for shape, t in zip(shapes, self._graph.inputs, strict=True)]
+                     for shape, t in zip(shapes, self._graph.inputs, strict=True)]
         found = [TensorShape(t.shape) for t in symbolic_leaves(self._graph.run(stand_ins))]
         return found if isinstance(self._graph.outputs, (list, tuple, dict)) else found[0]
 
@@ -121,22 +121,23 @@ class Network(Layer):
         try:
             symbolic_calls.probed_shape(self, input_shape)
         except TypeError as error:
-            raise ValueError("You cannot build your model by calling `build` if your layers do not support float "
-                             "type inputs. Instead, in order to instantiate and build your model, `call` your model "
-                             f"on real tensor data (of the correct dtype). The error was: {error}") from error
+            raise ValueError("You cannot build your model by calling `build` if your layers do not support "
+                             "float type inputs. Instead, in order to instantiate and build your model, "
+                             "`call` your model on real tensor data (of the correct dtype). The error was: "
+                             f"{error}") from error
 
     def _check_build(self, input_shape):
         if input_shape is None:
             raise ValueError("Input shape must be defined when calling build on a model subclass network.")
         if not isinstance(input_shape, (tuple, list)):
-            raise ValueError("Specified input shape is not one of the valid types. Please specify a batch input shape "
-                             "of type tuple or list of input shapes. User provided input type: "
+            raise ValueError("Specified input shape is not one of the valid types. Please specify a batch "
+                             "input shape of type tuple or list of input shapes. User provided input type: "
                              f"{type(input_shape).__name__}")
         if signature_of(type(self)).required:
-            raise ValueError("Currently, you cannot build your model if it has positional or keyword arguments that "
-                             "are not inputs to the model, but are required for its `call` method. Instead, in order "
-                             "to instantiate and build your model, `call` your model on real tensor data with all "
-                             "expected call arguments.")
+            raise ValueError("Currently, you cannot build your model if it has positional or keyword "
+                             "arguments that are not inputs to the model, but are required for its `call` "
+                             "method. Instead, in order to instantiate and build your model, `call` your "
+                             "model on real tensor data with all expected call arguments.")
 
     def _build_for(self, shapes, inputs=None):
         if getattr(type(self).build, "is_default", False):
@@ -159,21 +160,22 @@ class Network(Layer):
         layers = self.layers
         if index is not None:
             if len(layers) <= index:
-                raise ValueError(f"Was asked to retrieve layer at index {index} but model only has {len(layers)} "
-                                 "layers.")
+                raise ValueError(f"Was asked to retrieve layer at index {index} but model only has "
+                                 f"{len(layers)} layers.")
             return layers[index]
         if not name:
             raise ValueError("Provide either a layer name or layer index.")
         for layer in layers:
             if layer.name == name:
                 return layer
-        raise ValueError(
-            f"No such layer: {name}. Layers of {self.name}: {', '.join(one.name for one in layers)}")
+        raise ValueError(f"No such layer: {name}. Layers of {self.name}: "
+                         f"{', '.join(one.name for one in layers)}")
 
     def _check_weights_exist(self):
         if not self.built and "build" in type(self).__dict__:
-            raise ValueError(f"Weights for model {self.name} have not yet been created. Weights are created when the "
-                             "Model is first called on inputs or `build()` is called with an `input_shape`.")
+            raise ValueError(f"Weights for model {self.name} have not yet been created. Weights are created "
+                             "when the Model is first called on inputs or `build()` is called with an "
+                             "`input_shape`.")
 
     @property
     def weights(self):
@@ -208,14 +210,15 @@ class Network(Layer):
         """The symbolic outputs, a list; None for a model that has none."""
         return None if self._graph is None else list(self._graph.flat_outputs)
 
-    input_names = property(
-    lambda self: [
-        t._node.layer.name for t in self.inputs or ()],
-         doc="The inputs' names.")
-    output_names = property(
-    lambda self: [
-        t._node.layer.name for t in self.outputs or ()],
-         doc="The outputs' names.")
+    @property
+    def input_names(self):
+        """The names of the inputs' layers; [] where there are no symbolic inputs."""
+        return [t._node.layer.name for t in self.inputs or ()]
+
+    @property
+    def output_names(self):
+        """The names of the layers that give the outputs."""
+        return [t._node.layer.name for t in self.outputs or ()]
 
     def _ends(self, which, of_layer):
         found = getattr(self, which)
@@ -275,8 +278,8 @@ def _split(args, kwargs):
         kwargs[key] = value
     inputs, outputs = kwargs.pop("inputs", None), kwargs.pop("outputs", None)
     if (inputs is None) != (outputs is None):
-        raise ValueError(
-            "Model: give both `inputs` and `outputs`, or neither in a subclass with its own `call`")
+        raise ValueError("Model: give both `inputs` and `outputs`, or neither in a subclass with its own "
+                         "`call`")
     return inputs, outputs, kwargs
 
 
@@ -285,11 +288,11 @@ def _check_symbolic(name, what, structure):
         structure if isinstance(structure, (list, tuple)) else [structure]
     for value in flat:
         if not isinstance(value, SymbolicTensor) and not (isinstance(value, (list, tuple, dict)) and value):
-            raise ValueError(f"Model {name}: {what} must be keras.Input tensors or made from them by layers, got "
-                             f"{type(value).__name__}: {str(value)[:80]}")
+            raise ValueError(f"Model {name}: {what} must be keras.Input tensors or made from them by layers, "
+                             f"got {type(value).__name__}: {str(value)[:80]}")
     if what == "inputs" and len({(id(t._node), t._index) for t in symbolic_leaves(structure)}) != len(flat):
-        raise ValueError(f"The list of inputs passed to the model {name} is redundant. All inputs should only appear "
-                         "once.")
+        raise ValueError(f"The list of inputs passed to the model {name} is redundant. All inputs should "
+                         "only appear once.")
 
 
 def _attach_masks(tensors, masks):

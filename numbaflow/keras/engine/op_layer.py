@@ -35,8 +35,8 @@ class OpLayer(Layer):
     def call(self, inputs):
         """The op's result."""
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        return table.face(self.op)(**{key: _with_inputs(value, inputs)
-                          for key, value in self.arguments.items()})
+        arguments = {key: _with_inputs(value, inputs) for key, value in self.arguments.items()}
+        return table.face(self.op)(**arguments)
 
     def get_config(self):
         """The op's name and its arguments."""

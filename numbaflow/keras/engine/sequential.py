@@ -49,8 +49,8 @@ class Sequential(Model):
         elif end is not None:
             end = layer(end)
         if end is not None and not isinstance(end, SymbolicTensor):
-            raise ValueError("All layers in a Sequential model should have a single output tensor. For multi-output "
-                             f"layers, use the functional API. Layer: {layer.name}")
+            raise ValueError("All layers in a Sequential model should have a single output tensor. For "
+                             f"multi-output layers, use the functional API. Layer: {layer.name}")
         self._stack.append(layer)
         self._track(layer, f"layer-{len(self._stack) - 1}")
         self._changed(begin, end)
@@ -141,8 +141,8 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """A new model, with new weights, of what `get_config` gave."""
-        model = cls([configuration.to_layer(one, custom_objects)
-                    for one in config["layers"]], name=config.get("name"))
+        layers = [configuration.to_layer(one, custom_objects) for one in config["layers"]]
+        model = cls(layers, name=config.get("name"))
         if not model.built and config.get("build_input_shape"):
             model.build(config["build_input_shape"])
         return model

@@ -46,9 +46,9 @@ class SymbolicTensor(Symbolic):
 
     # ---- what it has not
     def _no_value(self):
-        return (f"{self!r} has no value: it stands for a tensor of a functional model. Ops of nf and layers can be "
-                "called with it; put other computations into a keras.layers.Lambda, as "
-                "Lambda(lambda x: f(x))(tensor), or into a layer of your own")
+        return (f"{self!r} has no value: it stands for a tensor of a functional model. Ops of nf and layers "
+                "can be called with it; put other computations into a keras.layers.Lambda, as Lambda(lambda "
+                "x: f(x))(tensor), or into a layer of your own")
 
     def _refuse(self, *args, **kwargs):
         raise SymbolicMet(self)
@@ -136,7 +136,12 @@ def replaced(value, by):
     if isinstance(value, dict):
         return {key: replaced(part, by) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        parts = [replaced(part, by) for part in value]
-        return type(value)(*parts) if hasattr(value,
-                    "_fields") else parts if isinstance(value, list) else tuple(parts)
+        return same_kind(value, [replaced(part, by) for part in value])
     return value
+
+
+def same_kind(sequence, parts):
+    """A list, tuple or named tuple of other parts."""
+    if hasattr(sequence, "_fields"):
+        return type(sequence)(*parts)
+    return tuple(parts) if isinstance(sequence, tuple) else list(parts)

@@ -40,7 +40,7 @@ def _shape(tensor):
 
 
 def _outcome(layer, arguments, shapes):
-    """(structure, specs) of a node: what the layer gives, numbered, and the shape and dtype of each tensor in it."""
+    """(structure, specs) of a node: what the layer gives, numbered, and each tensor's shape and dtype."""
     if not layer._says_shape():
         return _probed(layer, arguments)
     given = layer.compute_output_shape(shapes)
@@ -51,8 +51,9 @@ def _outcome(layer, arguments, shapes):
 
 
 def is_shape(value):
-    return isinstance(value, (tuple, list)) and all(
-        n is None or isinstance(n, (int, np.integer)) for n in value)
+    """Whether a value is one shape, rather than a list of shapes."""
+    return isinstance(value, (tuple, list)) and all(n is None or isinstance(n, (int, np.integer))
+                                                    for n in value)
 
 
 def _output_dtype(layer, inputs):
@@ -64,18 +65,13 @@ def _output_dtype(layer, inputs):
 
 # ---- runs on zeros
 def _probed(layer, arguments):
-    unknown = any(None in t.shape[1:] for t in symbolic_leaves(arguments))
-    for last, (first, second) in _marked(_TRIALS if unknown else _TRIALS[:1]):
-        try:
-            return _compared(layer, *[_run(layer, arguments, sizes) for sizes in (first, second)])
-        except (ValueError, IndexError):
-            if last:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _marked(trials):
-    return [(k == len(trials) - 1, trial) for k, trial in enumerate(trials)]
+    if any(None in t.shape[1:] for t in symbolic_leaves(arguments)):
+        for trial in _TRIALS[:-1]:
+            try:
+                return _compared(layer, *[_run(layer, arguments, sizes) for sizes in trial])
+            except (ValueError, IndexError):        # too small, perhaps
+                continue
+    return _compared(layer, *[_run(layer, arguments, sizes) for sizes in _TRIALS[-1]])
 
 
 def _run(layer, arguments, sizes):
@@ -104,8 +100,8 @@ def _compared(layer, first, second):
         if isinstance(a, (list, tuple)):
             return [walk(x, y) for x, y in zip(a, b, strict=True)]
         if not hasattr(a, "shape"):
-            raise TypeError(f"Layer {layer.name}: a layer's `call` method should return a Tensor or a list of "
-                            f"Tensors, not {type(a).__name__}")
+            raise TypeError(f"Layer {layer.name}: a layer's `call` method should return a Tensor or a list "
+                            f"of Tensors, not {type(a).__name__}")
         specs.append((tuple(n if n == m else None for n, m in zip(a.shape, b.shape, strict=True)), a.dtype))
         return next(counter)
 

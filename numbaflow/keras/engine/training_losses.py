@@ -1,4 +1,4 @@
-"""Losses and metrics that layers add themselves: penalties of weights and outputs, and what `call` reports."""
+"""Losses and metrics that layers add: penalties of weights and outputs, and what `call` reports."""
 from numbaflow.core.tensor import Tensor, as_tensor
 
 from . import gathering
@@ -7,7 +7,7 @@ from .symbolic import SymbolicTensor
 
 
 class _Added:
-    """`any`: whether a layer of this process has ever added a loss in a call; before that there are none to forget."""
+    """`any`: whether a layer of this process has ever added a loss in a call; else none is to forget."""
 
     any = False
 
@@ -19,8 +19,7 @@ class LossesAndMetrics:
     """The part of a Layer that keeps losses and metrics."""
 
     def add_loss(self, losses, inputs=None):
-        """Add losses: tensors, which last until the outermost layer is called again, or functions without
-        arguments.
+        """Add losses: tensors, which last until the outermost layer is called again, or functions.
 
         Args:
             losses: a scalar tensor, a function that gives one, or a list of these.
@@ -40,8 +39,8 @@ class LossesAndMetrics:
             if callable(loss):
                 self._penalties.append(loss)
             elif isinstance(loss, SymbolicTensor):
-                raise ValueError(f"{self.name}: add_loss takes tensors and functions, got {loss!r}; call add_loss in "
-                                 "the `call` of a layer")
+                raise ValueError(f"{self.name}: add_loss takes tensors and functions, got {loss!r}; call "
+                                 "add_loss in the `call` of a layer")
             elif loss is not None and not running.probing:
                 _added.any = True
                 self._eager_losses.append(as_tensor(loss))

@@ -135,8 +135,8 @@ class _Cropping(_Spatial):
 
     def _check(self, extent, cut, axis):
         if cut > extent:
-            raise ValueError(f"Layer {self.name}: cropping {self.cropping} takes {cut} from axis {axis}, whose "
-                             f"extent is {extent}")
+            raise ValueError(f"Layer {self.name}: cropping {self.cropping} takes {cut} from axis {axis}, "
+                             f"whose extent is {extent}")
 
     def _extent_out(self, extent, k):
         self._check(extent, sum(self._cuts[k]), self._axes()[k])
@@ -240,8 +240,8 @@ class UpSampling2D(_UpSampling):
     def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
         super().__init__(size, data_format, **kwargs)
         if interpolation not in ("nearest", "bilinear"):
-            raise ValueError(f"{self.name}: `interpolation` argument should be one of 'nearest' or 'bilinear', "
-                             f"got {interpolation!r}")
+            raise ValueError(f"{self.name}: `interpolation` argument should be one of 'nearest' or "
+                             f"'bilinear', got {interpolation!r}")
         self.interpolation = interpolation
 
     def call(self, inputs):

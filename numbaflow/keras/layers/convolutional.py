@@ -35,8 +35,8 @@ def checked_padding(layer, padding, allowed=("valid", "same")):
     """A padding's name in lower case; ValueError that names the layer."""
     name = padding.lower() if isinstance(padding, str) else padding
     if name not in allowed:
-        raise ValueError(f"{layer.name}: The `padding` argument must be one of {', '.join(allowed)}. Received: "
-                         f"{padding!r}")
+        raise ValueError(f"{layer.name}: The `padding` argument must be one of {', '.join(allowed)}. "
+                         f"Received: {padding!r}")
     return name
 
 
@@ -46,8 +46,8 @@ class _Conv(Layer):
     rank = 0
     _paddings: tuple = ("valid", "same")
 
-    def __init__(self, filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-                 activity_regularizer, options, kwargs):
+    def __init__(self, filters, kernel_size, strides, padding, data_format, dilation_rate, activation,
+                 use_bias, activity_regularizer, options, kwargs):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         n = self.rank
         self.filters = None if filters is None else whole_number(self, "filters", filters)
@@ -84,8 +84,8 @@ class _Conv(Layer):
         self.bias = self.add_weight("bias", (n,), **options_of(self, "bias")) if self.use_bias else None
 
     def _convolved(self, x, kernel, bias, fused):
-        return conv_bias(x, kernel, bias, self.strides, self._padding_of_op(), self.dilation_rate, self._format,
-                         fused)
+        return conv_bias(x, kernel, bias, self.strides, self._padding_of_op(), self.dilation_rate,
+                         self._format, fused)
 
     def _activated(self, y):
         return y if self._act is None else self._act(y)
@@ -94,7 +94,8 @@ class _Conv(Layer):
         return self.filters
 
     def _extent_out(self, extent, k):
-        return windows_along(extent, self.kernel_size[k], self.padding, self.strides[k], self.dilation_rate[k])
+        return windows_along(extent, self.kernel_size[k], self.padding, self.strides[k],
+                             self.dilation_rate[k])
 
     def compute_output_shape(self, input_shape):
         """The shape of the outputs."""
@@ -131,8 +132,8 @@ class _PlainConv(_Conv):
         return self._activated(self._convolved(inputs, self.kernel, self.bias, self._fused))
 
 
-def _kernel_options(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint,
-                    bias_constraint):
+def _kernel_options(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+                    kernel_constraint, bias_constraint):
     return {"kernel_initializer": kernel_initializer, "bias_initializer": bias_initializer,
             "kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer,
             "kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint}
@@ -170,8 +171,8 @@ class Conv1D(_PlainConv):
                  activity_regularizer=None, kernel_constraint=None, bias_constraint=None, **kwargs):
         options = _kernel_options(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
                                   kernel_constraint, bias_constraint)
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-                         activity_regularizer, options, kwargs)
+        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation,
+                         use_bias, activity_regularizer, options, kwargs)
 
 
 class Conv2D(_PlainConv):
@@ -204,8 +205,8 @@ class Conv2D(_PlainConv):
                  activity_regularizer=None, kernel_constraint=None, bias_constraint=None, **kwargs):
         options = _kernel_options(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
                                   kernel_constraint, bias_constraint)
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-                         activity_regularizer, options, kwargs)
+        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation,
+                         use_bias, activity_regularizer, options, kwargs)
 
 
 class Conv3D(_PlainConv):
@@ -224,8 +225,8 @@ class Conv3D(_PlainConv):
                  activity_regularizer=None, kernel_constraint=None, bias_constraint=None, **kwargs):
         options = _kernel_options(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
                                   kernel_constraint, bias_constraint)
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-                         activity_regularizer, options, kwargs)
+        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation,
+                         use_bias, activity_regularizer, options, kwargs)
 
 
 # ---- transposed
@@ -253,7 +254,8 @@ class _ConvTranspose(_Conv):
         """activation(inputs, spread by the kernel, + bias)."""
         x = as_tensor(inputs)
         shape = self.compute_output_shape(x._data.shape)
-        y = conv_transpose(x, self.kernel, shape, self.strides, self._edges(), self._format, self.dilation_rate)
+        y = conv_transpose(x, self.kernel, shape, self.strides, self._edges(), self._format,
+                           self.dilation_rate)
         if self.bias is not None:
             y = bias_add(y, self.bias, "NC" if self.data_format == "channels_first" else None)
         return self.activation(y)
@@ -301,12 +303,12 @@ class Conv2DTranspose(_ConvTranspose):
     def __init__(self, filters, kernel_size, strides=(1, 1), padding="valid", output_padding=None,
                  data_format=None, dilation_rate=(1, 1), activation=None, use_bias=True,
                  kernel_initializer="glorot_uniform", bias_initializer="zeros", kernel_regularizer=None,
-                 bias_regularizer=None, activity_regularizer=None, kernel_constraint=None, bias_constraint=None,
-                 **kwargs):
+                 bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+                 bias_constraint=None, **kwargs):
         options = _kernel_options(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
                                   kernel_constraint, bias_constraint)
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-                         activity_regularizer, options, kwargs, output_padding=output_padding)
+        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation,
+                         use_bias, activity_regularizer, options, kwargs, output_padding=output_padding)
 
 
 class Conv3DTranspose(_ConvTranspose):

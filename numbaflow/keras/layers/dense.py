@@ -37,8 +37,8 @@ class Dense(Layer):
     supports_masking = True
 
     def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, **kwargs):
+                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None,
+                 activity_regularizer=None, kernel_constraint=None, bias_constraint=None, **kwargs):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units, self.use_bias = whole_number(self, "units", units), use_bias
         self.activation = activations.get(activation)
@@ -52,12 +52,13 @@ class Dense(Layer):
     def build(self, input_shape):
         """Make the kernel and the bias."""
         if dtypes.as_numpy(self.dtype or backend.floatx()).kind not in "fc":
-            raise TypeError(
-                f"Unable to build `Dense` layer {self.name} with non-floating point dtype {self.dtype}")
+            raise TypeError(f"Unable to build `Dense` layer {self.name} with non-floating point dtype "
+                            f"{self.dtype}")
         inputs = last_extent(self, input_shape)
         self.kernel = self.add_weight("kernel", (inputs, self.units), **options_of(self, "kernel"))
-        self.bias = self.add_weight("bias", (self.units,), **options_of(self,
-                                    "bias")) if self.use_bias else None
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.units,), **options_of(self, "bias"))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
         self.built = True
 
@@ -82,8 +83,9 @@ class Dense(Layer):
 
     def get_config(self):
         """The arguments that make such a layer."""
-        return {**super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
-                "use_bias": self.use_bias, **weight_options_config(self)}
+        return {**super().get_config(), "units": self.units,
+                "activation": activations.serialize(self.activation), "use_bias": self.use_bias,
+                **weight_options_config(self)}
 
 
 class Activation(Layer):
@@ -142,10 +144,8 @@ class Lambda(Layer):
 
     def call(self, inputs, mask=None, training=None):
         """function(inputs)."""
-        more = {
-    name: value for name, value in (
-        ("mask", mask), ("training", training)) if name in self._takes}
-        return self.function(inputs, **{**self.arguments, **more})
+        given = {"mask": mask, "training": training}
+        return self.function(inputs, **self.arguments, **{name: given[name] for name in self._takes})
 
     def compute_mask(self, inputs, mask=None):
         """What the constructor was told."""

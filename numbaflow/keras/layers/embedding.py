@@ -18,8 +18,8 @@ class Embedding(Layer):
     Args:
         input_dim: how many integers there are.
         output_dim: how long the vectors are.
-        embeddings_initializer, embeddings_regularizer, activity_regularizer, embeddings_constraint: of the table
-            and of the vectors.
+        embeddings_initializer, embeddings_regularizer, activity_regularizer, embeddings_constraint: of the
+            table and of the vectors.
         mask_zero: whether steps of the integer 0 are masked.
         input_length: the number of steps, if it is always the same; `Flatten` after it needs to know.
 

@@ -38,8 +38,8 @@ class _Merge(Layer):
 
     def _check(self, shapes):
         if not _is_list_of_shapes(shapes) or len(shapes) < 2:
-            raise ValueError(f"{self.name}: A merge layer should be called on a list of at least 2 inputs. Got "
-                             f"{shapes}")
+            raise ValueError(f"{self.name}: A merge layer should be called on a list of at least 2 inputs. "
+                             f"Got {shapes}")
         self.compute_output_shape(shapes)
 
     def _merge(self, inputs):
@@ -168,8 +168,8 @@ class Concatenate(_Merge):
         return tuple(out)
 
     def _mismatch(self, shapes):
-        return ValueError(f"{self.name}: A `Concatenate` layer requires inputs with matching shapes except for the "
-                          f"concat axis {self.axis}. Got inputs shapes: {shapes}")
+        return ValueError(f"{self.name}: A `Concatenate` layer requires inputs with matching shapes except "
+                          f"for the concat axis {self.axis}. Got inputs shapes: {shapes}")
 
     def compute_mask(self, inputs, mask=None):
         """The masks one after the other."""
@@ -204,16 +204,19 @@ class Dot(_Merge):
 
     def __init__(self, axes, normalize=False, **kwargs):
         super().__init__(**kwargs)
-        pair = (axes, axes) if isinstance(axes, int) else tuple(axes) if isinstance(axes, (list, tuple)) else ()
+        pair = (axes,
+                axes) if isinstance(axes, int) else tuple(axes) if isinstance(axes, (list, tuple)) else ()
         if len(pair) != 2 or not all(isinstance(a, int) and a != 0 for a in pair):
-            raise ValueError(f"{self.name}: `axes` is an axis other than the batch's, or a pair of them, got {axes!r}")
+            raise ValueError(f"{self.name}: `axes` is an axis other than the batch's, or a pair of them, got "
+                             f"{axes!r}")
         self.axes, self.normalize = axes, normalize
         self.__dict__["_pair"] = pair
 
     def _check(self, shapes):
         super()._check(shapes)
         if len(shapes) != 2:
-            raise ValueError(f"{self.name}: A `Dot` layer should be called on a list of 2 inputs. Got {len(shapes)}")
+            raise ValueError(f"{self.name}: A `Dot` layer should be called on a list of 2 inputs. Got "
+                             f"{len(shapes)}")
 
     def _extended(self, x, ndim):
         return x
@@ -235,8 +238,8 @@ class Dot(_Merge):
         shapes = [list(shape) for shape in input_shape[:2]]
         sizes = [shape[axis] for shape, axis in zip(shapes, self._pair, strict=True)]
         if None not in sizes and sizes[0] != sizes[1]:
-            raise ValueError(f"{self.name}: Dimension incompatibility {sizes[0]} != {sizes[1]}. Layer shapes: "
-                             f"{tuple(input_shape[0])}, {tuple(input_shape[1])}")
+            raise ValueError(f"{self.name}: Dimension incompatibility {sizes[0]} != {sizes[1]}. Layer "
+                             f"shapes: {tuple(input_shape[0])}, {tuple(input_shape[1])}")
         left, right = ([n for k, n in enumerate(shape) if k and k != axis % len(shape)]
                        for shape, axis in zip(shapes, self._pair, strict=True))
         return (shapes[0][0], *(left + right or [1]))

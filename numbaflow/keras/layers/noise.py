@@ -177,7 +177,7 @@ class AlphaDropout(_Noise):
 
 
 class ActivityRegularization(_Noise):
-    """The inputs as they are, with a penalty l1 * sum|x| + l2 * sum(x^2), over the batch size, among the losses."""
+    """The inputs as they are, with a penalty l1 * sum|x| + l2 * sum(x^2) over the batch size in `losses`."""
 
     def __init__(self, l1=0.0, l2=0.0, **kwargs):
         super().__init__(activity_regularizer=L1L2(l1, l2), **kwargs)

@@ -41,11 +41,12 @@ class BatchNormalization(Layer):
 
     supports_masking = True
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
-                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None,
-                 renorm=False, renorm_clipping=None, renorm_momentum=0.99, fused=None, trainable=True,
-                 virtual_batch_size=None, adjustment=None, name=None, **kwargs):
+    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True,
+                 beta_initializer="zeros", gamma_initializer="ones", moving_mean_initializer="zeros",
+                 moving_variance_initializer="ones", beta_regularizer=None, gamma_regularizer=None,
+                 beta_constraint=None, gamma_constraint=None, renorm=False, renorm_clipping=None,
+                 renorm_momentum=0.99, fused=None, trainable=True, virtual_batch_size=None, adjustment=None,
+                 name=None, **kwargs):
         super().__init__(trainable=trainable, name=name, **kwargs)
         for option, value in (("renorm", renorm), ("virtual_batch_size", virtual_batch_size),
                               ("adjustment", adjustment)):
@@ -80,8 +81,8 @@ class BatchNormalization(Layer):
         scale = self._fixed[0] if self.gamma is None else self.gamma
         offset = self._fixed[1] if self.beta is None else self.beta
         if not training:
-            return fused_batch_norm(inputs, scale, offset, self.moving_mean, self.moving_variance, self.epsilon,
-                                    is_training=False, axis=self.axis)[0]
+            return fused_batch_norm(inputs, scale, offset, self.moving_mean, self.moving_variance,
+                                    self.epsilon, is_training=False, axis=self.axis)[0]
         x = as_tensor(inputs)
         y, mean, variance = fused_batch_norm(x, scale, offset, epsilon=self.epsilon, axis=self.axis)
         if x._data.size and not running.probing:
@@ -107,7 +108,8 @@ def _one_axis(layer, axis):
     if isinstance(axis, (list, tuple)) and len(axis) == 1:
         axis = axis[0]
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-        raise ValueError(f"{layer.name}: BatchNormalization normalizes along one axis, an integer, got {axis!r}")
+        raise ValueError(f"{layer.name}: BatchNormalization normalizes along one axis, an integer, got "
+                         f"{axis!r}")
     return int(axis)
 
 
@@ -135,8 +137,8 @@ class LayerNormalization(Layer):
     supports_masking = True
 
     def __init__(self, axis=-1, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", beta_regularizer=None, gamma_regularizer=None, beta_constraint=None,
-                 gamma_constraint=None, **kwargs):
+                 gamma_initializer="ones", beta_regularizer=None, gamma_regularizer=None,
+                 beta_constraint=None, gamma_constraint=None, **kwargs):
         super().__init__(**kwargs)
         self.axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
         self.epsilon, self.center, self.scale = float(epsilon), center, scale

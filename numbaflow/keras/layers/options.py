@@ -1,4 +1,4 @@
-"""What constructors of layers share: initializers, regularizers and constraints of weights, numbers that must be positive."""
+"""What constructors of layers share: options of weights, and numbers that must be positive."""
 import numpy as np
 
 from .. import constraints, initializers, regularizers
@@ -51,8 +51,8 @@ def last_extent(layer, input_shape, axis=-1):
     extent = input_shape[axis]
     if extent is None:
         word = "last" if axis == -1 else "channel"
-        raise ValueError(f"The {word} dimension of the inputs to `{type(layer).__name__}` should be defined. Found "
-                         f"`None`. (layer: {layer.name})")
+        raise ValueError(f"The {word} dimension of the inputs to `{type(layer).__name__}` should be defined. "
+                         f"Found `None`. (layer: {layer.name})")
     return extent
 
 

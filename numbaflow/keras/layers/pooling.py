@@ -20,7 +20,8 @@ class _Pooling(Layer):
     def __init__(self, pool_size, strides, padding, data_format, **kwargs):
         super().__init__(**kwargs)
         self.pool_size = numbers_each(self, "pool_size", pool_size, self.rank)
-        self.strides = self.pool_size if strides is None else numbers_each(self, "strides", strides, self.rank)
+        self.strides = self.pool_size if strides is None else numbers_each(self, "strides", strides,
+                                                                           self.rank)
         self.padding = checked_padding(self, padding)
         self.data_format = backend.checked_data_format(data_format, self.name)
         self.input_spec = InputSpec(ndim=self.rank + 2)
@@ -45,7 +46,7 @@ class _Pooling(Layer):
 
 
 class MaxPooling1D(_Pooling):
-    """The largest element of each window of sequences [n, steps, channels], for each channel by itself.
+    """The largest element of each window of sequences [n, steps, channels], by channel.
 
     Args:
         pool_size: the window, an integer.
@@ -65,7 +66,7 @@ class MaxPooling1D(_Pooling):
 
 
 class MaxPooling2D(_Pooling):
-    """The largest element of each window of images [n, height, width, channels], for each channel by itself.
+    """The largest element of each window of images [n, height, width, channels], by channel.
 
     Args:
         pool_size: the window, an integer, or two of them for height and width.
@@ -85,7 +86,7 @@ class MaxPooling2D(_Pooling):
 
 
 class MaxPooling3D(_Pooling):
-    """The largest element of each window of volumes [n, depth, height, width, channels], for each channel by itself.
+    """The largest element of each window of volumes [n, depth, height, width, channels], by channel.
 
     Args:
         pool_size: the window, an integer, or three of them.
@@ -105,7 +106,7 @@ class MaxPooling3D(_Pooling):
 
 
 class AveragePooling1D(_Pooling):
-    """The mean of each window of sequences [n, steps, channels], for each channel by itself.
+    """The mean of each window of sequences [n, steps, channels], by channel.
 
     Args:
         pool_size: the window, an integer.
@@ -125,7 +126,7 @@ class AveragePooling1D(_Pooling):
 
 
 class AveragePooling2D(_Pooling):
-    """The mean of each window of images [n, height, width, channels], for each channel by itself.
+    """The mean of each window of images [n, height, width, channels], by channel.
 
     Args:
         pool_size: the window, an integer, or two of them for height and width.
@@ -145,7 +146,7 @@ class AveragePooling2D(_Pooling):
 
 
 class AveragePooling3D(_Pooling):
-    """The mean of each window of volumes [n, depth, height, width, channels], for each channel by itself.
+    """The mean of each window of volumes [n, depth, height, width, channels], by channel.
 
     Args:
         pool_size: the window, an integer, or three of them.
@@ -177,7 +178,8 @@ class _GlobalPooling(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _axes(self):
-        return list(range(2, self.rank + 2) if self.data_format == "channels_first" else range(1, self.rank + 1))
+        return list(range(2,
+                          self.rank + 2) if self.data_format == "channels_first" else range(1, self.rank + 1))
 
     def call(self, inputs):
         """The pooled inputs [n, channels]."""

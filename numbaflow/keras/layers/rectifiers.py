@@ -25,8 +25,8 @@ class _Rectifier(Layer):
 
     def _number(self, what, value, least=0.0):
         if value is None or float(value) < least:
-            raise ValueError(f"{self.name}: {what} of a {type(self).__name__} layer cannot be negative or None, got "
-                             f"{value!r}")
+            raise ValueError(f"{self.name}: {what} of a {type(self).__name__} layer cannot be negative or "
+                             f"None, got {value!r}")
         return float(value)
 
 
@@ -34,7 +34,8 @@ class ReLU(_Rectifier):
     """max(x, 0), with a slope below a threshold and a largest value if these are given.
 
     >>> import numbaflow as nf
-    >>> nf.keras.layers.ReLU(max_value=6.0, negative_slope=0.5)(nf.constant([-2.0, 3.0, 9.0])).numpy().tolist()
+    >>> layer = nf.keras.layers.ReLU(max_value=6.0, negative_slope=0.5)
+    >>> layer(nf.constant([-2.0, 3.0, 9.0])).numpy().tolist()
     [-1.0, 3.0, 6.0]
     """
 
@@ -124,10 +125,11 @@ class PReLU(_Rectifier):
     [[-2.0, 3.0]]
     """
 
-    def __init__(self, alpha_initializer="zeros", alpha_regularizer=None, alpha_constraint=None, shared_axes=None,
-                 **kwargs):
+    def __init__(self, alpha_initializer="zeros", alpha_regularizer=None, alpha_constraint=None,
+                 shared_axes=None, **kwargs):
         super().__init__(**kwargs)
-        take_weight_options(self, {"alpha_initializer": alpha_initializer, "alpha_regularizer": alpha_regularizer,
+        take_weight_options(self, {"alpha_initializer": alpha_initializer,
+                                   "alpha_regularizer": alpha_regularizer,
                                    "alpha_constraint": alpha_constraint})
         axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
         self.shared_axes = None if axes is None else tuple(axes)

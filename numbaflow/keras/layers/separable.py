@@ -16,12 +16,11 @@ class _ChannelConv(_Conv):
         self.depth_multiplier = whole_number(self, "depth_multiplier", depth_multiplier)
 
     def _add_depthwise(self, channels):
-        self.depthwise_kernel = self.add_weight("depthwise_kernel", (*self.kernel_size, channels,
-                                                                     self.depth_multiplier),
-                                                **options_of(self, "depthwise"))
+        shape = (*self.kernel_size, channels, self.depth_multiplier)
+        self.depthwise_kernel = self.add_weight("depthwise_kernel", shape, **options_of(self, "depthwise"))
 
     def _by_channel(self, x, bias, fused):
-        """The convolution in as many groups as there are channels, whose kernel is [*kernel_size, 1, outputs]."""
+        """The convolution in as many groups as channels, with a kernel [*kernel_size, 1, outputs]."""
         kernel = self.depthwise_kernel
         outputs = prod(kernel.shape[-2:])
         return self._convolved(x, reshape(kernel, (*self.kernel_size, 1, outputs)), bias, fused)
@@ -39,8 +38,8 @@ class DepthwiseConv2D(_ChannelConv):
         padding: "valid" or "same".
         depth_multiplier: the number of outputs of one channel.
         data_format: "channels_last", or "channels_first" for [n, channels, height, width].
-        activation, use_bias, depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer,
-            activity_regularizer, depthwise_constraint, bias_constraint: as in `Conv2D`.
+        activation, use_bias, depthwise_initializer, bias_initializer, depthwise_regularizer,
+            bias_regularizer, activity_regularizer, depthwise_constraint, bias_constraint: as in `Conv2D`.
 
     >>> import numbaflow as nf
     >>> nf.keras.layers.DepthwiseConv2D(3, depth_multiplier=2)(nf.zeros((1, 5, 5, 4))).shape
@@ -50,14 +49,15 @@ class DepthwiseConv2D(_ChannelConv):
     rank = 2
 
     def __init__(self, kernel_size, strides=(1, 1), padding="valid", depth_multiplier=1, data_format=None,
-                 activation=None, use_bias=True, depthwise_initializer="glorot_uniform", bias_initializer="zeros",
-                 depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 depthwise_constraint=None, bias_constraint=None, dilation_rate=(1, 1), **kwargs):
+                 activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
+                 bias_initializer="zeros", depthwise_regularizer=None, bias_regularizer=None,
+                 activity_regularizer=None, depthwise_constraint=None, bias_constraint=None,
+                 dilation_rate=(1, 1), **kwargs):
         options = {"depthwise_initializer": depthwise_initializer, "bias_initializer": bias_initializer,
                    "depthwise_regularizer": depthwise_regularizer, "bias_regularizer": bias_regularizer,
                    "depthwise_constraint": depthwise_constraint, "bias_constraint": bias_constraint}
-        super().__init__(None, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-                         activity_regularizer, options, kwargs, depth_multiplier=depth_multiplier)
+        super().__init__(None, kernel_size, strides, padding, data_format, dilation_rate, activation,
+                         use_bias, activity_regularizer, options, kwargs, depth_multiplier=depth_multiplier)
 
     def build(self, input_shape):
         """Make the kernel and the bias."""
@@ -81,13 +81,14 @@ class _SeparableConv(_ChannelConv):
                  activation, use_bias, depthwise_initializer, pointwise_initializer, bias_initializer,
                  depthwise_regularizer, pointwise_regularizer, bias_regularizer, activity_regularizer,
                  depthwise_constraint, pointwise_constraint, bias_constraint, **kwargs):
-        options = {"depthwise_initializer": depthwise_initializer, "pointwise_initializer": pointwise_initializer,
-                   "bias_initializer": bias_initializer, "depthwise_regularizer": depthwise_regularizer,
+        options = {"depthwise_initializer": depthwise_initializer,
+                   "pointwise_initializer": pointwise_initializer, "bias_initializer": bias_initializer,
+                   "depthwise_regularizer": depthwise_regularizer,
                    "pointwise_regularizer": pointwise_regularizer, "bias_regularizer": bias_regularizer,
                    "depthwise_constraint": depthwise_constraint, "pointwise_constraint": pointwise_constraint,
                    "bias_constraint": bias_constraint}
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-                         activity_regularizer, options, kwargs, depth_multiplier=depth_multiplier)
+        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, activation,
+                         use_bias, activity_regularizer, options, kwargs, depth_multiplier=depth_multiplier)
 
     def build(self, input_shape):
         """Make the two kernels and the bias."""
@@ -130,7 +131,8 @@ class SeparableConv2D(_SeparableConv):
 
     Args:
         filters: the number of outputs.
-        kernel_size, strides, dilation_rate, padding, data_format: of the convolution by channel, as in `Conv2D`.
+        kernel_size, strides, dilation_rate, padding, data_format: of the convolution by channel, as in
+            `Conv2D`.
         depth_multiplier: the number of filters of one channel.
         activation, use_bias: as in `Conv2D`.
         depthwise_initializer, pointwise_initializer, bias_initializer, depthwise_regularizer,

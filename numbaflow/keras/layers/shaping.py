@@ -85,8 +85,8 @@ class Reshape(Layer):
         else:
             fits, found = prod(rest) == known, None
         if not fits:
-            raise ValueError(f"Layer {self.name}: total size of new array must be unchanged: samples of shape {rest} "
-                             f"don't fit into target_shape {self.target_shape}")
+            raise ValueError(f"Layer {self.name}: total size of new array must be unchanged: samples of "
+                             f"shape {rest} don't fit into target_shape {self.target_shape}")
         return (input_shape[0], *[found if n == -1 else n for n in self.target_shape])
 
     def get_config(self):
@@ -109,8 +109,8 @@ class Permute(Layer):
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(f"{self.name}: Invalid permutation `dims` for Permute Layer: {dims}. The set of indices "
-                             "in `dims` must be consecutive and start from 1.")
+            raise ValueError(f"{self.name}: Invalid permutation `dims` for Permute Layer: {dims}. The set of "
+                             "indices in `dims` must be consecutive and start from 1.")
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs):
