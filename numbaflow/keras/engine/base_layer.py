@@ -20,7 +20,9 @@ from .training_losses import LossesAndMetrics
 
 __all__ = ["InputSpec", "Layer"]
 
-_GENERAL, _PLAIN, _WITH_TRAINING = 0, 1, 2      # ways that a call may take
+# Ways that a call may take: through everything; straight to `call`, without or with `training`; to a `call`
+# that calls other layers
+_GENERAL, _PLAIN, _WITH_TRAINING, _OUTER = 0, 1, 2, 3
 _MANY = 64                                      # input shapes that a layer remembers as checked
 _ARGUMENTS = ("input_shape", "input_dim", "batch_input_shape", "batch_size", "weights",
               "activity_regularizer")
@@ -160,14 +162,16 @@ class Layer(LayerWeights, LossesAndMetrics, Connections, AutoTrackable):
         """
         try:
             quick = self._quick
-            if quick and type(inputs) is Tensor and not args and not kwargs and not self._eager_losses:
+            if quick and type(inputs) is Tensor and not args:
                 fits = self._fits
-                if (fits is None or inputs._data.shape in fits) and getattr(inputs, "_keras_mask",
-                                                                            None) is None:
-                    if quick == _PLAIN:
-                        return self.call(inputs)
-                    training = running.training
-                    return self.call(inputs) if training is None else self.call(inputs, training=training)
+                if ((fits is None or inputs._data.shape in fits)
+                        and getattr(inputs, "_keras_mask", None) is None):
+                    if quick == _OUTER:
+                        if not kwargs or (len(kwargs) == 1 and "training" in kwargs):
+                            return self._call_layers(inputs, kwargs.get("training"))
+                    elif not kwargs and not self._eager_losses:
+                        training = running.training if quick == _WITH_TRAINING else None
+                        return self.call(inputs) if training is None else self.call(inputs, training=training)
             return self._general(inputs, args, kwargs)
         except OpError as error:
             self._name_in(error)
@@ -179,6 +183,23 @@ class Layer(LayerWeights, LossesAndMetrics, Connections, AutoTrackable):
             error.layer = self.__dict__.get("_name")
             error.message = f"layer {error.layer}: {error}"
             error.args = (error.message, *error.args[1:])
+
+    def _call_layers(self, inputs, training):
+        """What `_general` comes to for a model or the like that is built and has nothing to do with masks."""
+        depth, outer = running.depth, running.training
+        if not depth:
+            self._forget_losses()
+        running.depth = depth + 1
+        if training is None:
+            training = outer
+        else:
+            running.training = training
+        try:
+            if training is None or signature_of(type(self)).training < 0:
+                return self.call(inputs)
+            return self.call(inputs, training=training)
+        finally:
+            running.depth, running.training = depth, outer
 
     def _general(self, inputs, args, kwargs):
         if "_name" not in self.__dict__:
@@ -242,14 +263,15 @@ class Layer(LayerWeights, LossesAndMetrics, Connections, AutoTrackable):
                 if len(self._fits) >= _MANY:
                     self._fits.clear()
                 self._fits.add(inputs._data.shape)
-            if not self._quick and masks is None and self._is_simple():
-                takes = signature_of(type(self))
-                self.__dict__["_quick"] = _WITH_TRAINING if takes.training >= 0 else _PLAIN
+            if not self._quick and masks is None and self._built and self._activity_regularizer is None:
+                self.__dict__["_quick"] = self._way()
 
-    def _is_simple(self):
-        """Whether a call is no more than `call`: no layers within, nothing to be done with the outputs."""
-        parts = self._own_parts()
-        return self._built and self._activity_regularizer is None and not parts.layers and not parts.open
+    def _way(self):
+        """The way that calls may take from now on, where there is nothing to be done with outputs."""
+        parts, takes = self._own_parts(), signature_of(type(self))
+        if parts.layers or parts.open:
+            return _GENERAL if takes.others else _OUTER
+        return _WITH_TRAINING if takes.training >= 0 else _PLAIN
 
     # ---- building
     def build_scope(self):

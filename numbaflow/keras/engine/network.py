@@ -114,13 +114,18 @@ class Network(Layer):
         Raises:
             ValueError: no shape, or layers that can't run on floats of that shape.
         """
-        if self._graph is not None:
+        if self._graph is not None or self.__dict__.get("_building"):
             self.built = True
             return
         self._check_build(input_shape)
         try:
-            symbolic_calls.probed_shape(self, input_shape)
-        except TypeError as error:
+            self.built = True           # what a subclass's build makes is made; its layers build themselves
+            with self.build_scope():
+                symbolic_calls.probed_shape(self, input_shape)
+        except Exception as error:
+            self.built = False
+            if not isinstance(error, TypeError):
+                raise
             raise ValueError("You cannot build your model by calling `build` if your layers do not support "
                              "float type inputs. Instead, in order to instantiate and build your model, "
                              "`call` your model on real tensor data (of the correct dtype). The error was: "
@@ -143,7 +148,11 @@ class Network(Layer):
         if getattr(type(self).build, "is_default", False):
             self.built = True           # layers within build themselves as they are called
         else:
-            super()._build_for(shapes, inputs)
+            self.__dict__["_building"] = True
+            try:
+                super()._build_for(shapes, inputs)
+            finally:
+                self.__dict__["_building"] = False
 
     # ---- its parts
     @property
