@@ -218,7 +218,7 @@ def where(condition, x=None, y=None, name=None):
         raise ValueError("where: x and y must both be given or both be left out")
     if x is None:
         return _where_true(condition, name=name)
-    condition = as_tensor(condition)
+    condition = condition if hasattr(condition, "ndim") else as_tensor(condition)
     if condition.ndim == 1:
         condition = _for_rows(condition, _shape(x), _shape(y))
     return select(condition, x, y)

@@ -119,6 +119,11 @@ class Sequential(Model):
             self.__dict__.update(_begin=begin, _end=end)
         self.built = True
 
+    def _build_for(self, shapes, inputs=None):
+        if isinstance(inputs, SymbolicTensor) and not self._built:
+            self.build(shapes)
+        super()._build_for(shapes, inputs)
+
     # ---- where it begins and ends
     @property
     def inputs(self):

@@ -54,7 +54,7 @@ class SymbolicTensor(Symbolic):
         raise SymbolicMet(self)
 
     numpy = eval = __array__ = __bool__ = __int__ = __float__ = __index__ = _refuse
-    _data = property(_refuse)
+    _data = _dtype = property(_refuse)
 
     def __len__(self):
         raise TypeError(self._no_value())

@@ -3,8 +3,6 @@
 A layer that does not say its output's shape is run on zeros, with two extents in place of each unknown one:
 what differs between the two results is unknown too.
 """
-import itertools
-
 import numpy as np
 
 from numbaflow.core import dtypes
@@ -92,23 +90,25 @@ def zeros_like_symbolic(tensor, sizes):
 
 
 def _compared(layer, first, second):
-    counter, specs = itertools.count(), []
-
-    def walk(a, b):
-        if isinstance(a, dict):
-            return {key: walk(value, b[key]) for key, value in a.items()}
-        if isinstance(a, (list, tuple)):
-            return [walk(x, y) for x, y in zip(a, b, strict=True)]
-        if not hasattr(a, "shape"):
-            raise TypeError(f"Layer {layer.name}: a layer's `call` method should return a Tensor or a list "
-                            f"of Tensors, not {type(a).__name__}")
-        specs.append((tuple(n if n == m else None for n, m in zip(a.shape, b.shape, strict=True)), a.dtype))
-        return next(counter)
-
+    """What two runs gave, as a structure of numbers, and the shape that they have in common of each."""
     if first is None:
         raise ValueError("A layer's `call` method should return a Tensor or a list of Tensors, not None "
                          f"(layer: {layer.name}).")
-    return walk(first, second), specs
+    specs: list = []
+    return _numbered(layer.name, first, second, specs), specs
+
+
+def _numbered(name, a, b, specs):       # no closure: one that calls itself is a cycle that holds the layer
+    if isinstance(a, dict):
+        return {key: _numbered(name, value, b[key], specs) for key, value in a.items()}
+    if isinstance(a, (list, tuple)):
+        return [_numbered(name, x, y, specs) for x, y in zip(a, b, strict=True)]
+    if not hasattr(a, "shape"):
+        raise TypeError(f"Layer {name}: a layer's `call` method should return a Tensor or a list of Tensors, "
+                        f"not {type(a).__name__}")
+    shape = tuple(n if n == m else None for n, m in zip(a.shape, b.shape, strict=True))
+    specs.append((shape, a.dtype))
+    return len(specs) - 1
 
 
 def probed_shape(layer, input_shape):
