@@ -8,9 +8,11 @@ import pytest
 import numbaflow as nf
 
 NAMESPACES = ["contrib.checkpoint", "contrib.eager", "contrib.summary", "data", "data.experimental",
-              "errors", "image", "keras.callbacks", "keras.datasets", "keras.losses", "keras.metrics",
-              "keras.optimizers", "keras.optimizers.schedules", "keras.utils", "linalg", "losses",
-              "math", "nn", "random", "summary", "test", "testing", "train"]
+              "errors", "image", "initializers", "keras", "keras.activations", "keras.callbacks",
+              "keras.constraints", "keras.datasets", "keras.initializers", "keras.layers", "keras.losses",
+              "keras.metrics", "keras.models", "keras.optimizers", "keras.optimizers.schedules",
+              "keras.regularizers", "keras.utils", "linalg", "losses", "math", "nn", "random", "summary",
+              "test", "testing", "train"]
 
 
 def namespace(name):

@@ -25,10 +25,15 @@ def diamond():
 # ---- symbolic tensors
 def test_inputs_are_symbolic():
     x = Input((None, 3), batch_size=2, name="x", dtype="int32")
-    assert x.shape == (2, None, 3) and x.ndim == 3 and x.dtype == nf.int32
-    assert x.shape.as_list() == [2, None, 3] and x.get_shape() == x.shape
+    assert x.shape == (2, None, 3)
+    assert x.ndim == 3
+    assert x.dtype == nf.int32
+    assert x.shape.as_list() == [2, None, 3]
+    assert x.get_shape() == x.shape
     assert repr(x) == "<SymbolicTensor 'x' shape=(2, None, 3) dtype=int32>"
-    assert x == x and x != Input((3,)) and len({x, x}) == 1
+    assert x == x
+    assert x != Input((3,))
+    assert len({x, x}) == 1
     x.set_shape((2, 5, 3))
     assert x.shape == (2, 5, 3)
     with pytest.raises(ValueError, match="not compatible"):
@@ -40,18 +45,18 @@ def test_inputs_are_symbolic():
         Input((2,), sparse=True)
 
 
-def test_a_symbolic_tensor_has_no_value():
+@pytest.mark.parametrize("ask", [bool, float, np.asarray, lambda t: t.numpy(), nf.nn.l2_loss, nf.ones_like,
+                                 lambda t: nf.einsum("ij->ji", t), lambda t: nf.tensordot(t, t, 1)])
+def test_a_symbolic_tensor_has_no_value(ask):
+    with pytest.raises(NotImplementedError, match=r"'x' .* has no value: .* into a keras.layers.Lambda"):
+        ask(Input((3,), name="x"))
+
+
+def test_a_symbolic_tensor_has_no_length():
     x = Input((3,), name="x")
-    for ask in (bool, float, np.asarray, lambda t: t.numpy(), nf.nn.l2_loss, lambda t: nf.einsum("ij->ji", t)):
-        try:
-            ask(x)
-        except NotImplementedError as error:
-            assert "keras.layers.Lambda" in str(error)
-        except Exception as error:
-            assert "keras.layers.Lambda" in f"{error} {error.__cause__}", ask
-    with pytest.raises(TypeError, match=r"SymbolicTensor 'x'.* can't be iterated over"):
+    with pytest.raises(TypeError, match=r"'x' .* can't be iterated over"):
         list(x)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"has no value"):
         len(x)
 
 
@@ -60,38 +65,43 @@ def test_ops_and_operators_become_layers():
     w = nf.Variable(np.eye(4), dtype="float32")
     scale = nf.constant([1.0, 2.0, 3.0, 4.0])
     y = {"sum": x + 1.0, "product": 2.0 * x, "quotient": 1.0 / (x + 3.0), "power": x ** 2.0, "negative": -x,
-         "matrix": x @ w, "scaled": scale * x, "part": x[:, 1:3], "last": x[..., -1],
-         "relu": nf.nn.relu(x), "mean": nf.reduce_mean(x, -1, keepdims=True), "shaped": nf.reshape(x, [-1, 2, 2]),
+         "matrix": x @ w, "scaled": scale * x, "part": x[:, 1:3], "last": x[..., -1], "relu": nf.nn.relu(x),
+         "mean": nf.reduce_mean(x, -1, keepdims=True), "shaped": nf.reshape(x, [-1, 2, 2]),
          "joined": nf.concat([x, x], 1), "stacked": nf.stack([x, scale * x], 1), "greater": x > 0.5,
          "where": nf.where(x > 0.5, x, -x), "cast": nf.cast(x, "int32"), "turned": nf.transpose(x)}
-    shapes = {"part": (None, 2), "last": (None,), "mean": (None, 1), "shaped": (None, 2, 2), "joined": (None, 8),
-              "stacked": (None, 2, 4), "turned": (4, None)}
+    shapes = {"part": (None, 2), "last": (None,), "mean": (None, 1), "shaped": (None, 2, 2),
+              "joined": (None, 8), "stacked": (None, 2, 4), "turned": (4, None)}
     model = Model(x, y)
     v = np.array([[0.0, 0.25, 1.0, 2.0]], np.float32)
     found = model(v)
-    expected = {"sum": v + 1, "product": 2 * v, "quotient": 1 / (v + 3), "power": v**2, "negative": -v, "matrix": v,
-                "scaled": v * scale.numpy(), "part": v[:, 1:3], "last": v[..., -1], "relu": v,
-                "mean": v.mean(-1, keepdims=True), "shaped": v.reshape(1, 2, 2), "joined": np.concatenate([v, v], 1),
-                "stacked": np.stack([v, v * scale.numpy()], 1), "greater": v > 0.5, "where": np.where(v > 0.5, v, -v),
-                "cast": v.astype(int), "turned": v.T}
+    expected = {"sum": v + 1, "product": 2 * v, "quotient": 1 / (v + 3), "power": v**2, "negative": -v,
+                "matrix": v, "scaled": v * scale.numpy(), "part": v[:, 1:3], "last": v[..., -1], "relu": v,
+                "mean": v.mean(-1, keepdims=True), "shaped": v.reshape(1, 2, 2),
+                "joined": np.concatenate([v, v], 1), "stacked": np.stack([v, v * scale.numpy()], 1),
+                "greater": v > 0.5, "where": np.where(v > 0.5, v, -v), "cast": v.astype(int), "turned": v.T}
     assert set(found) == set(expected)
     for name, value in expected.items():
         assert y[name].shape == shapes.get(name, (None, 4)), name
         np.testing.assert_allclose(found[name].numpy(), value, rtol=1e-6, err_msg=name)
-    assert y["greater"].dtype == nf.bool and y["cast"].dtype == nf.int32
+    assert y["greater"].dtype == nf.bool
+    assert y["cast"].dtype == nf.int32
     assert [v._id for v in model.trainable_variables] == [w._id]
 
 
 # ---- models
 def test_inputs_outputs_and_shared_layers():
     model = diamond()
-    assert model.input_names == ["a", "b"] and len(model.output_names) == 2
-    assert model.input_shape == [(None, 4), (None, 4)] and model.output_shape == [(None, 6), (None, 3)]
-    assert len(model.weights) == 2 and model.built
+    assert model.input_names == ["a", "b"]
+    assert len(model.output_names) == 2
+    assert model.input_shape == [(None, 4), (None, 4)]
+    assert model.output_shape == [(None, 6), (None, 3)]
+    assert len(model.weights) == 2
+    assert model.built
     a, b = np.random.default_rng(0).normal(size=(2, 5, 4)).astype(np.float32)
     w, c = model.get_layer("shared").get_weights()
     first, second = model([a, b])
-    np.testing.assert_allclose(first.numpy(), np.maximum(np.concatenate([a @ w + c, b @ w + c], 1), 0), rtol=1e-5)
+    np.testing.assert_allclose(first.numpy(), np.maximum(np.concatenate([a @ w + c, b @ w + c], 1), 0),
+                               rtol=1e-5)
     np.testing.assert_allclose(second.numpy(), a @ w + c - 2 * (b @ w + c), rtol=1e-4, atol=1e-6)
     by_name = model({"b": b, "a": a})
     assert np.array_equal(by_name[0].numpy(), first.numpy())
@@ -113,31 +123,36 @@ def test_nodes_of_a_shared_layer():
     a, b = Input((4,)), Input((5,))
     layer = L.Activation("relu")
     x, y = layer(a), layer(b)
-    assert layer.get_input_at(0) is a and layer.get_output_at(1) is y
+    assert layer.get_input_at(0) is a
+    assert layer.get_output_at(1) is y
     with pytest.raises(AttributeError, match="multiple inbound nodes"):
-        layer.output
+        _ = layer.output
     with pytest.raises(AttributeError, match="different input shapes"):
-        layer.input_shape
+        _ = layer.input_shape
     with pytest.raises(ValueError, match="Asked to get input at node 2"):
         layer.get_input_at(2)
     single = L.Dense(2)
     z = single(x)
-    assert single.input is x and single.output is z
-    assert single.input_shape == (None, 4) and single.output_shape == (None, 2)
+    assert single.input is x
+    assert single.output is z
+    assert single.input_shape == (None, 4)
+    assert single.output_shape == (None, 2)
     with pytest.raises(AttributeError, match="has never been called"):
-        L.Dense(2).input
+        _ = L.Dense(2).input
 
 
 def test_part_of_a_model_is_a_model():
     whole = nf.keras.Sequential([L.Dense(3, activation="relu", input_shape=(4,)), L.Dense(2)])
     features = Model(whole.input, whole.layers[0].output)
     x = nf.ones((1, 4))
-    assert features(x).shape == (1, 3) and features.weights == whole.layers[0].weights
+    assert features(x).shape == (1, 3)
+    assert features.weights == whole.layers[0].weights
     x0 = Input((4,))
     h = L.Dense(3)(x0)
     y = L.Dense(2)(h)
     head = Model(h, y)
-    assert head(nf.ones((5, 3))).shape == (5, 2) and len(head.weights) == 2
+    assert head(nf.ones((5, 3))).shape == (5, 2)
+    assert len(head.weights) == 2
 
 
 def test_models_are_layers_of_models():
@@ -146,10 +161,12 @@ def test_models_are_layers_of_models():
     p, q = inner([x, x * 2.0])
     tail = nf.keras.Sequential([L.Dense(3)])
     outer = Model(x, [p, tail(q)])
-    assert outer.output_shape == [(None, 6), (None, 3)] and len(outer.weights) == 4
+    assert outer.output_shape == [(None, 6), (None, 3)]
+    assert len(outer.weights) == 4
     v = nf.ones((2, 4))
     assert np.array_equal(outer(v)[0].numpy(), inner([v, v * 2.0])[0].numpy())
-    assert [layer.name for layer in outer.layers][:1] == [outer.input_names[0]] and inner in outer.layers
+    assert [layer.name for layer in outer.layers][:1] == [outer.input_names[0]]
+    assert inner in outer.layers
 
 
 def test_subclassed_models_and_custom_layers_are_run_to_find_shapes():
@@ -167,10 +184,12 @@ def test_subclassed_models_and_custom_layers_are_run_to_find_shapes():
 
     x = Input((None, 3))
     total, thinned = Pools()(x)
-    assert total.shape == (None, 3) and thinned.shape == (None, None, 3)
+    assert total.shape == (None, 3)
+    assert thinned.shape == (None, None, 3)
     wraps = Wraps()
     y = wraps(total)
-    assert y.shape == (None, 7) and wraps.dense.kernel.shape == (3, 7)
+    assert y.shape == (None, 7)
+    assert wraps.dense.kernel.shape == (3, 7)
     assert Model(x, [y, thinned])(nf.ones((2, 5, 3)))[1].shape == (2, 3, 3)
 
     class Convolves(L.Layer):
@@ -249,11 +268,12 @@ def test_a_deep_model_needs_no_recursion():
 def test_errors():
     a, b = Input((2,), name="a"), Input((2,), name="b")
     y = L.Add()([a, b])
-    with pytest.raises(ValueError, match="Graph disconnected: cannot obtain value for tensor .*'b'.* at layer \"b\""):
+    with pytest.raises(ValueError,
+                       match=r"Graph disconnected: cannot obtain value for tensor .*'b'.* at layer \"b\""):
         Model(a, y)
-    with pytest.raises(ValueError, match="inputs must be keras.Input tensors"):
+    with pytest.raises(ValueError, match=r"inputs must be keras.Input tensors"):
         Model(np.ones(2), y)
-    with pytest.raises(ValueError, match="outputs must be keras.Input tensors"):
+    with pytest.raises(ValueError, match=r"outputs must be keras.Input tensors"):
         Model(a, nf.ones(2))
     with pytest.raises(ValueError, match="is redundant"):
         Model([a, a], a)
@@ -273,7 +293,8 @@ def test_a_subclass_may_be_functional():
             x = Input((3,))
             super().__init__(inputs=x, outputs=L.Dense(2)(x), name="named")
 
-    assert Named()(nf.ones((1, 3))).shape == (1, 2) and Named().name == "named"
+    assert Named()(nf.ones((1, 3))).shape == (1, 2)
+    assert Named().name == "named"
 
 
 # ---- configurations, copies, memory
@@ -287,7 +308,8 @@ def test_configurations_of_functional_models():
         assert np.array_equal(y.numpy(), z.numpy())
     assert json.loads(model.to_json()) == json.loads(again.to_json())
     from_json = nf.keras.models.model_from_json(model.to_json())
-    assert from_json.output_shape == model.output_shape and from_json.name == "diamond"
+    assert from_json.output_shape == model.output_shape
+    assert from_json.name == "diamond"
     clone = nf.keras.models.clone_model(model)
     assert [v.shape for v in clone.weights] == [v.shape for v in model.weights]
     assert clone.weights[0] is not model.weights[0]
@@ -325,7 +347,8 @@ def test_copies():
     y = model(x)[1].numpy()
     assert np.array_equal(other(x)[1].numpy(), y)
     other.get_layer("shared").kernel.assign(nf.zeros((4, 3)))
-    assert np.array_equal(model(x)[1].numpy(), y) and not np.array_equal(other(x)[1].numpy(), y)
+    assert np.array_equal(model(x)[1].numpy(), y)
+    assert not np.array_equal(other(x)[1].numpy(), y)
 
 
 def test_functional_models_are_freed_with_their_last_reference():

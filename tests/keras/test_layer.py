@@ -44,28 +44,37 @@ class Pair(L.Layer):
 # ---- life
 def test_it_is_built_once_with_the_shape_of_the_first_inputs():
     layer = Scaled()
-    assert not layer.built and layer.weights == []
+    assert not layer.built
+    assert layer.weights == []
     layer(np.zeros((2, 3), np.float32))
     layer(nf.zeros((5, 3)))
-    assert layer.built and layer.builds == 1 and layer.seen == (2, 3)
+    assert layer.built
+    assert layer.builds == 1
+    assert layer.seen == (2, 3)
 
 
-@pytest.mark.parametrize("inputs", [np.ones((1, 2)), np.ones((1, 2), np.float32), [[1.0, 1.0]], nf.Variable([[1.0, 1.0]])],
+@pytest.mark.parametrize("inputs", [np.ones((1, 2)), np.ones((1, 2), np.float32), [[1.0, 1.0]],
+                                    nf.Variable([[1.0, 1.0]])],
                          ids=["float64", "float32", "list", "variable"])
 def test_what_becomes_a_tensor(inputs):
     layer = Scaled()
     y = layer(inputs)
-    assert isinstance(y, nf.Tensor) and y.dtype == nf.float32 and layer.dtype == "float32"
+    assert isinstance(y, nf.Tensor)
+    assert y.dtype == nf.float32
+    assert layer.dtype == "float32"
 
 
 def test_the_dtype_is_that_of_the_first_float_tensor_or_the_constructors():
     layer = Scaled()
     assert layer(nf.ones((1, 2), nf.float64)).dtype == nf.float64
-    assert layer.scale.dtype == nf.float64 and layer.dtype == "float64"
+    assert layer.scale.dtype == nf.float64
+    assert layer.dtype == "float64"
     double = L.Dense(2, dtype="float64")
-    assert double(np.ones((1, 2))).dtype == nf.float64 and double.kernel.dtype == nf.float64
+    assert double(np.ones((1, 2))).dtype == nf.float64
+    assert double.kernel.dtype == nf.float64
     ids = L.Dense(2)
-    assert ids(nf.ones((1, 2), nf.int32)).dtype.is_floating and ids.dtype is None
+    assert ids(nf.ones((1, 2), nf.int32)).dtype.is_floating
+    assert ids.dtype is None
 
 
 def test_names_are_snake_case_and_unique():
@@ -79,7 +88,8 @@ def test_names_are_snake_case_and_unique():
 
     names = [kind().name for kind in (MNISTModel2D, MNISTModel2D, _Hidden)]
     assert names == ["mnist_model2d", "mnist_model2d_1", "private_hidden"]
-    assert [L.Dense(1).name, L.Dense(1, name="dense_1").name, L.Dense(1).name] == ["dense", "dense_1", "dense_1"]
+    assert [L.Dense(1).name, L.Dense(1, name="dense_1").name,
+            L.Dense(1).name] == ["dense", "dense_1", "dense_1"]
     assert L.GlobalAveragePooling2D().name == "global_average_pooling2d"
     assert L.Conv2DTranspose(1, 1).name == "conv2d_transpose"
 
@@ -116,7 +126,8 @@ def test_a_failed_call_leaves_no_scope_and_no_depth_behind():
 
     with pytest.raises(KeyError):
         Fails()(nf.ones(1), training=True)
-    assert scopes.current() == "" and L.Dropout(0.5)(nf.ones(4)).numpy().tolist() == [1.0] * 4
+    assert scopes.current() == ""
+    assert L.Dropout(0.5)(nf.ones(4)).numpy().tolist() == [1.0] * 4
 
 
 # ---- weights
@@ -124,10 +135,13 @@ def test_add_weight_defaults():
     layer = L.Layer()
     assert layer.add_weight("a").shape == ()
     kernel = layer.add_weight("b", (100, 50))
-    assert kernel.dtype == nf.float32 and abs(kernel.numpy()).max() <= (6 / 150) ** 0.5 and kernel.trainable
+    assert kernel.dtype == nf.float32
+    assert abs(kernel.numpy()).max() <= (6 / 150) ** 0.5
+    assert kernel.trainable
     assert layer.add_weight("c", [2], dtype="int32").numpy().tolist() == [0, 0]
     assert layer.add_weight("d", 3, dtype="bool").numpy().tolist() == [False] * 3
-    with pytest.raises(ValueError, match="An initializer for variable e of .*complex64 is required for layer"):
+    with pytest.raises(ValueError,
+                       match=r"An initializer for variable e of .*complex64 is required for layer"):
         layer.add_weight("e", [2], dtype="complex64")
     with pytest.raises(TypeError, match="Unknown keyword argument: colour"):
         layer.add_weight("f", [2], colour=1)
@@ -143,21 +157,25 @@ def test_weights_are_trainable_first_and_all_move_when_the_layer_is_frozen():
     b, c = layer.add_weight("b"), nf.Variable(1.0, trainable=False)
     layer.c = c
     assert [v._id for v in layer.weights] == [v._id for v in (b, a, c)]
-    assert layer.trainable_variables[0] is b and layer.non_trainable_variables == [a, c]
+    assert layer.trainable_variables[0] is b
+    assert layer.non_trainable_variables == [a, c]
     layer.trainable = False
-    assert layer.trainable_weights == [] and layer.non_trainable_weights == [b, a, c]
+    assert layer.trainable_weights == []
+    assert layer.non_trainable_weights == [b, a, c]
     layer.trainable = True
     assert layer.trainable_weights == [b]
 
 
 def test_layers_in_lists_and_dicts_belong_to_it_and_freezing_reaches_them():
     pair = Pair()
-    assert pair(nf.ones((1, 2))).shape == (1, 4) and len(pair.trainable_weights) == 6
+    assert pair(nf.ones((1, 2))).shape == (1, 4)
+    assert len(pair.trainable_weights) == 6
     pair.more.append(L.Dense(1))
     pair.more[1](nf.ones((1, 1)))
     assert len(pair.weights) == 8
     pair.trainable = False
-    assert pair.trainable_weights == [] and not pair.named["last"].trainable
+    assert pair.trainable_weights == []
+    assert not pair.named["last"].trainable
     pair.first.trainable = True
     assert pair.trainable_weights == []
     pair.trainable = True
@@ -179,10 +197,13 @@ def test_get_and_set_weights():
     layer = Scaled()
     layer(nf.ones((1, 2)))
     layer.set_weights([np.array([2.0, 3.0])])
-    assert layer.get_weights()[0].tolist() == [2.0, 3.0] and layer.count_params() == 2
-    with pytest.raises(ValueError, match=r'`set_weights\(weights\)` on layer "scaled.*length 2, .*expecting 1'):
+    assert layer.get_weights()[0].tolist() == [2.0, 3.0]
+    assert layer.count_params() == 2
+    with pytest.raises(ValueError,
+                       match=r'`set_weights\(weights\)` on layer "scaled.*length 2, .*expecting 1'):
         layer.set_weights([1, 2])
-    with pytest.raises(ValueError, match=r"Layer weight shape \(2,\) not compatible with provided weight shape \(3,\)"):
+    with pytest.raises(ValueError,
+                       match=r"Layer weight shape \(2,\) not compatible with provided weight shape \(3,\)"):
         layer.set_weights([np.ones(3)])
     with pytest.raises(ValueError, match="You tried to call `count_params` on"):
         Scaled().count_params()
@@ -228,7 +249,8 @@ def test_regularizers_and_added_losses():
     outer(x)
     assert len(outer.losses) == 4                   # two calls of the layer in one of the model
     outer(x)
-    assert len(outer.losses) == 4 and outer.updates == []
+    assert len(outer.losses) == 4
+    assert outer.updates == []
 
 
 def test_activity_regularizers_are_means_over_the_batch():
@@ -251,7 +273,8 @@ def test_add_metric():
     model(nf.ones((1, 2)))
     model(nf.ones((1, 4)))
     (metric,) = model.metrics
-    assert metric.name == "total" and float(metric.result()) == 3.0
+    assert metric.name == "total"
+    assert float(metric.result()) == 3.0
     with pytest.raises(ValueError, match="knows the aggregation 'mean'"):
         layer.add_metric(1.0, name="x")
     with pytest.raises(ValueError, match="needs a name"):
@@ -319,10 +342,11 @@ def test_masks_pass_through_and_reach_who_takes_them():
     model = nf.keras.Sequential([L.Masking(), L.Dense(2), L.Dropout(0.5), Takes()])
     y = model(x)
     model(x)
-    assert seen == [[[True, False]]] * 2 and getattr(y, "_keras_mask", None) is None
+    assert seen == [[[True, False]]] * 2
+    assert getattr(y, "_keras_mask", None) is None
     Takes()(x)
     assert seen[-1] is None
-    with pytest.raises(TypeError, match="Layer .* does not support masking, but was passed an input_mask"):
+    with pytest.raises(TypeError, match=r"Layer .* does not support masking, but was passed an input_mask"):
         nf.keras.Sequential([L.Masking(), Scaled()])(x)
 
 
@@ -334,7 +358,8 @@ def test_wrong_inputs_name_the_layer():
         layer(nf.constant(1.0))
     layer(nf.ones((1, 4)))
     layer(nf.ones((1, 4)))
-    with pytest.raises(ValueError, match="layer mine .*expected axis -1 of input shape to have value 4, found 5"):
+    with pytest.raises(ValueError,
+                       match=r"layer mine .*expected axis -1 of input shape to have value 4, found 5"):
         layer(nf.ones((1, 5)))
     with pytest.raises(ValueError, match="Layer mine expects 1 inputs, but it received 2"):
         layer([nf.ones((1, 4))] * 2)
@@ -346,7 +371,7 @@ def test_wrong_inputs_name_the_layer():
             return nf.matmul(inputs, nf.ones((3, 3)))
 
     inner = Multiplies(name="inner")
-    with pytest.raises(ValueError, match="^layer inner: matmul"):
+    with pytest.raises(ValueError, match=r"^layer inner: matmul"):
         nf.keras.Sequential([inner], name="outer")(nf.ones((2, 2)))
 
 
@@ -355,7 +380,8 @@ def test_input_specs():
                                  (L.InputSpec(max_ndim=2), (1, 2, 3), "expected max_ndim=2, found ndim=3"),
                                  (L.InputSpec(shape=(None, 2)), (1, 3), r"expected shape=\(None, 2\)"),
                                  (L.InputSpec(axes={2: 1}), (1, 3), "expected an axis 2, found ndim=2"),
-                                 (L.InputSpec(dtype="int32"), (1,), "expected dtype=int32, found dtype=float32")]:
+                                 (L.InputSpec(dtype="int32"), (1,),
+                                  "expected dtype=int32, found dtype=float32")]:
         layer = L.Layer()
         layer.input_spec = spec
         with pytest.raises(ValueError, match=message):
@@ -370,7 +396,8 @@ def test_input_specs():
 def test_configurations():
     config = L.Dense(3, activation="relu", kernel_regularizer="l2", name="d").get_config()
     again = L.Dense.from_config(config)
-    assert again.get_config() == config and config["kernel_initializer"]["class_name"] == "glorot_uniform_initializer"
+    assert again.get_config() == config
+    assert config["kernel_initializer"]["class_name"] == "glorot_uniform_initializer"
 
     class Sized(L.Layer):
         def __init__(self, size):
@@ -382,14 +409,17 @@ def test_configurations():
         L.deserialize({"class_name": "Nothing", "config": {}})
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))],
+                         ids=["copy", "pickle"])
 def test_copies_are_independent(copied):
     model = nf.keras.Sequential([L.Dense(2, kernel_regularizer="l2"), L.Dense(1)])
     x = nf.ones((1, 3))
     y, other = model(x).numpy(), copied(model)
     other.layers[0].kernel.assign(nf.zeros((3, 2)))
-    assert np.array_equal(model(x).numpy(), y) and not np.array_equal(other(x).numpy(), y)
-    assert other.losses[0].numpy() == 0.0 and model.losses[0].numpy() > 0.0
+    assert np.array_equal(model(x).numpy(), y)
+    assert not np.array_equal(other(x).numpy(), y)
+    assert other.losses[0].numpy() == 0.0
+    assert model.losses[0].numpy() > 0.0
     assert other.weights[0] is other.layers[0].kernel
 
 
@@ -398,7 +428,8 @@ def test_a_layer_is_freed_with_its_last_reference():
     try:
         model = Pair()
         model(nf.ones((1, 2)))
-        model.weights, model.losses
+        assert len(model.weights) == 6
+        assert model.losses == []
         gone = [weakref.ref(model), weakref.ref(model.first), weakref.ref(model.first.kernel)]
         del model
         assert [ref() for ref in gone] == [None] * 3

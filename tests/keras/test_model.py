@@ -34,15 +34,20 @@ def test_variables_are_those_of_the_layers_and_then_its_own():
             return self.dense(inputs + self.var)
 
     model = ExtraVar()
-    assert model.trainable and model.layers == [model.dense]
-    assert model.variables == [model.var, model.fixed] and model.trainable_variables == [model.var]
+    assert model.trainable
+    assert model.layers == [model.dense]
+    assert model.variables == [model.var, model.fixed]
+    assert model.trainable_variables == [model.var]
     model.trainable = False
-    assert model.trainable_variables == [] and model.non_trainable_variables == [model.var, model.fixed]
+    assert model.trainable_variables == []
+    assert model.non_trainable_variables == [model.var, model.fixed]
     model.trainable = True
     model(nf.ones((1, 1)))
     expected = [model.dense.kernel, model.dense.bias, model.var]
-    assert model.variables == [*expected, model.fixed] and model.trainable_variables == expected
-    assert model.non_trainable_variables == [model.fixed] and model.count_params() == 4
+    assert model.variables == [*expected, model.fixed]
+    assert model.trainable_variables == expected
+    assert model.non_trainable_variables == [model.fixed]
+    assert model.count_params() == 4
 
 
 def test_the_variables_of_a_layer_used_twice_are_shared_and_get_both_gradients():
@@ -74,7 +79,8 @@ def test_the_guides_linear_model():
             loss = nf.reduce_mean(nf.square(model(x) - (x * 3 + 2)))
         optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), [model.W, model.B],
                                       strict=True))
-    assert model.W.numpy() == pytest.approx(3.0, abs=1e-3) and model.B.numpy() == pytest.approx(2.0, abs=1e-3)
+    assert model.W.numpy() == pytest.approx(3.0, abs=1e-3)
+    assert model.B.numpy() == pytest.approx(2.0, abs=1e-3)
 
 
 def test_models_nest_and_lists_and_dicts_of_layers_are_found():
@@ -92,11 +98,14 @@ def test_models_nest_and_lists_and_dicts_of_layers_are_found():
 
     model = Outer()
     a, b = model(nf.ones((3, 4)))
-    assert (a.shape, b.shape) == ((3, 1), (3, 2)) and model.sizes == [1, 2]
-    assert len(model.layers) == 4 and len(model.variables) == 14
+    assert (a.shape, b.shape) == ((3, 1), (3, 2))
+    assert model.sizes == [1, 2]
+    assert len(model.layers) == 4
+    assert len(model.variables) == 14
     model.blocks.append(L.Dense(4))
     model(nf.ones((3, 4)))
-    assert len(model.layers) == 5 and len(model.variables) == 16
+    assert len(model.layers) == 5
+    assert len(model.variables) == 16
     names = [v.name for v in model.variables]
     assert names[0] == f"{model.name}/{model.blocks[0].name}/{model.blocks[0].dense1.name}/kernel:0"
 
@@ -117,7 +126,8 @@ def test_errors_of_subclasses():
 
 def test_get_layer():
     model = Classifier()
-    assert model.get_layer(index=1) is model.dense2 and model.get_layer(model.dense1.name) is model.dense1
+    assert model.get_layer(index=1) is model.dense2
+    assert model.get_layer(model.dense1.name) is model.dense1
     with pytest.raises(ValueError, match="No such layer: x"):
         model.get_layer("x")
     with pytest.raises(ValueError, match="retrieve layer at index 9 but model only has 2 layers"):
@@ -129,7 +139,8 @@ def test_get_layer():
 def test_build():
     model = Classifier(name="c")
     model.build((None, 3))
-    assert model.built and model.dense1.kernel.shape == (3, 4)
+    assert model.built
+    assert model.dense1.kernel.shape == (3, 4)
     assert model.dense1.kernel.name == f"c/{model.dense1.name}/kernel:0"
 
     class Two(nf.keras.Model):
@@ -154,7 +165,7 @@ def test_build():
 
     with pytest.raises(ValueError, match="Input shape must be defined when calling build"):
         Classifier().build(None)
-    with pytest.raises(ValueError, match="not one of the valid types.*str"):
+    with pytest.raises(ValueError, match=r"not one of the valid types.*str"):
         Classifier().build("3")
     with pytest.raises(ValueError, match="required for its `call` method"):
         Needs().build((None, 3))
@@ -174,9 +185,10 @@ def test_a_build_of_ones_own_is_called_first_and_asked_for():
             return nf.matmul(inputs, self.w)
 
     model = Own()
-    with pytest.raises(ValueError, match="Weights for model .* have not yet been created"):
-        model.weights
-    assert model(nf.ones((1, 3))).shape == (1, 2) and len(model.weights) == 1
+    with pytest.raises(ValueError, match=r"Weights for model .* have not yet been created"):
+        _ = model.weights
+    assert model(nf.ones((1, 3))).shape == (1, 2)
+    assert len(model.weights) == 1
     model = Own(name="own")
     model.build((None, 3))
     assert [v.name for v in model.weights] == ["own/w:0"]
@@ -196,7 +208,8 @@ def test_random_numbers_of_probes_do_not_count_as_losses():
 
     model = Reports()
     model.build((None, 3))
-    assert model.losses == [] and [float(m.result()) for m in model.metrics] == [0.0]
+    assert model.losses == []
+    assert [float(m.result()) for m in model.metrics] == [0.0]
     model(nf.ones((1, 3)))
     assert len(model.losses) == 2
 
@@ -204,27 +217,37 @@ def test_random_numbers_of_probes_do_not_count_as_losses():
 # ---- stacks
 def test_a_stack_is_built_at_once_where_the_first_layer_says_its_shape():
     model = nf.keras.Sequential([L.Dense(10, input_shape=(784,)), L.Dense(10)])
-    assert model.built and [v.shape for v in model.weights] == [(784, 10), (10,), (10, 10), (10,)]
-    assert model.input_shape == (None, 784) and model.output_shape == (None, 10)
-    assert model.layers[1].output_shape == (None, 10) and model.outputs[0].shape == (None, 10)
+    assert model.built
+    assert [v.shape for v in model.weights] == [(784, 10), (10,), (10, 10), (10,)]
+    assert model.input_shape == (None, 784)
+    assert model.output_shape == (None, 10)
+    assert model.layers[1].output_shape == (None, 10)
+    assert model.outputs[0].shape == (None, 10)
     assert model.weights[0].name == f"{model.layers[0].name}/kernel:0"
     first = nf.keras.Sequential([L.InputLayer((4,)), L.Dense(2)])
-    assert first.built and len(first.layers) == 1 and first.input_shape == (None, 4)
+    assert first.built
+    assert len(first.layers) == 1
+    assert first.input_shape == (None, 4)
     nested = nf.keras.Sequential([first, L.Dense(3)])
-    assert nested.output_shape == (None, 3) and len(nested.weights) == 4
+    assert nested.output_shape == (None, 3)
+    assert len(nested.weights) == 4
 
 
 def test_else_it_is_built_by_its_first_call_or_by_build():
     model = nf.keras.Sequential([L.Dense(3), L.Dense(2)])
     with pytest.raises(ValueError, match=f"Weights for model {model.name} have not yet been created"):
-        model.weights
+        _ = model.weights
     with pytest.raises(ValueError, match="You must provide an `input_shape` argument"):
         model.build()
-    assert not model.built and model(nf.ones((1, 4))).shape == (1, 2) and model.built
-    assert len(model.trainable_variables) == 4 and model.inputs is None
+    assert not model.built
+    assert model(nf.ones((1, 4))).shape == (1, 2)
+    assert model.built
+    assert len(model.trainable_variables) == 4
+    assert model.inputs is None
     other = nf.keras.Sequential([L.Dense(3), L.Dense(2)])
     other.build((None, 5))
-    assert other.output_shape == (None, 2) and other.weights[0].shape == (5, 3)
+    assert other.output_shape == (None, 2)
+    assert other.weights[0].shape == (5, 3)
     assert other.compute_output_shape((7, 5)) == (7, 2)
 
 
@@ -236,10 +259,13 @@ def test_add_and_pop():
     model.add(L.Dense(4))
     assert model.output_shape == (None, 4)
     model.pop()
-    assert model.output_shape == (None, 3) and len(model.layers) == 1 and len(model.weights) == 2
+    assert model.output_shape == (None, 3)
+    assert len(model.layers) == 1
+    assert len(model.weights) == 2
     model.pop()
-    assert model.layers == [] and model.outputs is None
-    with pytest.raises(TypeError, match="The added layer must be an instance of class Layer. Found: 3"):
+    assert model.layers == []
+    assert model.outputs is None
+    with pytest.raises(TypeError, match=r"The added layer must be an instance of class Layer. Found: 3"):
         model.add(3)
     model.add(L.Dense(3, input_shape=(2,)))
     with pytest.raises(ValueError, match="ndim"):
@@ -257,13 +283,15 @@ def test_add_and_pop():
 def test_a_layer_may_stand_in_a_stack_twice():
     shared = L.Dense(3, kernel_initializer="ones")
     model = nf.keras.Sequential([shared, shared])
-    assert model(nf.ones((1, 3))).numpy().tolist() == [[9.0] * 3] and len(model.weights) == 2
+    assert model(nf.ones((1, 3))).numpy().tolist() == [[9.0] * 3]
+    assert len(model.weights) == 2
 
 
 def test_training_and_masks_pass_through_a_stack():
     model = nf.keras.Sequential([L.Dropout(0.5), nf.keras.Sequential([L.Dropout(0.5)])])
     x = nf.ones((1, 400))
-    assert model(x).numpy().min() == 1.0 and model(x, training=False).numpy().min() == 1.0
+    assert model(x).numpy().min() == 1.0
+    assert model(x, training=False).numpy().min() == 1.0
     for _ in range(2):
         assert set(model(x, training=True).numpy().ravel().tolist()) == {0.0, 4.0}
     assert set(model.call(x, True).numpy().ravel().tolist()) == {0.0, 4.0}
@@ -272,8 +300,9 @@ def test_training_and_masks_pass_through_a_stack():
 
 
 def test_the_guides_mnist_model_takes_a_step():
-    model = nf.keras.Sequential([L.Conv2D(16, [3, 3], activation="relu"), L.Conv2D(16, [3, 3], activation="relu"),
-                                 L.GlobalAveragePooling2D(), L.Dense(10)])
+    model = nf.keras.Sequential([L.Conv2D(16, [3, 3], activation="relu"),
+                                 L.Conv2D(16, [3, 3], activation="relu"), L.GlobalAveragePooling2D(),
+                                 L.Dense(10)])
     images, labels = nf.random_uniform((4, 10, 10, 1), seed=1), nf.constant([1, 2, 3, 4], "int64")
     assert model(images[0:1]).numpy().shape == (1, 10)
     optimizer, losses = nf.train.AdamOptimizer(0.01), []
@@ -284,7 +313,8 @@ def test_the_guides_mnist_model_takes_a_step():
         grads = tape.gradient(loss, model.trainable_variables)
         optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True),
                                   global_step=nf.train.get_or_create_global_step())
-    assert losses[-1] < losses[0] and len(model.trainable_variables) == 6
+    assert losses[-1] < losses[0]
+    assert len(model.trainable_variables) == 6
 
 
 def test_checkpoints_reach_layers_that_are_not_built_yet(tmp_path):

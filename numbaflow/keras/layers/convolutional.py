@@ -257,7 +257,7 @@ class _ConvTranspose(_Conv):
         y = conv_transpose(x, self.kernel, shape, self.strides, self._edges(), self._format,
                            self.dilation_rate)
         if self.bias is not None:
-            y = bias_add(y, self.bias, "NC" if self.data_format == "channels_first" else None)
+            y = bias_add(y, self.bias, self._format)
         return self.activation(y)
 
     def _edges(self):

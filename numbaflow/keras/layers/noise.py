@@ -23,8 +23,9 @@ class _Noise(Layer):
 
 
 class Dropout(_Noise):
-    """A part of the inputs, drawn anew in each call, is set to 0 in training, and the others scaled by 1 / (1
-    - rate).
+    """In training, a part of the inputs is set to 0 and the others are scaled by 1 / (1 - rate).
+
+    Which part is drawn anew in each call; the expected sum stays (Srivastava et al. 2014).
 
     Args:
         rate: the probability to be dropped, in [0, 1).
