@@ -21,7 +21,7 @@ class custom_object_scope:
     >>> import numbaflow as nf
     >>> def halved(x):
     ...     return x * 0.5
-    >>> with custom_object_scope({"halved": halved}):
+    >>> with nf.keras.utils.custom_object_scope({"halved": halved}):
     ...     layer = nf.keras.layers.Activation("halved")
     >>> layer(nf.constant([2.0])).numpy().tolist()
     [1.0]
