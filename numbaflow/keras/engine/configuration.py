@@ -23,7 +23,7 @@ def to_layer(config, custom_objects=None):
 def of_graph(model):
     """The configuration of a functional model."""
     graph = model._graph
-    numbers: dict = {}                      # id of node -> its number among the layer's nodes in this model
+    numbers = {}                            # id of node -> its number among the layer's nodes in this model
     for node in graph.nodes:
         numbers[id(node)] = sum(other.layer is node.layer for other in graph.nodes if id(other) in numbers)
 
@@ -46,7 +46,7 @@ def _of_call(node, place):
 def to_model(kind, config, custom_objects=None):
     """A new functional model of a configuration."""
     layers = {one["name"]: to_layer(one, custom_objects) for one in config["layers"]}
-    results: dict = {}                      # (layer's name, number of the call) -> its outputs
+    results = {}                            # (layer's name, number of the call) -> its outputs
     waiting = []
     for one in config["layers"]:
         if one["inbound_nodes"]:

@@ -44,7 +44,7 @@ class Graph:
 
     def _lay_out(self):
         """Give each tensor a slot and write down the steps."""
-        slots: dict = {}
+        slots = {}
         self._inputs = [slots.setdefault(_key(t), len(slots)) for t in self.inputs]
         given = set(slots)
         running = [n for n in self.nodes if any((id(n), k) not in given for k in range(n.count)) and n.inputs]

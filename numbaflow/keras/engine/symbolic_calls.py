@@ -94,7 +94,7 @@ def _compared(layer, first, second):
     if first is None:
         raise ValueError("A layer's `call` method should return a Tensor or a list of Tensors, not None "
                          f"(layer: {layer.name}).")
-    specs: list = []
+    specs = []
     return _numbered(layer.name, first, second, specs), specs
 
 

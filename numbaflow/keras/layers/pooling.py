@@ -1,4 +1,6 @@
 """Pooling: the largest element or the mean of windows, or of all there is between batch and channels."""
+from typing import Any
+
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops import pooling as ops
 from numbaflow.ops.casting import cast
@@ -15,7 +17,7 @@ class _Pooling(Layer):
     """Pooling over windows; abstract."""
 
     rank = 0
-    _op = None
+    _op: Any = None                 # the function of nf.nn
 
     def __init__(self, pool_size, strides, padding, data_format, **kwargs):
         super().__init__(**kwargs)
@@ -170,7 +172,7 @@ class _GlobalPooling(Layer):
     """Pooling over all axes between batch and channels; abstract."""
 
     rank = 0
-    _reduce = None
+    _reduce: Any = None
 
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**kwargs)
