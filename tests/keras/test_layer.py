@@ -365,6 +365,8 @@ def test_wrong_inputs_name_the_layer():
         layer([nf.ones((1, 4))] * 2)
     with pytest.raises(TypeError, match="Layer mine takes tensors, got str"):
         layer("text")
+    with pytest.raises(TypeError, match=r"layer mine: a tensor can't hold .* values"):
+        layer(np.array(["text"]))
 
     class Multiplies(L.Layer):
         def call(self, inputs):

@@ -205,7 +205,7 @@ class Layer(LayerWeights, LossesAndMetrics, Connections, AutoTrackable):
         if "_name" not in self.__dict__:
             raise RuntimeError(self._forgotten.format(type(self).__name__))
         if type(inputs) is not Tensor or args or kwargs:
-            inputs = converted(inputs, self._dtype)
+            inputs = self._converted(inputs)
             if type(inputs) is SymbolicTensor or symbolic_leaves((inputs, args, list(kwargs.values()))):
                 return symbolic_calls.call(self, inputs, args, kwargs)
         depth, outer = running.depth, running.training
@@ -222,6 +222,12 @@ class Layer(LayerWeights, LossesAndMetrics, Connections, AutoTrackable):
             running.depth, running.training = depth, outer
         self._finish_call(inputs, outputs, kwargs)
         return outputs
+
+    def _converted(self, inputs):
+        try:
+            return converted(inputs, self._dtype)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"layer {self._name}: {error}") from None
 
     def _fill_arguments(self, inputs, args, kwargs):
         """Put `training` and `mask` among the arguments where `call` takes them and they are known.
