@@ -270,7 +270,7 @@ class _Walk(NamedTuple):
     strides: np.ndarray     # [dim, operand], bytes
     rows: int               # calls of the loop
     copied: dict            # operand -> (shape, strides) of what is repeated
-    count: int              # how often
+    times: int              # how often
 
 
 @functools.lru_cache(maxsize=4096)
@@ -287,8 +287,8 @@ def _copies(operand, walk, k):
     """The rows of an operand that are the same in several rows of the result, that many times."""
     shape, strides = walk.copied[k]
     if operand.size == shape[-1]:
-        return np.repeat(operand.reshape(1, -1), walk.count, 0)         # (as_strided takes 10 us)
-    return np.repeat(as_strided(operand, shape, strides), walk.count, -2)
+        return np.repeat(operand.reshape(1, -1), walk.times, 0)         # (as_strided takes 10 us)
+    return np.repeat(as_strided(operand, shape, strides), walk.times, -2)
 
 
 def _collapse(shape, shapes, strides_of):

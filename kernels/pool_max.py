@@ -130,7 +130,7 @@ def max_pool(x, windows):
     index = empty(windows.out_shape, UINT8 if windows.elements < 256 else INT32)
     if out.size:
         run, lead = (_max_channels, (windows.channels,)) if windows.inner_channels else (_max_rows, ())
-        run(windows.rows, out.size * windows.elements, _flat(x), *lead, windows.size, windows.count,
+        run(windows.rows, out.size * windows.elements, _flat(x), *lead, windows.size, windows.counts,
             windows.kernel, windows.dilations, *spans(windows), _lowest(x.dtype), out.ravel(), index.ravel())
     return out, index
 
@@ -143,11 +143,12 @@ def max_pool_grad(dy, index, windows):
     if windows.inner_channels:
         tables = [t for axis in covers(windows) for t in axis]
         _max_grad_channels(dx.size // (windows.size[2] * windows.channels), dx.size, _flat(dy), _flat(index),
-                           windows.channels, windows.size, windows.count, windows.kernel, *tables, dx.ravel())
+                           windows.channels, windows.size, windows.counts, windows.kernel, *tables,
+                           dx.ravel())
     else:
         steps, starts = places(windows)
-        _max_grad_planes(windows.planes, dx.size, _flat(dy), _flat(index), windows.size, windows.count, steps,
-                         *starts, dx.ravel())
+        _max_grad_planes(windows.planes, dx.size, _flat(dy), _flat(index), windows.size, windows.counts,
+                         steps, *starts, dx.ravel())
     return dx
 
 
@@ -155,7 +156,7 @@ def max_pool_positions(index, windows):
     """Where in its example each window's largest stands, counted without channels; -1 for no element."""
     steps, starts = places(windows)
     start = starts[0][:, None, None] + starts[1][:, None] + starts[2]
-    start = start.reshape(windows.count + (1,) * windows.channels_last)
+    start = start.reshape(windows.counts + (1,) * windows.channels_last)
     known = index < windows.elements
     index = index.reshape(windows.grid)
     found = steps[np.where(known.reshape(windows.grid), index, 0)] + start
@@ -169,7 +170,7 @@ def max_pool_take(x, index, windows):
 
     def flat(array, sizes):
         return array.reshape((lead, math.prod(sizes), *last))
-    taken = np.take_along_axis(flat(x, windows.size), flat(np.maximum(at, 0), windows.count), 1)
+    taken = np.take_along_axis(flat(x, windows.size), flat(np.maximum(at, 0), windows.counts), 1)
     return np.where(at < 0, x.dtype.type(0), taken.reshape(at.shape))
 
 

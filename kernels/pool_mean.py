@@ -109,7 +109,7 @@ def avg_pool(x, windows):
     out = empty(windows.out_shape, x.dtype)
     if out.size:
         run, lead = (_mean_channels, (windows.channels,)) if windows.inner_channels else (_mean_rows, ())
-        run(windows.rows, out.size * windows.elements, _flat(x), *lead, windows.size, windows.count,
+        run(windows.rows, out.size * windows.elements, _flat(x), *lead, windows.size, windows.counts,
             windows.kernel, windows.dilations, *spans(windows), *shares(windows), out.ravel())
     return out
 
@@ -122,10 +122,10 @@ def avg_pool_grad(dy, windows):
     depth, height, width = covers(windows)
     if windows.inner_channels:
         _mean_grad_channels(dx.size // (windows.size[2] * windows.channels), dx.size, _flat(dy),
-                            windows.channels, windows.size, windows.count, windows.kernel, *depth, *height,
+                            windows.channels, windows.size, windows.counts, windows.kernel, *depth, *height,
                             *width, *shares(windows), dx.ravel())
     else:
-        _mean_grad_rows(dx.size // windows.size[2], dx.size, _flat(dy), windows.size, windows.count,
+        _mean_grad_rows(dx.size // windows.size[2], dx.size, _flat(dy), windows.size, windows.counts,
                         windows.kernel, windows.dilations, *depth, *height, spans(windows)[2],
                         *shares(windows), dx.ravel())
     return dx

@@ -18,7 +18,7 @@ class Windows(NamedTuple):
     batch: int
     channels: int
     size: tuple             # of the array, along each of three axes, as all that follow
-    count: tuple            # of windows
+    counts: tuple           # of windows
     kernel: tuple           # elements of a window
     strides: tuple
     dilations: tuple
@@ -46,12 +46,12 @@ class Windows(NamedTuple):
     def grid(self):
         """out_shape with all three axes."""
         lead = (self.batch,) if self.channels_last else (self.batch, self.channels)
-        return (*lead, *self.count, self.channels) if self.channels_last else (*lead, *self.count)
+        return (*lead, *self.counts, self.channels) if self.channels_last else (*lead, *self.counts)
 
     @property
     def rows(self):
         """How many rows of windows there are, those of all channels as one where channels are last."""
-        return (self.batch if self.inner_channels else self.planes) * self.count[0] * self.count[1]
+        return (self.batch if self.inner_channels else self.planes) * self.counts[0] * self.counts[1]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -64,7 +64,7 @@ def spans(windows):
 
 
 def _axes(w):
-    return zip(w.size, w.count, w.kernel, w.strides, w.dilations, w.before, strict=True)
+    return zip(w.size, w.counts, w.kernel, w.strides, w.dilations, w.before, strict=True)
 
 
 def _spans(size, count, kernel, stride, dilation, before):

@@ -21,7 +21,7 @@ __all__ = ["avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool", "ma
 # ---- references and samples
 def _each_window(windows):
     """For each window: its place among windows and the list of the places of its elements, with numbers."""
-    for o in np.ndindex(windows.count):
+    for o in np.ndindex(windows.counts):
         inside = []
         for k, step in enumerate(np.ndindex(windows.kernel)):
             at = tuple([p * s - b + q * d for p, s, b, q, d in zip(
@@ -29,6 +29,11 @@ def _each_window(windows):
             if all(0 <= a < n for a, n in zip(at, windows.size, strict=True)):
                 inside.append((k, at))
         yield o, inside
+
+
+def _everywhere(at):
+    """The key of one place in all examples and channels."""
+    return ..., *at
 
 
 def _in_order(x, windows, size):
@@ -44,44 +49,44 @@ def _back(y, windows, shape):
 
 def _max_reference(input, windows):
     x = _in_order(input, windows, windows.size)
-    y = np.empty((windows.batch, windows.channels, *windows.count), input.dtype)
+    y = np.empty((windows.batch, windows.channels, *windows.counts), input.dtype)
     for o, inside in _each_window(windows):
-        y[(..., *o)] = np.max([x[(..., *at)] for _, at in inside], axis=0)
+        y[_everywhere(o)] = np.max([x[_everywhere(at)] for _, at in inside], axis=0)
     return _back(y, windows, windows.out_shape)
 
 
 def _mean_reference(input, windows):
     x = _in_order(input, windows, windows.size)
-    y = np.zeros((windows.batch, windows.channels, *windows.count), input.dtype)
+    y = np.zeros((windows.batch, windows.channels, *windows.counts), input.dtype)
     for o, inside in _each_window(windows):
-        y[(..., *o)] = sum(x[(..., *at)] for _, at in inside) / len(inside)
+        y[_everywhere(o)] = sum(x[_everywhere(at)] for _, at in inside) / len(inside)
     return _back(y, windows, windows.out_shape)
 
 
 def _mean_grad_reference(dy, windows):
-    g = _in_order(dy, windows, windows.count)
+    g = _in_order(dy, windows, windows.counts)
     dx = np.zeros((windows.batch, windows.channels, *windows.size), dy.dtype)
     for o, inside in _each_window(windows):
         for _, at in inside:
-            dx[(..., *at)] += g[(..., *o)] / len(inside)
+            dx[_everywhere(at)] += g[_everywhere(o)] / len(inside)
     return _back(dx, windows, windows.shape)
 
 
 def _max_grad_reference(dy, index, windows):
-    g, index = _in_order(dy, windows, windows.count), _in_order(index, windows, windows.count)
+    g, index = _in_order(dy, windows, windows.counts), _in_order(index, windows, windows.counts)
     dx = np.zeros((windows.batch, windows.channels, *windows.size), dy.dtype)
     for o, inside in _each_window(windows):
         for k, at in inside:
-            dx[(..., *at)] += np.where(index[(..., *o)] == k, g[(..., *o)], 0)
+            dx[_everywhere(at)] += np.where(index[_everywhere(o)] == k, g[_everywhere(o)], 0)
     return _back(dx, windows, windows.shape)
 
 
 def _take_reference(x, index, windows):
-    x, index = _in_order(x, windows, windows.size), _in_order(index, windows, windows.count)
-    y = np.zeros((windows.batch, windows.channels, *windows.count), x.dtype)
+    x, index = _in_order(x, windows, windows.size), _in_order(index, windows, windows.counts)
+    y = np.zeros((windows.batch, windows.channels, *windows.counts), x.dtype)
     for o, inside in _each_window(windows):
         for k, at in inside:
-            y[(..., *o)] = np.where(index[(..., *o)] == k, x[(..., *at)], y[(..., *o)])
+            y[_everywhere(o)] = np.where(index[_everywhere(o)] == k, x[_everywhere(at)], y[_everywhere(o)])
     return _back(y, windows, windows.out_shape)
 
 
@@ -100,9 +105,9 @@ _WINDOWS = _sample_windows()
 def _numbers(windows):
     """For each window the number of one of its elements."""
     def make(rng, _):
-        index = np.empty((windows.batch, windows.channels, *windows.count), np.uint8)
+        index = np.empty((windows.batch, windows.channels, *windows.counts), np.uint8)
         for o, inside in _each_window(windows):
-            index[(..., *o)] = rng.choice([k for k, _ in inside], index.shape[:2])
+            index[_everywhere(o)] = rng.choice([k for k, _ in inside], index.shape[:2])
         return _back(index, windows, windows.out_shape)
     return Maker(make)
 
