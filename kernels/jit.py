@@ -32,8 +32,9 @@ OPTIONS = {"error_model": "numpy", "fastmath": FASTMATH}
 EXACT = {"error_model": "numpy", "fastmath": {"contract"}}    # where rounding steps must stay in order
 INLINE = {**OPTIONS, "forceinline": True}                     # a part of the kernels that call it
 
-# Under this many elements of work waking other threads does not pay.
-PARALLEL_WORK = 1 << 18
+# Under this many elements of work waking other threads does not pay: relu of 346K float32 takes 46 us on
+# one thread and 160 on two, a step of a small convolutional network 5.8 ms with this and 8.7 with 1 << 18.
+PARALLEL_WORK = 1 << 20
 
 
 # ---- the disk cache

@@ -2,8 +2,8 @@
 
 Why not prange: OpenMP's workers spin for about a millisecond after each loop, and on a machine whose other
 cores run BLAS the two fight for them (a training step with matrix products took 10 times as long), and each
-parallel kernel takes half a second to compile.  These workers sleep on a lock; waking them costs about 20 us,
-so that a kernel pays from 256K elements on.
+parallel kernel takes half a second to compile.  These workers sleep on a lock.  On a virtual machine waking
+one and being woken by it costs about 100 us in all, so that a kernel pays from a million elements on.
 """
 import _thread
 import os

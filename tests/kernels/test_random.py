@@ -241,6 +241,7 @@ def test_bits(dtype):
 @every_draw
 def test_same_for_every_size_and_number_of_threads(name, dtype, monkeypatch):
     n = 100_003
+    monkeypatch.setattr(jit, "PARALLEL_WORK", 0)
     whole = DRAWS[name]((n,), dtype, 11, 12)        # over threads, where there are any
     assert np.array_equal(whole, DRAWS[name]((n,), dtype, 11, 12))
     for size in (1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1000):
@@ -257,6 +258,7 @@ def test_integers_and_flags_are_the_same_over_threads(monkeypatch):
     draws = [lambda: random.bits((n,), np.uint32, 3, 4), lambda: random.bernoulli((n,), 0.5, 3, 4),
              lambda: random.uniform((n,), 0, 100, np.int32, 3, 4),
              lambda: random.uniform((n,), 0, 2**40, np.int64, 3, 4)]
+    monkeypatch.setattr(jit, "PARALLEL_WORK", 0)
     threaded = [draw() for draw in draws]
     serial(monkeypatch)
     for draw, expected in zip(draws, threaded, strict=True):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from numbaflow.kernels import reduce, threads
+from numbaflow.kernels import jit, reduce, threads
 from numpy.testing import assert_array_equal as assert_equal
 from scipy import special
 
@@ -210,7 +210,8 @@ def test_complex_numbers_have_no_order():
         reduce.argmin(np.ones(3, complex), 0)
 
 
-def test_serial_or_threaded_the_bits_are_the_same():
+def test_serial_or_threaded_the_bits_are_the_same(monkeypatch):
+    monkeypatch.setattr(jit, "PARALLEL_WORK", 0)
     rng = np.random.default_rng(2)
     arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((1500, 700), (300_000, 3))]
 

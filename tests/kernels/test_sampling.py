@@ -213,6 +213,7 @@ def test_same_for_one_and_many_threads(monkeypatch):
              lambda: sampling.poisson((10_000, 2), lam, np.float32, 5, 6),
              lambda: sampling.categorical(np.zeros((100, 100)), 200, 5, 6),
              lambda: sampling.gamma_grad_alpha(2.0, np.linspace(0.1, 9.0, 20_000))]
+    monkeypatch.setattr(jit, "PARALLEL_WORK", 0)
     threaded = [draw() for draw in draws]
     assert np.array_equal(draws[0](), threaded[0])
     monkeypatch.setattr(jit, "PARALLEL_WORK", 1 << 62)

@@ -1,7 +1,7 @@
 """Softmax and cross-entropies against SciPy in double precision: axes, sizes, extremes, refused labels."""
 import numpy as np
 import pytest
-from numbaflow.kernels import softmax, threads
+from numbaflow.kernels import jit, softmax, threads
 from scipy import special
 
 SHAPES = [(1,), (5,), (3, 10), (200, 10), (3000, 24), (70, 33), (40, 1000), (4, 5, 6), (300, 400)]
@@ -74,7 +74,8 @@ def test_large_logits_and_infinities():
     assert np.isnan(loss[3:]).all()
 
 
-def test_serial_or_threaded_the_bits_are_the_same():
+def test_serial_or_threaded_the_bits_are_the_same(monkeypatch):
+    monkeypatch.setattr(jit, "PARALLEL_WORK", 0)
     arrays = [normal((3000, 24), np.float32), normal((300, 400), np.float32)]
 
     def bits():
