@@ -1,0 +1,6 @@
+m = tfe.metrics.Mean("loss")
+m(0)
+m(5)
+m.result()
+m([8, 9])
+m.result()
