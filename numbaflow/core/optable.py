@@ -202,9 +202,9 @@ def op(*, inputs, grads, reference, samples, outputs=None, **more):
     Args:
         inputs: the names of the tensor inputs, as one string with spaces.
         grads: as in `elementwise`; a rule may also name attributes, `<input>_shape` and `<input>_dtype`, and
-            serve several inputs under a tuple of their names, giving a tuple.  Such a rule may name `wanted`, a
-            truth value for each of those inputs, to leave out what nobody asks for.  With several outputs `g` is
-            a tuple.
+            serve several inputs under a tuple of their names, giving a tuple.  Such a rule may name `wanted`,
+            a truth value for each of those inputs, to leave out what nobody asks for.  With several outputs
+            `g` is a tuple.
         reference, samples: as in `elementwise`.
         outputs: the names of several outputs, as one string with spaces: the op gives a named tuple.
             "*parts" is any number of them, given as a list.

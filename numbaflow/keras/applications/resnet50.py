@@ -72,7 +72,8 @@ def ResNet50(include_top=True, weights=None, input_tensor=None, input_shape=None
         raise ValueError("ResNet50: no trained weights are shipped; give None or the path of saved weights")
     shape = tuple(input_shape) if input_shape is not None else (224, 224, 3)
     if len(shape) != 3 or any(n is not None and n < 32 for n in shape[:2]):
-        raise ValueError(f"ResNet50: input_shape must be (height, width, channels) of at least 32 x 32, got {shape}")
+        raise ValueError("ResNet50: input_shape must be (height, width, channels) of at least 32 x 32, got "
+                         f"{shape}")
     image = Input(shape) if input_tensor is None else input_tensor
     x = _stem(image)
     for stage, (filters, blocks, stride) in enumerate(_STAGES, 2):
