@@ -43,7 +43,8 @@ bench: $(VENV)/.dev
 	cd asv_bench && ../$(BIN)/asv machine --yes && ../$(BIN)/asv run -E existing:../$(BIN)/python --quick --show-stderr
 
 examples: $(VENV)/.demo
-	$(BIN)/python examples/digits.py --out out
+	$(BIN)/python examples/digits.py --out out --epochs 20
+	$(BIN)/python examples/iris.py --out out
 	$(BIN)/python examples/higher_order.py --out out
 	$(BIN)/python examples/linear_regression.py
 	$(BIN)/python examples/line_search.py
