@@ -79,7 +79,7 @@ def _packed(w, phase, turned, at_tap, step, at_group):
 # ---- tables of addresses
 @kernel
 def fill_table(base, nothing, size, taps, grid, pixel, total, rows, table, where):
-    """table[b, t, p] = the address at tap t of pixel b * rows + p, or that of nothing; where[b, p] its place in y
+    """table[b, t, p] = the address at tap t of pixel b * rows + p, or that of nothing; where[b, p] its place
 
     Pixels are counted from `pixel` on, `total` of them; those beyond the last of the grid are nothing.  One
     function with scalars for the position: arrays passed to a function cost an atomic count each.
@@ -94,7 +94,7 @@ def fill_table(base, nothing, size, taps, grid, pixel, total, rows, table, where
         z, y, w = d * g.step_d, i * g.step_h, j * g.step_w
         begin = base + (n * g.x_n + z * g.x_d + y * g.x_h + w * g.x_w) * size
         place = g.y_first + n * g.y_n + d * g.y_d + i * g.y_h + j * g.y_w
-        run = 0                                 # how many pixels from here on have all their taps in the image
+        run = 0                                 # how many pixels from here on have all taps in the image
         if (z + g.low_d >= 0 and z + g.high_d < g.in_d and y + g.low_h >= 0 and y + g.high_h < g.in_h
                 and w + g.low_w >= 0 and w + g.high_w < g.in_w):
             run = min(count - q, g.width - j, (g.in_w - 1 - g.high_w - w) // g.step_w + 1)

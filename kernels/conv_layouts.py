@@ -5,7 +5,7 @@ nothing; channels that stand first are moved to the end and back.
 """
 import numpy as np
 
-from . import conv, conv_filter
+from . import conv, conv_depthwise, conv_filter
 
 
 def _last(x, channels_first):
@@ -49,21 +49,29 @@ def output(x, w, strides, pads, dilations, channels_first, groups, bias=None, re
         pads: (before, after) for each dimension.
         bias: [k].
     """
-    y = conv.output(_last(x, channels_first), _filter(w), *_three(strides, pads, dilations), groups, bias,
-                    relu)
+    images, filter, how = _last(x, channels_first), _filter(w), _three(strides, pads, dilations)
+    if groups > 1 and w.shape[-2] == 1:
+        y = conv_depthwise.output(images, filter, *how, bias, relu)
+    else:
+        y = conv.output(images, filter, *how, groups, bias, relu)
     return _back(y, x.ndim, channels_first)
 
 
 def input_grad(dy, w, x_shape, strides, pads, dilations, channels_first, groups):
     """The gradient of the images, of shape x_shape, for dy that of the output."""
-    dx = conv.input_grad(_last(dy, channels_first), _filter(w), _last_shape(x_shape, channels_first),
-                         *_three(strides, pads, dilations), groups)
+    images, filter, how = _last(dy, channels_first), _filter(w), _three(strides, pads, dilations)
+    shape = _last_shape(x_shape, channels_first)
+    if groups > 1 and w.shape[-2] == 1:
+        dx = conv_depthwise.input_grad(images, filter, shape, *how)
+    else:
+        dx = conv.input_grad(images, filter, shape, *how, groups)
     return _back(dx, dy.ndim, channels_first)
 
 
 def filter_grad(x, dy, w_shape, strides, pads, dilations, channels_first, groups):
     """The gradient of the filter, of shape w_shape, for dy that of the output."""
-    shape = (*(1,) * (5 - len(w_shape)), *w_shape)
-    dw = conv_filter.filter_grad(_last(x, channels_first), _last(dy, channels_first), shape,
-                                 *_three(strides, pads, dilations), groups)
-    return dw.reshape(w_shape)
+    shape, how = (*(1,) * (5 - len(w_shape)), *w_shape), _three(strides, pads, dilations)
+    x, dy = _last(x, channels_first), _last(dy, channels_first)
+    if groups > 1 and w_shape[-2] == 1:
+        return conv_depthwise.filter_grad(x, dy, shape, *how).reshape(w_shape)
+    return conv_filter.filter_grad(x, dy, shape, *how, groups).reshape(w_shape)

@@ -82,6 +82,13 @@ class _Block:
             product = self.b.fmul(x, y, flags=_FLAGS)
             self.b.store(self.b.fadd(self.b.load(total), product, flags=_FLAGS), total)
 
+    def store_above(self, lower, out, where):
+        """out[where[row]] = max(sums[row], lower); NaN stays NaN."""
+        least = self.splat(lower)
+        for row in range(self.rows):
+            values = [self.b.select(self.b.fcmp_ordered("<", v, least), least, v) for v in self.get(row)]
+            self.store(self.b.gep(self.at(out), [self.entry(where, ir.Constant(_I64, row))]), values)
+
     def entry(self, table, index):
         """The 64-bit integer that stands at `index` of a table."""
         return self.b.load(self.b.gep(self.b.inttoptr(table, _I64.as_pointer()), [index]))
@@ -117,17 +124,15 @@ def product_tile(typingctx, weights, table, taps, run, bias, out, where, floor):
             block.set(p, first)
         with cgutils.for_range(b, taps) as tap:
             at = b.mul(tap.index, rows)
-            pixels = [block.at(block.entry(table, b.add(at, ir.Constant(_I64, p)))) for p in range(block.rows)]
+            places = [b.add(at, ir.Constant(_I64, p)) for p in range(block.rows)]
+            pixels = [block.at(block.entry(table, place)) for place in places]
             panels = b.gep(block.at(weights), [b.mul(b.mul(tap.index, run), panel)])
             with cgutils.for_range(b, run) as c:
                 factors = block.load(b.gep(panels, [b.mul(c.index, panel)]))
                 for p, pixel in enumerate(pixels):
                     value = block.splat(b.load(b.gep(pixel, [c.index])))
                     block.add_products(p, [value] * block.vectors, factors)
-        least = block.splat(lower)
-        for p in range(block.rows):
-            values = [b.select(b.fcmp_ordered("<", v, least), least, v) for v in block.get(p)]
-            block.store(b.gep(block.at(out), [block.entry(where, ir.Constant(_I64, p))]), values)
+        block.store_above(lower, out, where)
         return context.get_dummy_value()
     return signature, codegen
 
@@ -157,6 +162,59 @@ def outer_tile(typingctx, table, first, panels, pixels, starts, start_step, outs
             there = block.load(block.at(b.add(starts, b.mul(start_step, ir.Constant(_I64, row)))))
             values = [b.fadd(x, y) for x, y in zip(there, block.get(row), strict=True)]
             block.store(block.at(b.add(outs, b.mul(out_step, ir.Constant(_I64, row)))), values)
+        return context.get_dummy_value()
+    return signature, codegen
+
+
+@intrinsic
+def depthwise_tile(typingctx, weights, step, table, taps, shift, bias, out, where, floor):
+    """out[where[p]] = max(floor, bias + sum over taps t of table[t, p][shift:] * weights[t]), panel by panel
+
+    As product_tile, but for panels of the pixels too: `step` is the bytes from one tap's weights to the next,
+    `shift` where in a pixel the panel begins, in bytes.
+    """
+    signature = types.void(*[types.int64] * 8, floor)
+
+    def codegen(context, b, sig, args):
+        weights, step, table, taps, shift, bias, out, where, lower = args
+        block = _block(context, b, floor)
+        rows = ir.Constant(_I64, block.rows)
+        first = block.load(block.at(bias))
+        for p in range(block.rows):
+            block.set(p, first)
+        with cgutils.for_range(b, taps) as tap:
+            factors, at = block.load(block.at(b.add(weights, b.mul(tap.index, step)))), b.mul(tap.index, rows)
+            for p in range(block.rows):
+                pixel = b.add(block.entry(table, b.add(at, ir.Constant(_I64, p))), shift)
+                block.add_products(p, block.load(block.at(pixel)), factors)
+        block.store_above(lower, out, where)
+        return context.get_dummy_value()
+    return signature, codegen
+
+
+@intrinsic
+def depthwise_outer_tile(typingctx, table, step, pixels, shift, dy, dy_step, sums, kind):
+    """sums[t] += sum over pixels p of table[t, p][shift:] * dy[p], panel by panel, for a tile's rows of t
+
+    All but `kind`, any value of the dtype, are addresses, counts, and bytes from one tap's table, or from one
+    pixel's dy, to the next; the sums are panels in a row.
+    """
+    signature = types.void(*[types.int64] * 7, kind)
+
+    def codegen(context, b, sig, args):
+        table, step, pixels, shift, dy, dy_step, sums, _ = args
+        block = _block(context, b, kind)
+        places = [b.add(sums, ir.Constant(_I64, t * WIDTH)) for t in range(block.rows)]
+        tables = [b.add(table, b.mul(step, ir.Constant(_I64, t))) for t in range(block.rows)]
+        for t in range(block.rows):
+            block.set(t, block.load(block.at(places[t])))
+        with cgutils.for_range(b, pixels) as p:
+            factors = block.load(block.at(b.add(dy, b.mul(p.index, dy_step))))
+            for t in range(block.rows):
+                pixel = b.add(block.entry(tables[t], p.index), shift)
+                block.add_products(t, block.load(block.at(pixel)), factors)
+        for t in range(block.rows):
+            block.store(block.at(places[t]), block.get(t))
         return context.get_dummy_value()
     return signature, codegen
 
