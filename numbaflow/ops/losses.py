@@ -27,7 +27,7 @@ def _binary(z, p, name=None):
                     "predictions": lambda g, labels, predictions:
                     g * ((1.0 - labels) / (1.0 - predictions + EPSILON) - labels / (predictions + EPSILON))},
              samples=[Sample(uniform(3, 4), uniform(3, 4, low=0.1, high=0.9)),
-                      Sample(given([0.0, 1.0, 1.0]), given([0.5, 0.25, 0.75])),
+                      Sample(given([0.0, 1.0, 1.0]), given([0.4, 0.25, 0.75])),
                       Sample(given([0.0, 1.0]), given([0.0, 1.0]), grad=False, rtol=1e-6)])
 def binary_cross_entropy(labels, predictions, name=None):
     """The cross-entropy of probabilities of yes, element by element.
