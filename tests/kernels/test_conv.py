@@ -61,7 +61,8 @@ def test_random_shapes(rank, count, dtype):
 @pytest.mark.parametrize("channels", [1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100])
 def test_channel_counts_around_the_vectors(channels):
     for outs in (1, 8, 20):
-        check(np.float32, (2, 6, 7, channels), (3, 3, channels, outs), (1, 1), ((1, 1), (1, 1)), (1, 1), False, 1)
+        check(np.float32, (2, 6, 7, channels), (3, 3, channels, outs), (1, 1), ((1, 1), (1, 1)), (1, 1),
+              False, 1)
 
 
 @pytest.mark.parametrize(("x_shape", "w_shape", "stride", "pad"), [
@@ -90,7 +91,7 @@ def test_depthwise(channels, times):
 def test_bias_and_rectifier_are_added_at_the_end():
     rng = np.random.default_rng(0)
     for groups in (1, 2, 6):
-        x, b = rng.standard_normal((2, 5, 6, 6)).astype(np.float32), rng.standard_normal(12).astype(np.float32)
+        x, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((2, 5, 6, 6), (12,)))
         w = rng.standard_normal((3, 2, 6 // groups, 12)).astype(np.float32)
         how = ((1, 2), ((1, 1), (0, 1)), (1, 1), False, groups)
         plain = reference.output(x, w, *how) + b
