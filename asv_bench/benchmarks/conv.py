@@ -20,7 +20,7 @@ SHAPES = {
 class Convolution:
     """One product each; GFLOP a call is 2 * outputs * taps * channels / 1e9."""
 
-    params = list(SHAPES)
+    params = tuple(SHAPES)
     param_names = ("shape",)
 
     def setup(self, shape):
@@ -44,7 +44,7 @@ class Convolution:
 
 
 class ResNet50:
-    """A training step on small images; resnet50.py beside this folder races the whole size against PyTorch."""
+    """A training step on small images; asv_bench/resnet50.py races the whole size against PyTorch."""
 
     def setup(self):
         self.model = nf.keras.applications.ResNet50(input_shape=(64, 64, 3), classes=10)
