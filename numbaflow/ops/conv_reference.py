@@ -16,7 +16,8 @@ def _views(padded, window, strides, dilations, places):
     for tap in itertools.product(*map(range, window)):
         parts = [slice(t * d, t * d + (n - 1) * s + 1, s) if n else slice(0, 0)
                  for t, d, s, n in zip(tap, dilations, strides, places, strict=True)]
-        yield tap, padded[(slice(None), *parts)]
+        place = (slice(None), *parts)
+        yield tap, padded[place]
 
 
 def _places(extents, window, strides, dilations):
@@ -51,7 +52,8 @@ def input_grad(w, dy, input_shape, strides, padding, dilations, channels_first=F
             outs = _group(groups, g, w.shape[-1])
             view[..., _group(groups, g, shape[-1])] += g_y[..., outs] @ w[tap].astype(np.float64)[:, outs].T
     inner = [slice(before, before + n) for (before, _), n in zip(padding, shape[1:-1], strict=True)]
-    dx = dx[(slice(None), *inner)]
+    place = (slice(None), *inner)
+    dx = dx[place]
     return (np.moveaxis(dx, -1, 1) if channels_first else dx).astype(dy.dtype)
 
 
