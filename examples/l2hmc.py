@@ -205,7 +205,7 @@ def main():
     lags = min(200, arguments.length // 2)
     learned = walk(sampler, 64, arguments.length)
     rho = autocorrelation(learned, lags)
-    walks = {size: walk(plain(10, size), 64, arguments.length) for size in (0.1, 0.2, 0.3, 0.4, 0.5)}
+    walks = {size: walk(plain(10, size), 64, arguments.length) for size in (0.2, 0.3, 0.4, 0.5, 0.55, 0.6)}
     rhos = {size: autocorrelation(w, lags) for size, w in walks.items()}
     best = max(rhos, key=lambda size: effective(rhos[size]))
     print(f"independent samples a transition: learned {effective(rho):.4f}, "

@@ -114,6 +114,7 @@ def reversible_gradients(network, images, labels):
 
 def peak(gradients, network, images, labels):
     """The most memory that a gradient takes beyond what is there, in MB."""
+    nf.kernels.memory.release()             # buffers kept from earlier work would not be counted
     tracemalloc.start()
     gradients(network, images, labels)
     most = tracemalloc.get_traced_memory()[1]

@@ -128,11 +128,11 @@ class RNN(Layer):
     def _along(self, steps, states, masks, training):
         """The outputs of all steps and the last states."""
         if hasattr(self.cell, "project"):
-            mask = self.cell.recurrent_mask(steps.shape[1], training)
+            shared = self.cell.shared(steps.shape[1], training)
             projected, step = self.cell.project(steps, training), self.cell.step
 
             def advance(x, states):
-                return step(x, states, mask)
+                return step(x, states, shared)
         else:
             projected, cell = steps, self.cell      # which hears of `training` as all layers within do
 

@@ -1,7 +1,7 @@
 """Cells: one step of a recurrent layer, from an input and states to an output and new states.
 
-The products with the input need no state, so `project` makes them for all steps of a sequence at once; `step`
-does what is left, given what was projected for one step.
+The products with the input need no state, so `project` makes them for all steps of a sequence at once.  What
+else all steps have in common, `shared` makes once; `step` does what is left.
 """
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.creation import ones, zeros
@@ -82,22 +82,26 @@ class Cell(Layer):
     def _input_bias(self):
         return self.bias
 
-    def recurrent_mask(self, batch, training=None):
-        """What the states are multiplied by at every step, or None."""
-        if not (training and self.recurrent_dropout):
-            return None
-        return drop(ones((batch, self.units), self.dtype), rate=self.recurrent_dropout)
+    def shared(self, batch, training=None):
+        """What all steps of a sequence use: (the mask of the states or None, the recurrent weights)."""
+        mask = None
+        if training and self.recurrent_dropout:
+            mask = drop(ones((batch, self.units), self.dtype), rate=self.recurrent_dropout)
+        return mask, self._recurrent_weights(self.recurrent_kernel.value())
 
-    def step(self, projected, states, mask=None):
-        """(output, new states) from what was projected, [batch, columns], and a list of states."""
+    def _recurrent_weights(self, kernel):
+        """The weights in the form that `step` takes."""
+        return kernel
+
+    def step(self, projected, states, shared):
+        """(output, new states) from what was projected, [batch, columns], a list of states and `shared`."""
         raise NotImplementedError(f"{type(self).__name__}.step")
 
     def call(self, inputs, states, training=None):
         """One step by itself: (output, list of new states)."""
         inputs = as_tensor(inputs)
         projected = self.project(reshape(inputs, (1, *inputs.shape)), training)
-        mask = self.recurrent_mask(inputs.shape[0], training)
-        return self.step(getitem(projected, 0), listed(states), mask)
+        return self.step(getitem(projected, 0), listed(states), self.shared(inputs.shape[0], training))
 
     def get_config(self):
         """The arguments that make such a cell."""
@@ -120,9 +124,10 @@ class SimpleRNNCell(Cell):
     [[0.9950000047683716, 0.9950000047683716]]
     """
 
-    def step(self, projected, states, mask=None):
+    def step(self, projected, states, shared):
         """(h, [h])"""
-        h = self.activation(projected + matmul(_masked(states[0], mask), self.recurrent_kernel))
+        mask, weights = shared
+        h = self.activation(projected + matmul(_masked(states[0], mask), weights))
         return h, [h]
 
 
@@ -172,10 +177,10 @@ class LSTMCell(_GatedCell):
             return concat([first((n,), dtype=dtype), ones((n,), dtype), first((2 * n,), dtype=dtype)], 0)
         return with_forgetting
 
-    def step(self, projected, states, mask=None):
+    def step(self, projected, states, shared):
         """(h, [h, c])"""
-        h, c = states
-        z = projected + matmul(_masked(h, mask), self.recurrent_kernel)
+        (h, c), (mask, weights) = states, shared
+        z = projected + matmul(_masked(h, mask), weights)
         if self._hard is not None:
             h, c = lstm_gates(z, c, self._hard)
             return h, [h, c]
@@ -216,23 +221,28 @@ class GRUCell(_GatedCell):
     def _input_bias(self):
         return getitem(self.bias.value(), 0) if self.reset_after and self.bias is not None else self.bias
 
-    def step(self, projected, states, mask=None):
+    def _recurrent_weights(self, kernel):
+        """(weights, bias or None) with `reset_after`, else the weights of the gates and those of the new."""
+        if not self.reset_after:
+            return split(kernel, [2 * self.units, self.units], axis=1)
+        return kernel, None if self.bias is None else getitem(self.bias.value(), 1)
+
+    def step(self, projected, states, shared):
         """(h, [h])"""
-        h, n = states[0], self.units
-        remembered, weights = _masked(h, mask), self.recurrent_kernel.value()
+        (h,), (mask, (first, second)), n = states, shared, self.units
+        remembered = _masked(h, mask)
         x_gates, x_new = split(projected, [2 * n, n], axis=1)
         if self.reset_after:
-            inner = matmul(remembered, weights)
-            if self.bias is not None:
-                inner = inner + getitem(self.bias.value(), 1)
+            inner = matmul(remembered, first)
+            if second is not None:
+                inner = inner + second
             h_gates, h_new = split(inner, [2 * n, n], axis=1)
             z, r = split(self.recurrent_activation(x_gates + h_gates), 2, axis=1)
             new = self.activation(x_new + r * h_new)
         else:
-            w_gates, w_new = split(weights, [2 * n, n], axis=1)
-            gates = self.recurrent_activation(x_gates + matmul(remembered, w_gates))
+            gates = self.recurrent_activation(x_gates + matmul(remembered, first))
             z, r = split(gates, 2, axis=1)
-            new = self.activation(x_new + matmul(r * remembered, w_new))
+            new = self.activation(x_new + matmul(r * remembered, second))
         h = new + z * (h - new)
         return h, [h]
 
