@@ -21,21 +21,21 @@ def accumulate_one(grads, node, d):
     """Add one gradient, summed over what broadcasting repeated."""
     if d is None:
         return
-    if type(d) is Tensor and d._data.shape != node.shape:
+    if isinstance(d, Tensor) and d._data.shape != node.shape:
         d = _sum_to(d, node.shape)
     have = grads.get(node)
     grads[node] = d if have is None else summed(have, d)
 
 
 def _sum_to(tensor, shape):
-    if tensor._node is not None and listening():
+    if type(tensor) is not Tensor or (tensor._node is not None and listening()):
         return table.face("sum_to")(tensor, shape)
     return wrap(sum_to(tensor._data, shape))
 
 
 def summed(a, b):
     """The sum of two gradients of one value, either of which may be slices of it."""
-    if type(a) is Tensor and type(b) is Tensor:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
         return table.OPS["add"].face(a, b)
     if type(a) is type(b):
         return a.joined(b)

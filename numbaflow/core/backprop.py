@@ -5,33 +5,30 @@ themselves, and so derivatives of any order come out.
 """
 import numpy as np
 
-from numbaflow.kernels.memory import empty
-
 from .accumulate import accumulate, dense
-from .tape import listening
-from .tensor import Tensor, scalar_tensor, wrap
+from .tape import IDLE, stack
+from .tensor import Tensor, wrap
 
 
 def ones_like(tensor):
     """The gradient of a target with respect to itself."""
-    data = tensor._data
-    if not data.ndim:
-        # a tensor of its own: users may watch it
-        return wrap(scalar_tensor(1.0, data.dtype, "gradient")._data)
-    ones = empty(data.shape, data.dtype)
-    ones.fill(1)
-    return wrap(ones)
+    return tensor._filled(1.0)
 
 
 def zeros(shape, dtype):
     return wrap(np.zeros(shape, dtype))
 
 
-def _all_outputs(nodes, grads):
-    """The gradients of all outputs of one op, zeros where nothing came back; None if that is all of them."""
+def _all_outputs(nodes, grads, partial):
+    """The gradients of all outputs of one op; None if nothing came back to any.
+
+    Where nothing came back to one there are zeros, or None for a partial plan.
+    """
     found = [None if n is None else grads.pop(n, None) for n in nodes]
     if all(g is None for g in found):
         return None
+    if partial:
+        return tuple([None if g is None else dense(g) for g in found])
     return tuple(zeros(n.shape, n.dtype) if g is None and n is not None else g if g is None else dense(g)
                  for g, n in zip(found, nodes, strict=True))
 
@@ -39,11 +36,11 @@ def _all_outputs(nodes, grads):
 def walk(entries, grads, wanted):
     """Take grads {node: gradient} back through the entries, until it holds those of the nodes in `wanted`."""
     kept = {}
-    silent = not listening()
+    silent = stack.frame is IDLE
     for plan, nodes, out, saved in reversed(entries):
         if plan.multiple:
             kept.update((n, grads[n]) for n in out if n in wanted and n in grads)
-            g = _all_outputs(out, grads)
+            g = _all_outputs(out, grads, plan.partial)
             if g is None:
                 continue
         else:
@@ -52,7 +49,7 @@ def walk(entries, grads, wanted):
                 continue
             if out in wanted:
                 kept[out] = g
-            if type(g) is not Tensor:
+            if not isinstance(g, Tensor):
                 g = g.to_dense()
         if silent:
             plan.backward(g, saved, nodes, grads)

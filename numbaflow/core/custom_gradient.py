@@ -13,8 +13,6 @@ from .indexed_slices import IndexedSlices
 from .tape import Tape, listening, push, record, remove
 from .tensor import Tensor, as_tensor, wrap
 
-_new = object.__new__
-
 
 class _CustomOp:
     """What the tape sees of one call of a custom_gradient function: an op with its own backward."""
@@ -57,7 +55,7 @@ class _CustomOp:
 class _CustomPlan:
     """Runs grad_fn and keeps the gradients of the traced inputs."""
 
-    multiple, count, chosen, plain = True, 1, None, False
+    multiple, partial, count, chosen, plain = True, False, 1, None, False
 
     def __init__(self, op, mask):
         self._op, self._traced = op, [k for k in range(mask.bit_length()) if mask >> k & 1]
@@ -145,9 +143,7 @@ def _traced_form(argument):
 
 
 def _untraced(y):
-    x, t = as_tensor(y), _new(Tensor)
-    t._data, t._dtype, t._node = x._data, x._dtype, None
-    return t
+    return as_tensor(y)._renewed()
 
 
 def _takes_variables(grad_fn):

@@ -6,7 +6,6 @@ plain Python with the op's real signature and without *args, because an eager op
 import functools
 import itertools
 import linecache
-from collections import namedtuple
 from types import FunctionType
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from numbaflow.kernels.elementwise import LARGE
 
 from . import callbacks, dtypes, fuse, table
+from .abstract import handed_over
 from .device import guard
 from .errors import InvalidArgumentError, OpError
 from .plans import BACK, KEEP
@@ -28,13 +28,18 @@ def pair(op, x, y):
     """`adapt` for two inputs of a common dtype, quick where one is a variable."""
     if type(x) is Tensor:
         if hasattr(type(y), "_read"):
-            return x, y._read()
+            return handed_over((x, y._read()))
     elif type(y) is Tensor and hasattr(type(x), "_read"):
-        return x._read(), y
+        return handed_over((x._read(), y))
     return adapt(op, (x, y))
 
 
 def adapt(op, values):
+    """The tensors of `convert`, none of them traced."""
+    return handed_over(convert(op, values))
+
+
+def convert(op, values):
     """Tensors for an op's arguments; Python numbers take the dtype of the tensor they meet."""
     partner = None
     for x, v in zip(op.inputs, values, strict=True):
@@ -69,6 +74,11 @@ def _adapted(op, x, v, partner):
 
 
 def adapt_list(op, values):
+    """The tensors of `convert_list`, none of them traced."""
+    return handed_over(convert_list(op, values))
+
+
+def convert_list(op, values):
     """A list of tensors for a variadic input; Python numbers take the dtype of the tensors among them."""
     if type(values) is list and values and type(values[0]) is Tensor:
         first = values[0]._dtype
@@ -195,8 +205,7 @@ def _face_source(op, function, parameters, scope):
              "_record": record, "_explain": explain, "_op": op, "_adapt": adapt, "_adapt_list": adapt_list,
              "_pair": pair, "_scalar_tensor": scalar_tensor, "_scalars": FLOAT32_SCALARS,
              "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
-             "_kernel": op.kernel, "_launch": _launcher(function),
-             "_named": op.outputs and namedtuple(op.name, op.outputs),
+             "_kernel": op.kernel, "_launch": op.launch, "_named": op.named,
              "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL, "_SymbolicMet": SymbolicMet}
     guard(scope, "_new", "_wrap", op=op.name)
     if op.kernel is not None:
@@ -237,7 +246,7 @@ def _conversion_lines(op, plain, names, hand_over):
     return [*lines, *[space + line for line in ("try:", f"    {rest}", *hand_over)]]
 
 
-def _launcher(function):
+def launcher(function):
     """The declaration's own body, which is the launch on arrays."""
     return FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__,
                         function.__closure__)

@@ -12,17 +12,14 @@ from .gradient_tape import UnconnectedGradients, _output_gradients, _stacked, gr
 from .tape import Tape, push, record, remove
 from .tensor import Tensor, as_tensor, wrap
 
-_new = object.__new__
-
 
 # ---- calling a function on traced arguments
 def _fresh(value):
     """A tensor of its own for an argument, so that one value given twice is two; outer tapes still see it."""
     x = as_tensor(value)
-    if type(value) is not Tensor and x is not value and x._node is None:
+    if x is not value and x._node is None:
         return x
-    t = _new(Tensor)
-    t._data, t._dtype, t._node = x._data, x._dtype, None
+    t = x._renewed()
     if x._node is not None:
         record(table.OPS["identity"], (x,), t)
     return t
@@ -78,7 +75,7 @@ class _Run:
 
 
 def _outputs(result, f):
-    if type(result) is Tensor:
+    if isinstance(result, Tensor):
         return [result]
     if result is None:
         raise ValueError("Cannot differentiate a function that returns None; did you forget to return a "
@@ -88,7 +85,7 @@ def _outputs(result, f):
 
 def _tensors(result):
     """The function's value with tensors for its leaves."""
-    if type(result) is Tensor:
+    if isinstance(result, Tensor):
         return result
     return nest.map_structure(as_tensor, result) if nest.is_nested(result) else as_tensor(result)
 

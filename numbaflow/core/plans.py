@@ -22,6 +22,7 @@ class Plan:
 
     __slots__ = ("_rules", "_saved", "backward", "chosen", "collect", "count", "keeps", "multiple", "op",
                  "plain", "run")
+    partial = False             # whether it can do without the gradients of some outputs
 
     def __init__(self, op, mask):
         traced = [name for k, name in enumerate(op.inputs) if mask >> k & 1]

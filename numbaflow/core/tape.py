@@ -85,17 +85,25 @@ class Tape:
             self.variables[variable] = []
 
 
-class _Stack(threading.local):
-    """`frame`: the tapes that listen in this thread, outermost first, and the set of their tokens."""
+IDLE: tuple = ((), frozenset(), None)
 
-    frame: tuple = ((), frozenset())
+
+class _Stack(threading.local):
+    """`frame`: the tapes that listen in this thread, outermost first, the set of their tokens, and the trace.
+
+    It is the object IDLE while nothing listens, which a variable's read looks at.
+    """
+
+    frame: tuple = IDLE
 
 
 stack = _Stack()
 
 
-def _frame(tapes):
-    return tapes, (tapes[0].tokens if len(tapes) == 1 else frozenset([t.token for t in tapes]))
+def _frame(tapes, trace=None):
+    if not tapes and trace is None:
+        return IDLE
+    return tapes, (tapes[0].tokens if len(tapes) == 1 else frozenset([t.token for t in tapes])), trace
 
 
 def listening():
@@ -105,17 +113,20 @@ def listening():
 
 def push(tape):
     """Let a tape listen."""
-    stack.frame = _frame((*stack.frame[0], tape))
+    tapes, _, trace = stack.frame
+    stack.frame = _frame((*tapes, tape), trace)
 
 
 def remove(tape):
     """Let a tape listen no more."""
-    stack.frame = _frame(tuple([t for t in stack.frame[0] if t is not tape]))
+    tapes, _, trace = stack.frame
+    stack.frame = _frame(tuple([t for t in tapes if t is not tape]), trace)
 
 
 def refresh():
     """After a tape has got a new token."""
-    stack.frame = _frame(stack.frame[0])
+    tapes, _, trace = stack.frame
+    stack.frame = _frame(tapes, trace)
 
 
 class silent:
@@ -124,16 +135,34 @@ class silent:
     __slots__ = ("_kept",)
 
     def __enter__(self):
-        self._kept = stack.frame[0]
-        stack.frame = _frame(())
+        self._kept, _, trace = stack.frame
+        stack.frame = _frame((), trace)
 
     def __exit__(self, *exc):
-        stack.frame = _frame(self._kept)
+        stack.frame = _frame(self._kept, stack.frame[2])
+
+
+class tracing:
+    """Ops of this thread go to a trace inside this context, None for none, and no outer tape listens."""
+
+    __slots__ = ("_kept", "_trace")
+
+    def __init__(self, trace):
+        self._trace = trace
+
+    def __enter__(self):
+        self._kept = stack.frame
+        stack.frame = _frame((), self._trace)
+        return self._trace
+
+    def __exit__(self, *exc):
+        stack.frame = self._kept
+        refresh()
 
 
 def variable_node(variable, data):
     """The node that a read of a variable gets, one for all reads under the same tapes; None when untraced."""
-    tapes, tokens = stack.frame
+    tapes, tokens, _ = stack.frame
     if len(tapes) == 1:
         nodes = tapes[0].variables.get(variable)
         if nodes and nodes[-1].tapes is tokens:
@@ -159,7 +188,7 @@ def record(op, inputs, output, attributes=()):
     `inputs` holds tensors, and lists of tensors for a variadic input; `output` is a tensor or a tuple of
     tensors.
     """
-    tapes, tokens = stack.frame
+    tapes, tokens, _ = stack.frame
     if len(tapes) == 1 and not op.variadic:         # nearly always so, and half the cost of the general way
         tape, mask, bit, nodes = tapes[0], 0, 1, []
         for x in inputs:
@@ -244,11 +273,11 @@ def _break(tape, op):
         tape.breaks = {}
     note = tape.breaks.get(op.name)
     if note is None:
-        tape.breaks[op.name] = note = [0, _caller()]
+        tape.breaks[op.name] = note = [0, caller()]
     note[0] += 1
 
 
-def _caller():
+def caller():
     """file:line of the first frame outside this package."""
     frame, package = sys._getframe(1), __name__.split(".")[0]
     while frame is not None:

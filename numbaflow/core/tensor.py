@@ -7,6 +7,8 @@ import itertools
 
 import numpy as np
 
+from numbaflow.kernels.memory import empty
+
 from . import dtypes, table
 from .device import CPU, check, device, guard
 from .dtypes import DType
@@ -134,6 +136,22 @@ class Tensor(Operators):
     def __getitem__(self, key):
         return table.face("getitem")(self, key)
 
+    # ---- copies that tapes tell apart
+    def _renewed(self):
+        """A tensor of the same value that no tape has seen."""
+        t = _new(Tensor)
+        t._data, t._dtype, t._node = self._data, self._dtype, None
+        return t
+
+    def _filled(self, number):
+        """A tensor of this shape and dtype, full of a number."""
+        if not self._data.ndim:
+            # a tensor of its own: users may watch it
+            return scalar_tensor(number, self._data.dtype, "gradient")._renewed()
+        full = empty(self._data.shape, self._data.dtype)
+        full.fill(number)
+        return wrap(full)
+
     # ---- devices
     def cpu(self):
         """A copy on the CPU; differentiable."""
@@ -219,7 +237,7 @@ def as_array(value, dtype=None):
         # astype, for np.array keeps a pickled array's dtype, which equals float32 but is not the one object
         return np.asarray(value).astype(wanted or own, order="C", subok=False)
     if isinstance(value, Tensor):
-        return as_array(value._data, dtype)
+        return as_array(value.__array__() if type(value) is not Tensor else value._data, dtype)
     array = _array_of_python(value)
     if wanted is None:
         return array.astype(_default(array))
@@ -270,14 +288,14 @@ def as_tensor(value, dtype=None):
         return value
     if kind is float and dtype is None:
         return wrap(np.array(value, dtypes.FLOAT32))
+    if isinstance(value, Tensor):                   # a traced one
+        return value
     read = getattr(value, "_read", None)            # a variable
     if read is not None:
         return read()
     dense = getattr(value, "to_dense", None)        # indexed slices
     if dense is not None:
         return dense()
-    if isinstance(value, Tensor):
-        return value
     if isinstance(value, (list, tuple)) and _holds_tensor(value):
         return table.face("stack")([as_tensor(v, dtype) for v in value])
     return wrap(as_array(value, dtype))
@@ -346,7 +364,7 @@ def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
     >>> nf.constant([1, 2, 3]).dtype.name, nf.constant(2.5, shape=(2, 2)).shape
     ('int32', (2, 2))
     """
-    if type(value) is Tensor and shape is None and (dtype is None or value.dtype == as_dtype(dtype)):
+    if isinstance(value, Tensor) and shape is None and (dtype is None or value.dtype == as_dtype(dtype)):
         return value
     array = as_array(value, dtype)
     if shape is not None:

@@ -20,8 +20,8 @@ from .device import CPU, check
 from .errors import InvalidArgumentError, OutOfRangeError
 from .indexed_slices import IndexedSlices
 from .shape import TensorShape
-from .tape import stack, variable_node
-from .tensor import Operators, Tensor, array_text, as_array, as_tensor
+from .tape import IDLE, stack, tracing, variable_node
+from .tensor import Operators, Tensor, array_text, as_array, as_tensor, wrap
 from .trackable import Trackable
 
 _new = object.__new__
@@ -61,7 +61,11 @@ class Variable(Operators, Trackable):
         if constraint is not None and not callable(constraint):
             raise ValueError("The `constraint` argument must be a callable.")
         check()
-        value = initial_value() if callable(initial_value) else initial_value
+        trace = stack.frame[2]
+        if trace is not None:
+            trace.creates(self)
+        with tracing(None):             # a function that is traced makes its variables once, and at once
+            value = initial_value() if callable(initial_value) else initial_value
         self._data = as_array(as_tensor(value)._data, dtype) if isinstance(value, (Tensor, Variable)) \
             else as_array(value, dtype)
         if shape is not None and tuple(shape) != self._data.shape:
@@ -101,13 +105,23 @@ class Variable(Operators, Trackable):
         return data
 
     def _read(self):
+        frame = stack.frame
+        if frame is not IDLE:
+            return self._read_by(*frame)
         t = _new(Tensor)
         data = self._data
         if self._writing:
             data = self._array()
         t._data = data
         t._dtype = data.dtype
-        t._node = variable_node(self, data) if stack.frame[0] else None
+        t._node = None
+        return t
+
+    def _read_by(self, tapes, tokens, trace):
+        """A read that tapes hear or a trace writes down."""
+        t = wrap(self._array()) if trace is None else trace.read(self)
+        if tapes:
+            t._node = variable_node(self, t._data)
         return t
 
     def value(self):
@@ -118,6 +132,8 @@ class Variable(Operators, Trackable):
 
     def numpy(self):
         """The value as a NumPy array of your own, or a NumPy scalar."""
+        if stack.frame[2] is not None:
+            return self._read().numpy()
         data = self._array()
         return data.copy() if data.ndim else data[()]
 
@@ -125,7 +141,7 @@ class Variable(Operators, Trackable):
         return self._read().__array__(dtype, copy)
 
     def __bool__(self):
-        return bool(self._array())
+        return bool(self._read())
 
     def __int__(self):
         if self._data.dtype.kind not in "iu":
@@ -195,8 +211,18 @@ class Variable(Operators, Trackable):
                              f"variable {self.name!r}")
         return data
 
+    def _assign_traced(self, op, value, what, *args):
+        """Note in the trace of this thread that the value is op(value, given, *args) from here on."""
+        own = self._data.dtype
+        given = as_tensor(value, own if not isinstance(value, Tensor) else None)
+        new = given if op is None else table.face(op)(self._read(), given, *args)
+        stack.frame[2].assign(self, new, what)
+        return self
+
     def assign(self, value, use_locking=None, name=None, read_value=True):
         """Set the value; ValueError for another shape."""
+        if stack.frame[2] is not None:
+            return self._assign_traced(None, value, "assign")
         data = self._fitting(value, "assign")
         with self._lock:
             self._writing = True
@@ -211,17 +237,23 @@ class Variable(Operators, Trackable):
 
     def assign_add(self, delta, use_locking=None, name=None, read_value=True):
         """Add to the value."""
+        if stack.frame[2] is not None:
+            return self._assign_traced("add", delta, "assign_add")
         data = self._fitting(delta, "assign_add")
         self._update(_add, data)
         return self if read_value else None
 
     def assign_sub(self, delta, use_locking=None, name=None, read_value=True):
         """Subtract from the value."""
+        if stack.frame[2] is not None:
+            return self._assign_traced("subtract", delta, "assign_sub")
         data = self._fitting(delta, "assign_sub")
         self._update(_subtract, data)
         return self if read_value else None
 
     def _assign_part(self, key, value, use_locking=None, name=None, read_value=True):
+        if stack.frame[2] is not None:
+            return self._assign_traced("setitem", value, "assign", key)
         data = self._converted(value, "assign")
         self._update(operator.setitem, key, data)
         return self if read_value else None
@@ -239,12 +271,23 @@ class Variable(Operators, Trackable):
         return before
 
     def _scatter(self, write, indices, updates, what):
+        if stack.frame[2] is not None:
+            return self._scatter_traced(indices, updates, what)
         at = as_tensor(indices)._data
         rows = self._converted(updates, what)
         try:
             self._update(write, at, rows)
         except (ValueError, IndexError) as error:
             raise InvalidArgumentError(f"{what}: {error}") from None
+        return self
+
+    def _scatter_traced(self, indices, updates, what):
+        *_, verb = what.split("_")
+        indices, updates = as_tensor(indices), as_tensor(updates, self._data.dtype)
+        if "_nd_" not in what:
+            indices = table.face("expand_dims")(indices, -1)
+        new = table.face(f"tensor_scatter_{verb}")(self._read(), indices, updates)
+        stack.frame[2].assign(self, new, what)
         return self
 
     def _slices(self, sparse_delta, write, what):

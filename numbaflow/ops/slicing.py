@@ -44,6 +44,45 @@ def _part(key):
         raise TypeError(f"{_WORDS}{key!r}") from None
 
 
+def _part_shape(x, key):
+    """The shape that x[key] has."""
+    key = basic_key(key)
+    parts = list(key) if type(key) is tuple else [key]
+    named = sum([part is not None and part is not Ellipsis for part in parts])
+    if named > x.ndim:
+        raise IndexError(f"too many indices for array: array is {x.ndim}-dimensional, but {named} were indexed")
+    if parts.count(Ellipsis) > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    at = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
+    parts[at:at + 1] = [_slice(None)] * (x.ndim - named)
+    extents, found = iter(enumerate(x.shape)), []
+    for part in parts:
+        if part is None:
+            found.append(1)
+            continue
+        axis, n = next(extents)
+        if type(part) is _slice:
+            found.append(_length(part, n))
+        elif not -n <= part < n:
+            raise IndexError(f"index {part} is out of bounds for axis {axis} with size {n}")
+    return found, x.dtype
+
+
+def _length(part, n):
+    """How many of n elements a slice takes."""
+    start, stop, step = [None if k is None else index(k) for k in (part.start, part.stop, part.step)]
+    step = 1 if step is None else step
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    low, high = (0, n) if step > 0 else (-1, n - 1)
+
+    def clipped(k):
+        return min(max(k + n if k < 0 else k, low), high)
+    first, last = (low, high) if step > 0 else (high, low)
+    first, last = first if start is None else clipped(start), last if stop is None else clipped(stop)
+    return max((last - first + step - (1 if step > 0 else -1)) // step, 0)
+
+
 class Pieces:
     """A gradient that is zero but for its parts, those of the slices at `keys`; where parts meet they add."""
 
@@ -66,7 +105,7 @@ def _piece_samples(*keys):
 
 
 @op(inputs="x", grads={"x": lambda g, key, x_shape: Pieces((g,), (key,), x_shape)}, holomorphic=False,
-    reference=lambda x, key: x[key],
+    infer=_part_shape, reference=lambda x, key: x[key],
     samples=[*_piece_samples(1, -1, slice(1, 3), slice(None, None, -2), ..., None, (2, 1), (..., 0),
                              (slice(None), None, slice(-2, None)), (slice(3, 0, -2), 1), slice(2, 2), ()),
              Sample(normal(), ()), Sample(normal(), (None, ...)), Sample(integers(4), -2),
@@ -97,7 +136,7 @@ def _sum_of_pieces(parts, keys, shape):
 
 
 @op(inputs="*parts", grads={"parts": lambda g, keys: [getitem(g, key) for key in keys]}, holomorphic=False,
-    reference=_sum_of_pieces,
+    infer=lambda parts, shape: (shape, parts[0].dtype), reference=_sum_of_pieces,
     samples=[Sample([normal(3)], (1,), (2, 3)),
              Sample([normal(2), normal(3)], (slice(2), slice(None, None, -1)), (3,)),
              Sample([normal()], ((1, 0),), (2, 1)), Sample([normal(1, 2)], (None,), (2,))])
@@ -117,6 +156,36 @@ def add_pieces(parts, keys, shape):
             np.add(seen, g, out=seen)
         else:                                       # (NumPy gives a single element as a copy)
             out[key] = seen + g
+    return out
+
+
+@op(inputs="x value", promote="x value", holomorphic=False,
+    grads={"x": lambda g, key, value_shape: setitem(g, as_tensor(np.zeros(value_shape, g._data.dtype)), key),
+           "value": lambda g, key: getitem(g, key)},
+    reference=lambda x, value, key: _with_item(x, value, key), infer=lambda x: (x.shape, x.dtype),
+    samples=[Sample(normal(4, 3), normal(3), 1), Sample(normal(4, 3), normal(2, 3), slice(1, 3)),
+             Sample(normal(4), normal(), -1), Sample(normal(4, 3), normal(3, 1), (slice(3), slice(None, None, 2))),
+             Sample(integers(4), integers(2), slice(None, None, 2))])
+def setitem(x, value, key):
+    """x with a value, which broadcasts, in place of the part `x[key]`.
+
+    Args:
+        x: any tensor.
+        value: a tensor of the same dtype.
+        key: as in `getitem`.
+
+    >>> import numbaflow as nf
+    >>> nf.ops.slicing.setitem([1, 2, 3, 4], 0, slice(1, 3)).numpy().tolist()
+    [1, 0, 0, 4]
+    """
+    out = x.copy()
+    out[basic_key(key)] = value
+    return out
+
+
+def _with_item(x, value, key):
+    out = np.array(x)
+    out[key] = value
     return out
 
 

@@ -1,0 +1,123 @@
+"""A function for one signature: its graph, the variables it reads and assigns, and how it is called.
+
+Without a listening tape a call runs the program.  A tape that traces an input records the call as one op,
+whose backward step is a function like this one, so derivatives of any order are compiled too.
+"""
+import functools
+import threading
+
+from numbaflow.core import nest
+from numbaflow.core.dtypes import DIFFERENTIABLE
+from numbaflow.core.tape import stack
+from numbaflow.core.tensor import Tensor, as_tensor, wrap
+
+from . import differentiate
+from .interpret import interpret
+from .program import Program
+
+
+class Concrete:
+    """A graph that can be called.
+
+    Its graph's inputs are, in order: arguments, values of `reads` (variables), and what `feeds` give.
+    Its outputs are `results` values and then one for each variable in `assigned`.
+    """
+
+    def __init__(self, name, graph, reads, feeds, assigned):
+        self.name, self.graph = name, graph
+        self.reads, self.feeds, self.assigned = tuple(reads), tuple(feeds), tuple(assigned)
+        self.arguments = len(graph.inputs) - len(self.reads) - len(self.feeds)
+        self.results = len(graph.outputs) - len(self.assigned)
+        self._lock, self._derivatives = threading.Lock(), {}
+
+    @classmethod
+    def of_trace(cls, trace, arguments, results):
+        """What a trace has written, for the traced tensors of its arguments and results."""
+        graph = trace.graph
+        graph.inputs = [*[t._value for t in arguments], *trace.reads.values(), *[v for _, v in trace.feeds]]
+        graph.outputs = [*[trace.value(t) for t in results], *trace.assigned.values()]
+        return cls(trace.name, graph, trace.reads, [f for f, _ in trace.feeds], trace.assigned)
+
+    @functools.cached_property
+    def program(self):
+        """The compiled program, made at the first call."""
+        with self._lock:
+            return Program(self)
+
+    def call(self, tensors):
+        """The result tensors for argument tensors, in this thread's mode: traced, taped or plain."""
+        tapes, _, trace = stack.frame
+        if trace is not None:
+            return self._inline(trace, tensors)
+        if tapes and (any(t._node is not None for t in tensors) or self.reads):
+            recorded = differentiate.call(self, tensors)
+            if recorded is not None:
+                return recorded
+        return self.program(tensors)
+
+    def _inline(self, trace, tensors):
+        given = [*tensors, *[v._read() for v in self.reads],
+                 *[trace.feed(f, v.shape, v.dtype, "fed") for f, v in zip(self.feeds, self._fed(), strict=True)]]
+        found = interpret(self.graph, given)
+        for variable, t in zip(self.assigned, found[self.results:], strict=True):
+            trace.assign(variable, t)
+        return found[:self.results]
+
+    def _fed(self):
+        return self.graph.inputs[len(self.graph.inputs) - len(self.feeds):]
+
+    def interpreted(self, tensors):
+        """The results op by op, for comparing with the program; variables are not assigned."""
+        given = [*tensors, *[v._read() for v in self.reads], *[wrap(f()) for f in self.feeds]]
+        return interpret(self.graph, given)[:self.results]
+
+
+class Structure:
+    """The shape of what a function returns: nested lists, tuples and dicts whose leaves are mostly tensors."""
+
+    def __init__(self, result):
+        leaves = nest.flatten(result) if nest.is_nested(result) else [result]
+        self._nested, self._template = nest.is_nested(result), result
+        self._plain, self.tensors = [], []
+        for leaf in leaves:
+            if leaf is None or isinstance(leaf, str) or not _tensor_like(leaf):
+                self._plain.append(leaf)
+            elif hasattr(leaf, "indices") and hasattr(leaf, "values"):
+                self._plain.append(_Slices(leaf.dense_shape))
+                self.tensors += [as_tensor(leaf.values), as_tensor(leaf.indices)]
+            else:
+                self._plain.append(_TENSOR)
+                self.tensors.append(as_tensor(leaf))
+        self._single = not self._nested and self._plain == [_TENSOR]
+        if self._nested:
+            self._template = nest.map_structure(lambda _: None, result)
+
+    def pack(self, tensors):
+        """The structure with tensors for its tensors."""
+        if self._single:
+            return tensors[0]
+        left = iter(tensors)
+        leaves = [next(left) if p is _TENSOR else p.made(left) if type(p) is _Slices else p
+                  for p in self._plain]
+        return nest.pack(self._template, leaves) if self._nested else leaves[0]
+
+
+_TENSOR = object()
+
+
+class _Slices:
+    def __init__(self, dense_shape):
+        self._shape = dense_shape
+
+    def made(self, left):
+        from numbaflow.core.indexed_slices import IndexedSlices
+        return IndexedSlices(next(left), next(left), self._shape)
+
+
+def _tensor_like(leaf):
+    return isinstance(leaf, (Tensor, bool, int, float, complex)) or hasattr(leaf, "dtype")
+
+
+def is_differentiable(value):
+    """Whether gradients flow to a value."""
+    return value.dtype in DIFFERENTIABLE

@@ -1,0 +1,247 @@
+"""`function`: Python traced once for each signature and then replayed as a compiled program."""
+import functools
+import inspect
+import threading
+import weakref
+
+import numpy as np
+
+from numbaflow.core import dtypes, nest
+from numbaflow.core.abstract import Traced
+from numbaflow.core.tape import stack, tracing
+from numbaflow.core.tensor import Tensor, as_tensor
+
+from .concrete import Concrete, Structure
+from .trace import Trace
+
+
+class TensorSpec:
+    """The shape and dtype of an argument: an extent of None may be any.
+
+    >>> import numbaflow as nf
+    >>> nf.TensorSpec([None, 3])
+    TensorSpec(shape=(None, 3), dtype=float32)
+    """
+
+    def __init__(self, shape=None, dtype=dtypes.FLOAT32, name=None):
+        self._shape = None if shape is None else tuple(None if n is None else int(n) for n in shape)
+        self._dtype, self.name = dtypes.as_numpy(dtype), name
+
+    shape = property(lambda self: self._shape)
+    dtype = property(lambda self: dtypes.of(self._dtype))
+
+    def accepts(self, tensor):
+        """Whether a tensor has this dtype and a shape that fits."""
+        if tensor._data.dtype != self._dtype:
+            return False
+        shape = tensor._data.shape
+        return self._shape is None or (len(shape) == len(self._shape) and all(
+            n is None or n == m for n, m in zip(self._shape, shape, strict=True)))
+
+    def __eq__(self, other):
+        return isinstance(other, TensorSpec) and (self._shape, self._dtype) == (other._shape, other._dtype)
+
+    def __hash__(self):
+        return hash((self._shape, self._dtype))
+
+    def __repr__(self):
+        return f"TensorSpec(shape={self._shape}, dtype={self._dtype.name})"
+
+
+class Function:
+    """A Python function that is traced once for each signature of its arguments, then runs compiled."""
+
+    def __init__(self, python_function, input_signature=None):
+        functools.update_wrapper(self, python_function)
+        self.python_function = python_function
+        self.input_signature = _signature(input_signature)
+        self._concrete = {}             # key -> (Concrete, Structure)
+        self._lock = threading.RLock()
+        self._bound = weakref.WeakKeyDictionary()
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        found = self._bound.get(instance)
+        if found is None:
+            method = functools.partial(_call_method, self.python_function, weakref.ref(instance))
+            functools.update_wrapper(method, self.python_function)
+            found = self._bound[instance] = Function(method, self.input_signature)
+        return found
+
+    def __call__(self, *args, **kwargs):
+        if stack.frame[2] is not None:
+            return self.python_function(*args, **kwargs)
+        tensors, key = [], []
+        for a in args:
+            if type(a) is Tensor:
+                data = a._data
+                tensors.append(a)
+                key.append((data.shape, data.dtype))
+            else:
+                key.append(_add_argument(a, tensors))
+        if kwargs or self.input_signature is not None:
+            args, tensors, key = self._checked(args, kwargs)
+        key = tuple(key)
+        try:
+            found = self._concrete.get(key)
+        except TypeError:
+            raise _unhashable(self, key) from None
+        if found is None:
+            found = self._traced(key, args, tensors)
+        concrete, structure = found
+        return structure.pack(concrete.call(tensors))
+
+    def _checked(self, args, kwargs):
+        """Positional arguments, their tensors and the key, where there are keyword arguments or a signature."""
+        if kwargs:
+            bound = inspect.signature(self.python_function).bind(*args, **kwargs)
+            if self.input_signature is not None and len(bound.arguments) > len(self.input_signature):
+                extra = list(bound.arguments)[len(self.input_signature)]
+                raise TypeError("When input_signature is provided, only pass arguments covered by it. Received "
+                                f"argument {extra}.")
+            args, rest = bound.args, bound.kwargs
+        else:
+            rest = {}
+        if self.input_signature is not None:
+            args = self._fitting(args)
+        tensors: list = []
+        key = [_add_argument(a, tensors) for a in args]
+        key += [(name, _add_argument(rest[name], tensors)) for name in sorted(rest)]
+        return (args, rest), tensors, key
+
+    def _fitting(self, args):
+        wanted = self.input_signature
+        if len(args) != len(wanted):
+            raise ValueError(f"Python inputs incompatible with input_signature: {len(args)} arguments {args} for "
+                             f"{len(wanted)} in {wanted}")
+        flat_specs, flat = nest.flatten(list(wanted)), nest.flatten(list(args))
+        if len(flat) != len(flat_specs):
+            raise ValueError("Structure of Python function inputs does not match input_signature: inputs "
+                             f"{args}, input_signature {wanted}")
+        tensors = []
+        for spec, a in zip(flat_specs, flat, strict=True):
+            t = as_tensor(a, None if hasattr(a, "dtype") else spec._dtype)
+            if not spec.accepts(t):
+                raise ValueError("Python inputs incompatible with input_signature: inputs "
+                                 f"{t!r} of shape {tuple(t._data.shape)} and dtype {t._dtype}, "
+                                 f"input_signature {spec}")
+            tensors.append(t)
+        return tuple(nest.pack(list(args), tensors))
+
+    def _traced(self, key, args, tensors):
+        with self._lock:
+            found = self._concrete.get(key)
+            if found is None:
+                found = self._concrete[key] = self._trace(args, tensors)
+        return found
+
+    def _trace(self, args, tensors):
+        trace = Trace(getattr(self, "__name__", "function"), may_create=not self._concrete)
+        args, kwargs = args if len(args) == 2 and type(args[1]) is dict and type(args[0]) is tuple else (args, {})
+        with tracing(trace):
+            traced = [trace.input(t._data.shape, t._dtype, f"argument_{k}") for k, t in enumerate(tensors)]
+            left = iter(traced)
+            given = [_with_tensors(a, left) for a in args]
+            named = {name: _with_tensors(kwargs[name], left) for name in sorted(kwargs)}
+            result = self.python_function(*given, **named)
+            structure = Structure(result)
+        return Concrete.of_trace(trace, traced, structure.tensors), structure
+
+    def get_concrete_function(self, *args, **kwargs):
+        """The compiled function for a signature, given by arguments or by TensorSpecs in their place."""
+        args = [_example(a) for a in (args or self.input_signature or ())]
+        tensors, key = [], []
+        args, tensors, key = self._checked(args, {k: _example(v) for k, v in kwargs.items()})
+        return self._traced(tuple(key), args, tensors)[0]
+
+    def __repr__(self):
+        return f"<numbaflow function {getattr(self, '__name__', '?')}>"
+
+
+def _call_method(function, instance, *args, **kwargs):
+    return function(instance(), *args, **kwargs)
+
+
+def _signature(given):
+    if given is None:
+        return None
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(f"input_signature must be either a tuple or a list, received {type(given)}")
+    for spec in nest.flatten(list(given)):
+        if not isinstance(spec, TensorSpec):
+            raise TypeError(f"Invalid input_signature {given}; input_signature must be a possibly nested sequence of "
+                            "TensorSpec objects.")
+    return tuple(given)
+
+
+def _add_argument(a, tensors):
+    """The key of an argument; its tensors are appended."""
+    if isinstance(a, (Tensor, np.ndarray, np.generic)):
+        t = as_tensor(a)
+        tensors.append(t)
+        return t._data.shape, t._data.dtype
+    if isinstance(a, (list, tuple)):
+        return type(a), tuple([_add_argument(each, tensors) for each in a])
+    if isinstance(a, dict):
+        return dict, tuple([(k, _add_argument(a[k], tensors)) for k in nest.ordered_keys(a)])
+    return type(a), a
+
+
+def _with_tensors(a, left):
+    """The argument with traced tensors for its tensors."""
+    if isinstance(a, (Tensor, np.ndarray, np.generic)):
+        return next(left)
+    if nest.is_nested(a):
+        return nest.pack(a, [_with_tensors(leaf, left) for leaf in nest.flatten(a)])
+    return a
+
+
+def _example(a):
+    if isinstance(a, TensorSpec):
+        if a.shape is None or None in a.shape:
+            raise ValueError(f"get_concrete_function: {a} has extents that are not known; give a tensor")
+        return as_tensor(np.zeros(a.shape, a._dtype))
+    return a
+
+
+def _unhashable(function, key):
+    for _, value in key:
+        try:
+            hash(value)
+        except TypeError:
+            return TypeError(f"{function!r}: an argument that is no tensor must be hashable, got "
+                             f"{type(value).__name__}: {value!r}"[:200])
+    return TypeError(f"{function!r}: arguments that are no tensors must be hashable")
+
+
+def function(func=None, input_signature=None, autograph=True, experimental_autograph_options=None,
+             experimental_relax_shapes=False):
+    """Compile a function: traced once for each signature, then replayed without Python.
+
+    Tensors and arrays may differ in value from call to call; everything else in the arguments is part of the
+    signature.  Python runs only while tracing: prints and appends happen then.  Variables are read and
+    assigned, gradients are taken and random numbers drawn anew at each call.
+
+    Args:
+        func: the function; without it, a decorator.
+        input_signature: a list of TensorSpecs, for which it is traced at once and for all.
+        autograph, experimental_autograph_options, experimental_relax_shapes: taken and not used; Python's
+            `if` and `while` on tensors are errors that say what to use instead.
+
+    Raises:
+        TracingError: the function asks for a tensor's value.
+
+    >>> import numbaflow as nf
+    >>> @nf.function
+    ... def f(x, y):
+    ...     return nf.reduce_sum(nf.tanh(x) * y)
+    >>> f(nf.constant([0.0, 1.0]), nf.constant([1.0, 0.0])).numpy()
+    np.float32(0.0)
+    """
+    if func is None:
+        return functools.partial(function, input_signature=input_signature)
+    return Function(func, input_signature)
+
+
+__all__ = ["Function", "TensorSpec", "Traced", "function"]

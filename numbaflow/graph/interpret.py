@@ -1,0 +1,70 @@
+"""A graph run op by op, on eager tensors or on traced ones.
+
+It says what a graph means: a compiled program must agree with it.  On traced tensors it writes the graph into
+another trace, which is how functions are inlined and differentiated.
+"""
+import numpy as np
+
+from numbaflow.core.abstract import Traced, current_trace
+from numbaflow.core.tensor import Tensor, wrap
+
+from . import ir
+
+
+def interpret(graph, given):
+    """The tensors of a graph's outputs for those of its inputs."""
+    known = dict(zip(graph.inputs, given, strict=True))
+    for node in graph.nodes:
+        if node.op is not ir.INPUT:
+            results = run_node(node, [known[v] for v in node.inputs])
+            known.update(zip(node.outputs, results, strict=True))
+    return [known[v] for v in graph.outputs]
+
+
+def run_node(node, inputs):
+    """The tensors of a node's outputs for those of its inputs."""
+    if node.op in _PRIMITIVES:
+        return _PRIMITIVES[node.op](node, inputs)
+    op, arguments = node.op, node.grouped(inputs)
+    if op.residuals:
+        return _with_residuals(node, arguments)
+    result = op.face(**dict(zip(op.inputs, arguments, strict=True)), **node.attributes)
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+def _with_residuals(node, arguments):
+    op = node.op
+    if any(isinstance(t, Traced) for t in arguments):
+        return current_trace().call_fully(op, arguments, node.attributes)
+    first, *rest = op.launch(*[t._data for t in arguments], **node.attributes)
+    return [wrap(r) for r in (*(first if op.outputs is not None else [first]), *rest)]
+
+
+def _constant(node, inputs):
+    value, shape = node.attributes["value"], node.outputs[0].shape
+    trace = current_trace()
+    if trace is not None:
+        return [trace.tensor(trace.graph.constant(value, shape))]
+    return [wrap(np.broadcast_to(value, shape))]
+
+
+def _update(node, inputs):
+    trace = current_trace()
+    if trace is not None:
+        return trace.primitive(ir.UPDATE, inputs, node.attributes, [(v.shape, v.dtype) for v in node.outputs])
+    count = len(node.outputs)
+    state = [np.array(t._data, order="C") for t in inputs[:count]]
+    g, constants = np.ascontiguousarray(inputs[count]._data), [t._data.item() for t in inputs[count + 1:]]
+    node.attributes["rule"](g.size, *[s.ravel() for s in state], g.ravel(), *constants)
+    return [wrap(s) for s in state]
+
+
+_PRIMITIVES = {ir.CONSTANT: _constant, ir.UPDATE: _update}
+
+
+def primitive(op):
+    """Register how a primitive runs: a function (node, tensors) that returns tensors."""
+    def register(function):
+        _PRIMITIVES[op] = function
+        return function
+    return register
