@@ -28,10 +28,14 @@ def contiguous(x):
 def flat_indices(indices):
     """Indices as a flat C-contiguous int64 array, the one type that kernels here are compiled for."""
     if indices.dtype is not INT64:
-        if indices.dtype.kind not in "iu":
-            raise TypeError(f"indices must be integers, got {indices.dtype}")
+        check_integers(indices)
         indices = indices.astype(INT64)
     return indices.ravel()
+
+
+def check_integers(indices):
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"indices must be integers, got {indices.dtype}")
 
 
 def words(x, outer, n, inner):
@@ -161,15 +165,8 @@ def row_numbers(indices, shape, per_batch, out):
 
 def number_rows(indices, shape, batch_dims=0):
     """Row numbers of indices[..., m] into `shape`, and how many of its axes they cover."""
-    if indices.ndim == 0:
-        raise ValueError("indices need a last axis of coordinates, got a 0-d array")
+    covered = covered_axes(indices, shape, batch_dims)
     lead, m = indices.shape[:-1], indices.shape[-1]
-    if not 0 <= batch_dims <= len(lead) or lead[:batch_dims] != shape[:batch_dims]:
-        raise ValueError(f"batch_dims {batch_dims}: the leading dimensions of indices {indices.shape} "
-                         f"and {shape} differ")
-    covered = batch_dims + m
-    if covered > len(shape):
-        raise ValueError(f"indices {indices.shape} hold {m} coordinates, more than {shape} has axes to index")
     k = prod(lead)
     numbers = np.empty(k, INT64)
     per_batch = max(prod(lead[batch_dims:]), 1)
@@ -180,6 +177,20 @@ def number_rows(indices, shape, batch_dims=0):
         raise IndexOutOfRange(f"index {wrong} at position {_position(lead, bad)} "
                               f"does not index into shape {shape[batch_dims:covered]}")
     return numbers, covered
+
+
+def covered_axes(indices, shape, batch_dims=0):
+    """How many axes of `shape` the coordinates in `indices` go along, those of the batch included."""
+    if indices.ndim == 0:
+        raise ValueError("indices need a last axis of coordinates, got a 0-d array")
+    lead, m = indices.shape[:-1], indices.shape[-1]
+    if not 0 <= batch_dims <= len(lead) or lead[:batch_dims] != shape[:batch_dims]:
+        raise ValueError(f"batch_dims {batch_dims}: the leading dimensions of indices {indices.shape} "
+                         f"and {shape} differ")
+    covered = batch_dims + m
+    if covered > len(shape):
+        raise ValueError(f"indices {indices.shape} hold {m} coordinates, more than {shape} has axes to index")
+    return covered
 
 
 def gather_nd(params, indices, batch_dims=0):
@@ -222,12 +233,18 @@ def take_along_axis(x, indices, axis):
     return out
 
 
-def check_along(shape, indices, axis):
-    """The flat indices; raises unless they go with an array of `shape` along the axis."""
+def check_along_shape(shape, indices, axis):
+    """The axis counted from the front, for indices that agree with `shape` but for it."""
     axis = normal_axis(axis, len(shape))
     expected = shape[:axis] + indices.shape[axis:axis + 1] + shape[axis + 1:]
     if indices.shape != expected:
         raise ValueError(f"indices {indices.shape} and x {shape} must agree but for axis {axis}")
+    return axis
+
+
+def check_along(shape, indices, axis):
+    """The flat indices; raises unless they go with an array of `shape` along the axis."""
+    axis = check_along_shape(shape, indices, axis)
     return checked_indices(indices, shape[axis])
 
 
@@ -252,10 +269,14 @@ def mark_hot(indices, off_on, out, lo, hi):
                 out[o, index, j] = on
 
 
-def one_hot(indices, depth, on_value=1, off_value=0, axis=-1, dtype=np.float32):
-    """out[..., d, ...] = on_value if d == indices[...] else off_value; d counts along the new axis."""
+def check_depth(depth):
     if depth < 0:
         raise ValueError(f"depth must not be negative, got {depth}")
+
+
+def one_hot(indices, depth, on_value=1, off_value=0, axis=-1, dtype=np.float32):
+    """out[..., d, ...] = on_value if d == indices[...] else off_value; d counts along the new axis."""
+    check_depth(depth)
     flat, shape, dtype = flat_indices(indices), indices.shape, np.dtype(dtype)
     axis = normal_axis(axis, len(shape) + 1)
     outer, inner = prod(shape[:axis]), prod(shape[axis:])

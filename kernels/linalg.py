@@ -12,7 +12,7 @@ from .memory import empty
 
 
 # ---- what every function does first and last
-def _matrices(x, square=True, name="the matrix"):
+def matrices(x, square=True, name="the matrix"):
     """The letter that LAPACK's names have for the dtype, after checks."""
     if x.ndim < 2:
         raise ValueError(f"{name} has shape {x.shape}; at least two dimensions were expected")
@@ -49,7 +49,7 @@ def _run(kernel, batch, each, failure, *args):
         raise ValueError(f"the matrix {f'at {where} of the batch ' if batch else ''}{failure}")
 
 
-def _real(dtype):
+def real_of(dtype):
     return np.dtype(dtype.char.lower()) if dtype.kind == "c" else dtype
 
 
@@ -62,7 +62,7 @@ def _adjoint_of(x):
 # ---- inverses
 def matrix_inverse(a, adjoint=False):
     """a^-1, or that of a^H."""
-    letter = _matrices(a)
+    letter = matrices(a)
     y = _adjoint_of(a) if adjoint else _copy(a)
     if y.size:
         getrf, getri = (blas.address("lapack", letter + name) for name in ("getrf", "getri"))
@@ -70,8 +70,8 @@ def matrix_inverse(a, adjoint=False):
     return y
 
 
-def _check_pair(a, b):
-    _matrices(b, square=False, name="the right-hand side")
+def check_pair(a, b):
+    matrices(b, square=False, name="the right-hand side")
     if a.dtype != b.dtype:
         raise TypeError(f"the dtypes {a.dtype} and {b.dtype} differ")
     if a.shape[:-1] != b.shape[:-1]:
@@ -80,8 +80,8 @@ def _check_pair(a, b):
 
 def matrix_solve(a, b, adjoint=False):
     """The x with a x = b, or a^H x = b."""
-    letter = _matrices(a)
-    _check_pair(a, b)
+    letter = matrices(a)
+    check_pair(a, b)
     x, n = _copy(b), a.shape[-1]
     if x.size:
         turned = _copy(a, conjugate=True) if adjoint else _copy(a.swapaxes(-1, -2))
@@ -92,8 +92,8 @@ def matrix_solve(a, b, adjoint=False):
 
 def matrix_triangular_solve(a, b, lower=True, adjoint=False):
     """The x with a x = b, or a^H x = b, for the lower or upper triangle of a."""
-    letter = _matrices(a)
-    _check_pair(a, b)
+    letter = matrices(a)
+    check_pair(a, b)
     x, n = _copy(b), a.shape[-1]
     if x.size:
         trsm, how = blas.address("blas", letter + "trsm"), ord("C" if adjoint else "N")
@@ -104,7 +104,7 @@ def matrix_triangular_solve(a, b, lower=True, adjoint=False):
 
 def det(a):
     """The determinants, [...]; 1 for a matrix of no rows."""
-    letter = _matrices(a)
+    letter = matrices(a)
     y = np.ones(a.shape[:-2], a.dtype)
     if a.size:
         getrf = blas.address("lapack", letter + "getrf")
@@ -114,8 +114,8 @@ def det(a):
 
 def slogdet(a):
     """(sign, log |det a|), the second of them real."""
-    letter = _matrices(a)
-    sign, log = np.ones(a.shape[:-2], a.dtype), np.zeros(a.shape[:-2], _real(a.dtype))
+    letter = matrices(a)
+    sign, log = np.ones(a.shape[:-2], a.dtype), np.zeros(a.shape[:-2], real_of(a.dtype))
     if a.size:
         getrf = blas.address("lapack", letter + "getrf")
         _run(lapack.log_determinant, sign.shape, a.shape[-1] ** 3, None, getrf, _stack(_copy(a)),
@@ -126,7 +126,7 @@ def slogdet(a):
 # ---- factors
 def cholesky(a):
     """The lower triangular L with L L^H = a; reads the lower triangle."""
-    letter = _matrices(a)
+    letter = matrices(a)
     y = _copy(a)
     if y.size:
         potrf = blas.address("lapack", letter + "potrf")
@@ -136,7 +136,7 @@ def cholesky(a):
 
 def qr(a, full_matrices=False):
     """(q, r): q r = a, the columns of q orthonormal, r upper triangular."""
-    letter = _matrices(a, square=False)
+    letter = matrices(a, square=False)
     *batch, m, n = a.shape
     inner = m if full_matrices else min(m, n)
     q, r = empty((*batch, m, inner), a.dtype), empty((*batch, inner, n), a.dtype)
@@ -151,12 +151,12 @@ def qr(a, full_matrices=False):
 
 def svd(a, full_matrices=False, compute_uv=True):
     """(s, u, v): u diag(s) v^H = a with s falling; only s unless compute_uv."""
-    letter = _matrices(a, square=False)
+    letter = matrices(a, square=False)
     *batch, m, n = a.shape
     small = min(m, n)
     rows, columns = (m, n) if full_matrices else (small, small)
     rows, columns, job = (rows, columns, "A" if full_matrices else "S") if compute_uv else (1, 1, "N")
-    s = empty((*batch, small), _real(a.dtype))
+    s = empty((*batch, small), real_of(a.dtype))
     u, vh = empty((*batch, m, rows), a.dtype), empty((*batch, columns, n), a.dtype)
     if a.size:
         _run(lapack.svd, batch, m * n * max(m, n), "has no singular values: no convergence",
@@ -169,8 +169,8 @@ def svd(a, full_matrices=False, compute_uv=True):
 
 def _spectrum(a, job):
     """The eigenvalues, and V^H in the place of a copy."""
-    letter = _matrices(a)
-    x, values = _copy(a), empty(a.shape[:-1], _real(a.dtype))
+    letter = matrices(a)
+    x, values = _copy(a), empty(a.shape[:-1], real_of(a.dtype))
     if x.size:
         name = letter + ("heevd" if a.dtype.kind == "c" else "syevd")
         _run(lapack.eigh, a.shape[:-2], a.shape[-1] ** 3, "has no eigenvalues: no convergence",
@@ -197,10 +197,14 @@ def _main_diagonal(y):
     return y.reshape(*batch, m * n)[..., :min(m, n) * n:n + 1]
 
 
-def matrix_diag(diagonal):
-    """y[..., i, i] = diagonal[..., i], 0 elsewhere."""
+def check_vector(diagonal):
     if diagonal.ndim < 1:
         raise ValueError("the diagonal has shape (); at least one dimension was expected")
+
+
+def matrix_diag(diagonal):
+    """y[..., i, i] = diagonal[..., i], 0 elsewhere."""
+    check_vector(diagonal)
     y = np.zeros((*diagonal.shape, diagonal.shape[-1]), diagonal.dtype)
     _main_diagonal(y)[...] = diagonal
     return y
@@ -208,29 +212,33 @@ def matrix_diag(diagonal):
 
 def matrix_diag_part(a):
     """y[..., i] = a[..., i, i]"""
-    _at_least_matrix(a)
+    at_least_matrix(a)
     return a.diagonal(axis1=-2, axis2=-1).copy()
+
+
+def check_diagonal(a, diagonal):
+    at_least_matrix(a)
+    expected = (*a.shape[:-2], min(a.shape[-2:]))
+    if diagonal.shape != expected or diagonal.dtype != a.dtype:
+        raise ValueError(f"the diagonal is {diagonal.dtype} {diagonal.shape}; {a.dtype} {expected} expected")
 
 
 def matrix_set_diag(a, diagonal):
     """a with a[..., i, i] = diagonal[..., i]."""
-    _at_least_matrix(a)
-    expected = (*a.shape[:-2], min(a.shape[-2:]))
-    if diagonal.shape != expected or diagonal.dtype != a.dtype:
-        raise ValueError(f"the diagonal is {diagonal.dtype} {diagonal.shape}; {a.dtype} {expected} expected")
+    check_diagonal(a, diagonal)
     y = _copy(a)
     _main_diagonal(y)[...] = diagonal
     return y
 
 
-def _at_least_matrix(a):
+def at_least_matrix(a):
     if a.ndim < 2:
         raise ValueError(f"the matrix has shape {a.shape}; at least two dimensions were expected")
 
 
 def matrix_band_part(a, num_lower, num_upper):
     """a where row - column <= num_lower and column - row <= num_upper, else 0; a negative one keeps all."""
-    _at_least_matrix(a)
+    at_least_matrix(a)
     m, n = a.shape[-2:]
     below = np.arange(m)[:, None] - np.arange(n)
     for name, count, size in (("num_lower", num_lower, m), ("num_upper", num_upper, n)):
@@ -249,16 +257,22 @@ def diag(diagonal):
 
 def diag_part(x):
     """y[i...] = x[i..., i...]: half the dimensions."""
+    half = half_shape(x)
+    n = prod(half)
+    return x.reshape(n, n).diagonal().reshape(half).copy()
+
+
+def half_shape(x):
+    """The first half of a shape whose second half repeats it."""
     half = x.ndim // 2
     if x.ndim % 2 or not half or x.shape[:half] != x.shape[half:]:
         raise ValueError(f"shape {x.shape}: the first half of the dimensions must repeat as the second")
-    n = prod(x.shape[:half])
-    return x.reshape(n, n).diagonal().reshape(x.shape[:half]).copy()
+    return x.shape[:half]
 
 
 def trace(a):
     """y[...] = sum_i a[..., i, i]"""
-    _at_least_matrix(a)
+    at_least_matrix(a)
     return np.asarray(a.diagonal(axis1=-2, axis2=-1).sum(-1, dtype=a.dtype))
 
 

@@ -13,6 +13,7 @@ from numpy import dot
 from . import blas
 from .jit import kernel, range_kernel
 from .memory import LARGE, empty
+from .shapes import broadcast
 
 _SMALL = LARGE // 16            # elements of the widest dtype: results below this do not come from the pool
 _TINY = 1 << 12
@@ -79,42 +80,60 @@ def matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_
             if m * n < _TINY:
                 return dot(a, b)
             return _silent_dot(a, b) if m * n < _SMALL else _silent_dot(a, b, empty((m, n), dtype))
-    batch = _check(a, b)
+    batch = _batch(a.shape, a.dtype, b.shape, b.dtype)
     if a.dtype in blas.LETTERS:
         return _float_products(a, b, batch)
     return _integer_products(a, b, batch)
 
 
-def _turned(x, name, transpose, adjoint):
+def product_shape(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False):
+    """The shape of `matmul`, of what has shape, dtype and ndim."""
+    shape_a, shape_b = _seen(a, "a", transpose_a, adjoint_a), _seen(b, "b", transpose_b, adjoint_b)
+    return (*_batch(shape_a, a.dtype, shape_b, b.dtype), shape_a[-2], shape_b[-1])
+
+
+def _seen(x, name, transpose, adjoint):
+    """The shape of a factor as it is multiplied."""
+    if not (transpose or adjoint):
+        return x.shape
+    _check_turn(x, name, transpose, adjoint)
+    return (*x.shape[:-2], x.shape[-1], x.shape[-2])
+
+
+def _check_turn(x, name, transpose, adjoint):
     if transpose and adjoint:
         raise ValueError(f"only one of transpose_{name} and adjoint_{name} may be set")
-    if x.ndim == 2 and not (adjoint and x.dtype.kind == "c"):
-        return x.T                  # a third of what swapaxes takes
     if x.ndim < 2:
         raise ValueError(f"{name} has shape {x.shape}; a matrix has at least two dimensions")
+
+
+def _turned(x, name, transpose, adjoint):
+    if (transpose and adjoint) or x.ndim < 2:
+        _check_turn(x, name, transpose, adjoint)
+    if x.ndim == 2 and not (adjoint and x.dtype.kind == "c"):
+        return x.T                  # a third of what swapaxes takes
     if adjoint and x.dtype.kind == "c":
         x = np.conj(x)
     return x.swapaxes(-1, -2)
 
 
-def _check(a, b):
-    """The shape that the dimensions before the matrices broadcast to."""
-    if a.ndim < 2 or b.ndim < 2:
-        raise ValueError(f"shapes {a.shape} and {b.shape}: both need at least two dimensions")
-    if a.dtype != b.dtype:
-        raise TypeError(f"the dtypes {a.dtype} and {b.dtype} differ")
-    if a.dtype not in blas.LETTERS and (a.dtype.kind not in "iu" or not a.dtype.isnative):
-        raise TypeError(f"no product of {a.dtype}; a float, complex or integer dtype was expected")
-    if a.shape[-1] != b.shape[-2]:
-        raise ValueError(f"shapes {a.shape} and {b.shape} do not match: {a.shape[-1]} columns against "
-                         f"{b.shape[-2]} rows")
-    before_a, before_b = a.shape[:-2], b.shape[:-2]
+def _batch(a, dtype_a, b, dtype_b):
+    """The shape that the dimensions before the matrices broadcast to, for factors of shapes a and b."""
+    if len(a) < 2 or len(b) < 2:
+        raise ValueError(f"shapes {a} and {b}: both need at least two dimensions")
+    if dtype_a != dtype_b:
+        raise TypeError(f"the dtypes {dtype_a} and {dtype_b} differ")
+    if dtype_a not in blas.LETTERS and (dtype_a.kind not in "iu" or not dtype_a.isnative):
+        raise TypeError(f"no product of {dtype_a}; a float, complex or integer dtype was expected")
+    if a[-1] != b[-2]:
+        raise ValueError(f"shapes {a} and {b} do not match: {a[-1]} columns against {b[-2]} rows")
+    before_a, before_b = a[:-2], b[:-2]
     if before_a == before_b or not before_b:
         return before_a
     try:
-        return np.broadcast_shapes(before_a, before_b)
+        return broadcast(before_a, before_b)
     except ValueError:
-        raise ValueError(f"shapes {a.shape} and {b.shape} do not match: the dimensions {before_a} and "
+        raise ValueError(f"shapes {a} and {b} do not match: the dimensions {before_a} and "
                          f"{before_b} before the matrices do not broadcast") from None
 
 

@@ -121,13 +121,18 @@ def _max_grad_planes(g, index, size, count, steps, starts_d, starts_h, starts_w,
 
 
 # ---- launches
+def index_dtype(windows):
+    """What numbers the elements of a window."""
+    return UINT8 if windows.elements < 256 else INT32
+
+
 def max_pool(x, windows):
     """The largest of each window, the first nan if there is one, and its number in the window, row by row.
 
     Of a window with no element inside it is the lowest there is, and its number that of elements in a window.
     """
     out = empty(windows.out_shape, x.dtype)
-    index = empty(windows.out_shape, UINT8 if windows.elements < 256 else INT32)
+    index = empty(windows.out_shape, index_dtype(windows))
     if out.size:
         run, lead = (_max_channels, (windows.channels,)) if windows.inner_channels else (_max_rows, ())
         run(windows.rows, out.size * windows.elements, _flat(x), *lead, windows.size, windows.counts,

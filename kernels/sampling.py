@@ -273,14 +273,18 @@ def _search(out, totals, seed, counter, lo, hi):
         out[r, i - r * samples] = first
 
 
+def check_logits(logits):
+    if logits.ndim != 2 or (logits.shape[0] != 0 and logits.shape[1] == 0):
+        raise ValueError(f"categorical: logits must be [batch, classes > 0], got shape {logits.shape}")
+
+
 def categorical(logits, num_samples, seed, counter):
     """Classes, int64 [batch, num_samples], of probabilities softmax(logits) for logits [batch, classes].
 
     A logit of -inf, nan or inf is never drawn; a row with no finite logit is a ValueError.
     """
     logits = np.ascontiguousarray(logits)
-    if logits.ndim != 2 or (logits.shape[0] and not logits.shape[1]):
-        raise ValueError(f"categorical: logits must be [batch, classes > 0], got shape {logits.shape}")
+    check_logits(logits)
     if logits.dtype.kind != "f":
         raise TypeError(f"categorical: logits must be float32 or float64, got {logits.dtype}")
     batch, classes = logits.shape

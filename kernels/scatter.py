@@ -14,6 +14,7 @@ from .index import (
     check_batch,
     checked_indices,
     contiguous,
+    covered_axes,
     normal_axis,
     number_rows,
     words,
@@ -105,14 +106,23 @@ def _in_place(rows_kernel, out, out_shape, indices, rows, rows_shape):
         out[...] = target
 
 
-def _updates(updates, expected, dtype, ref):
+def check_updates(updates, expected, dtype, ref):
+    """Updates of that shape, or a scalar for all."""
     if updates.dtype != dtype:
         raise TypeError(f"updates are {updates.dtype}, the array they go to is {dtype}")
-    if updates.shape != expected:
-        if updates.ndim:
-            raise ValueError(f"updates have shape {updates.shape}; these indices into {ref} take {expected}")
-        updates = np.full(expected, updates)
-    return updates
+    if updates.ndim and updates.shape != expected:
+        raise ValueError(f"updates have shape {updates.shape}; these indices into {ref} take {expected}")
+
+
+def check_coordinates(shape, dtype, indices, updates):
+    """Updates for the coordinates in `indices` into an array of that shape and dtype."""
+    expected = indices.shape[:-1] + shape[covered_axes(indices, shape):]
+    check_updates(updates, expected, dtype, shape)
+
+
+def _updates(updates, expected, dtype, ref):
+    check_updates(updates, expected, dtype, ref)
+    return updates if updates.shape == expected else np.full(expected, updates)
 
 
 def _scatter(rows_kernel, ref, indices, updates):

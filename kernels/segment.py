@@ -119,11 +119,15 @@ def _extreme(rows_kernel, data, ids, segments, rank, none):
 
 
 # ---- ids in any order, for a prefix of data's axes; negative ones are dropped
-def _ids(data, ids, segments):
+def check_ids(data, ids, segments):
     if data.shape[:ids.ndim] != ids.shape:
         raise ValueError(f"segment_ids {ids.shape} must be a prefix of the shape of data {data.shape}")
     if segments < 0:
         raise ValueError(f"num_segments must not be negative, got {segments}")
+
+
+def _ids(data, ids, segments):
+    check_ids(data, ids, segments)
     flat = flat_indices(ids)
     if flat.size and flat.max() >= segments:
         bad = int(np.argmax(flat >= segments))

@@ -275,7 +275,7 @@ def _flat(x):
 
 def sparse_softmax_cross_entropy(labels, logits):
     """Cross-entropy of integer labels [...] and logits [..., classes]: losses [...] and softmax - onehot."""
-    _check_labels(labels, logits)
+    check_labels(labels, logits)
     loss, backprop = empty(labels.shape, logits.dtype), empty(logits.shape, logits.dtype)
     if labels.size:
         flat, classes = _flat(labels).astype(np.int64, copy=False), logits.shape[-1]
@@ -288,7 +288,7 @@ def sparse_softmax_cross_entropy(labels, logits):
     return loss, backprop
 
 
-def _check_labels(labels, logits):
+def check_labels(labels, logits):
     if logits.dtype.kind != "f" or labels.dtype.kind not in "iu":
         raise TypeError("expected integer labels and float logits, "
                         f"got {labels.dtype} and {logits.dtype}")
@@ -304,12 +304,7 @@ def _refuse_labels(labels, classes):
 
 def softmax_cross_entropy(labels, logits):
     """Cross-entropy of distributions and logits, both [..., classes]: losses [...] and softmax - labels."""
-    if logits.dtype.kind != "f" or labels.dtype != logits.dtype:
-        raise TypeError("expected labels and logits of one float type, "
-                        f"got {labels.dtype} and {logits.dtype}")
-    if labels.shape != logits.shape or not logits.ndim:
-        raise ValueError("expected labels and logits of one shape [..., classes], "
-                         f"got {labels.shape} and {logits.shape}")
+    check_distributions(labels, logits)
     loss, backprop = empty(logits.shape[:-1], logits.dtype), empty(logits.shape, logits.dtype)
     if logits.size:
         _dense_rows(loss.size, logits.size * EXP_WORK, _flat(labels), _flat(logits), logits.shape[-1],
@@ -317,6 +312,15 @@ def softmax_cross_entropy(labels, logits):
     else:
         loss.fill(0)
     return loss, backprop
+
+
+def check_distributions(labels, logits):
+    if logits.dtype.kind != "f" or labels.dtype != logits.dtype:
+        raise TypeError("expected labels and logits of one float type, "
+                        f"got {labels.dtype} and {logits.dtype}")
+    if labels.shape != logits.shape or not logits.ndim:
+        raise ValueError("expected labels and logits of one shape [..., classes], "
+                         f"got {labels.shape} and {logits.shape}")
 
 
 def cross_entropy_grad(g, backprop):

@@ -173,10 +173,14 @@ def top_rows(x, kind, flip, out, lo, hi):
             keys[j], out[r, j] = key, i
 
 
-def top_k(x, k=1, sorted=True):
-    """The k largest along the last axis, largest first, and their int32 places; of equal ones the first."""
+def check_top(x, k):
     if x.ndim == 0 or not 0 <= k <= x.shape[-1]:
         raise ValueError(f"k must be between 0 and the size of the last axis of {x.shape}, got {k}")
+
+
+def top_k(x, k=1, sorted=True):
+    """The k largest along the last axis, largest first, and their int32 places; of equal ones the first."""
+    check_top(x, k)
     if k > _FEW:
         places = np.ascontiguousarray(argsort(x, -1, True)[..., :k])
     else:
@@ -203,11 +207,15 @@ def in_top_rows(x, targets, k, out, lo, hi):
             out[r] &= larger < k
 
 
-def in_top_k(predictions, targets, k):
-    """Whether each row's target is among its k largest, ties included; False in a row that is not finite."""
+def check_rows(predictions, targets):
     if predictions.ndim != 2 or targets.shape != predictions.shape[:1]:
         raise ValueError(f"in_top_k takes predictions [rows, classes] and targets [rows], "
                          f"got {predictions.shape} and {targets.shape}")
+
+
+def in_top_k(predictions, targets, k):
+    """Whether each row's target is among its k largest, ties included; False in a row that is not finite."""
+    check_rows(predictions, targets)
     out = empty(targets.shape, np.dtype(np.bool_))
     in_top_rows(len(out), predictions.size, contiguous(predictions), flat_indices(targets), k, out)
     return out
@@ -237,13 +245,17 @@ def search_rows(sequence, values, right, out, lo, hi):
         out[r, i] = low
 
 
+def check_search(sorted_sequence, values):
+    if sorted_sequence.ndim == 0 or values.shape[:-1] != sorted_sequence.shape[:-1] or values.ndim == 0:
+        raise ValueError(f"sorted_sequence {sorted_sequence.shape} and values {values.shape} must agree "
+                         "in all axes but the last")
+
+
 def searchsorted(sorted_sequence, values, side="left", out_type=np.int32):
     """Where each value goes into its sorted row: before equal ones ("left") or after them ("right")."""
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', got {side!r}")
-    if sorted_sequence.ndim == 0 or values.shape[:-1] != sorted_sequence.shape[:-1] or values.ndim == 0:
-        raise ValueError(f"sorted_sequence {sorted_sequence.shape} and values {values.shape} must agree "
-                         "in all axes but the last")
+    check_search(sorted_sequence, values)
     if sorted_sequence.dtype != values.dtype:
         raise TypeError(f"sorted_sequence is {sorted_sequence.dtype}, values are {values.dtype}")
     out = empty(values.shape, np.dtype(out_type))
@@ -323,10 +335,14 @@ def invert(x, out):
     return -1
 
 
-def invert_permutation(x):
-    """y with y[x[i]] = i."""
+def check_vector(x):
     if x.ndim != 1:
         raise ValueError(f"a permutation is a vector, got shape {x.shape}")
+
+
+def invert_permutation(x):
+    """y with y[x[i]] = i."""
+    check_vector(x)
     flat = flat_indices(x)
     out = np.empty(flat.size, INT64)
     if (bad := invert(flat, out)) >= 0:

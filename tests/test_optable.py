@@ -1,5 +1,6 @@
 """Every op of the table, enumerated: an op is tested by being declared."""
 import inspect
+import operator
 
 import numpy as np
 import pytest
@@ -7,13 +8,17 @@ from numbaflow.kernels import jit
 from numbaflow.kernels.elementwise import LARGE
 
 import numbaflow as nf
-from numbaflow.core import nest, table
+from numbaflow.core import faces, nest, table
+from numbaflow.core.abstract import Abstract
 from numbaflow.core.dtypes import DIFFERENTIABLE
+from numbaflow.core.infer import BY_VALUE
+from numbaflow.core.shape import Extent
 from numbaflow.testing import check_forward, check_op
 
 OPS = sorted((op for op in table.OPS.values() if op.function.__module__.startswith("numbaflow.")),
              key=lambda op: op.name)
 DIFFERENTIABLE_OPS = [op for op in OPS if op.rules and any(op.rules.values())]
+COORDINATES = {"gather_nd", "scatter_nd", "tensor_scatter_add", "tensor_scatter_sub", "tensor_scatter_update"}
 ELEMENTWISE = [op for op in OPS if op.kernel is not None]
 
 
@@ -121,6 +126,101 @@ def test_a_wrong_argument_gets_an_error_that_names_the_op(op):
         bad = [object(), *args[1:]]
     with pytest.raises((TypeError, ValueError), match=op.name):
         op.face(*bad, **kwargs)
+
+
+# ---- shapes without values
+def prepared(op, args, kwargs):
+    """The arrays that an op's function gets for these arguments, and the attributes by name."""
+    bound = inspect.signature(op.function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    tensors = faces.adapt(op, [bound.arguments[x] for x in op.inputs])
+    tensors = [faces.adapt_list(op, t) if x in op.variadic else t
+               for x, t in zip(op.inputs, tensors, strict=True)]
+    if len(op.promote) > 1:
+        tensors = faces.unify(op, tensors)
+    if op.floats and not op.variadic:
+        tensors = faces.make_float(op, tensors)
+    arrays = [[v._data for v in t] if isinstance(t, list) else t._data for t in tensors]
+    return arrays, {name: bound.arguments[name] for name in op.attributes}
+
+
+def launched(op, arrays, attributes):
+    """The outputs and residuals of an op's function, or of its ufunc."""
+    if op.kernel is not None:
+        key = arrays[op.kernel.key].dtype
+        return [np.asarray(op.kernel[key](*arrays))]
+    found = op.function(**dict(zip(op.inputs, arrays, strict=True)), **attributes)
+    kept = []
+    if op.residuals:
+        found, *kept = found
+    return [np.asarray(a) for a in (*(found if op.outputs is not None else [found]), *kept)]
+
+
+def abstract(value, shape=tuple):
+    if isinstance(value, list):
+        return [abstract(v, shape) for v in value]
+    return Abstract(shape(value.shape), value.dtype)
+
+
+class Known(Extent):
+    """An extent that is no int but computes and compares like the one it has."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __hash__(self):
+        return hash(self.n)
+
+    def __repr__(self):
+        return f"<{self.n}>"
+
+
+def _number(value):
+    return value.n if isinstance(value, Known) else value
+
+
+for _name in ("add", "sub", "mul", "floordiv"):
+    _plain = getattr(operator, _name)
+    setattr(Known, f"__{_name}__", lambda a, b, f=_plain: Known(f(a.n, _number(b))))
+    setattr(Known, f"__r{_name}__", lambda a, b, f=_plain: Known(f(_number(b), a.n)))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    _plain = getattr(operator, _name)
+    setattr(Known, f"__{_name}__", lambda a, b, f=_plain: f(a.n, _number(b)))
+Known.__neg__ = lambda a: Known(-a.n)
+
+
+def test_every_op_says_the_shape_of_its_result():
+    assert [op.name for op in OPS if op.kernel is None and op.infer_rule is None] == []
+
+
+def depends_on_values(op, attributes):
+    return op.infer_rule is BY_VALUE or (op.name == "sequence_mask" and attributes["maxlen"] is None)
+
+
+@every(OPS)
+def test_shapes_and_dtypes_are_known_without_values_or_said_to_be_unknown(op):
+    for sample in op.samples:
+        for dtype in sample.dtypes:
+            arrays, attributes = prepared(op, *sample.make(dtype=dtype))
+            if depends_on_values(op, attributes):
+                with pytest.raises(nf.errors.InvalidArgumentError, match=f"{op.name}: {BY_VALUE}"):
+                    op.infer([abstract(a) for a in arrays], attributes)
+                continue
+            found = op.infer([abstract(a) for a in arrays], attributes)
+            made = [(a.shape, a.dtype) for a in launched(op, arrays, attributes)]
+            assert found == made, (op.name, sample)
+            assert all(type(shape) is tuple for shape, _ in found), op.name
+
+
+@every([op for op in OPS if op.infer_rule is not BY_VALUE and op.name != "unstack"])
+def test_shapes_are_known_for_extents_that_are_no_ints(op):
+    def shape(extents):                             # (the number of coordinates is no number of elements)
+        k = len(extents) - (op.name in COORDINATES)
+        return (*[Known(n) for n in extents[:k]], *extents[k:])
+    arrays, attributes = prepared(op, *op.samples[0].make(dtype="float32"))
+    found = op.infer([abstract(a, shape) for a in arrays], attributes)
+    made = [(a.shape, a.dtype) for a in launched(op, arrays, attributes)]
+    assert found == made, op.name
 
 
 @every([op for op in OPS if op.rules is not None])

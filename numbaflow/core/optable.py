@@ -3,12 +3,14 @@
 `@elementwise(body, ...)` and `@op(...)` put a declaration in the table, and refuse an incomplete one.
 """
 import functools
+from collections import namedtuple
 
 from numbaflow.kernels import jit
 from numbaflow.kernels.elementwise import Elementwise
 
 from . import fuse, table
-from .faces import make_face, make_reflected, parameter_names
+from .faces import explain, launcher, make_face, make_reflected, parameter_names
+from .infer import BY_VALUE, results
 from .plans import Plan
 from .samples import Sample, bools, distinct, given, integers, normal, positive_definite, uniform
 from .tensor import Operators
@@ -21,7 +23,8 @@ class Op:
     """One entry of the table."""
 
     def __init__(self, function, *, inputs, rules, reference, samples, outputs=None, kernel=None, promote=(),
-                 floats=(), residuals=(), operator=None, holomorphic=True, name=None, tests=None):
+                 floats=(), residuals=(), operator=None, holomorphic=True, name=None, tests=None,
+                 infer=None):
         self.name, self.function = name or function.__name__, function
         self.variadic = tuple(x[1:] for x in inputs if x.startswith("*"))
         self.inputs = tuple(x.lstrip("*") for x in inputs)
@@ -34,6 +37,8 @@ class Op:
         self.rules, self.plans = rules, {}
         self.reference, self.samples, self.tests = reference, list(samples), tests or {}
         self._output_names = outputs or (("z",) if "y" in self.inputs else ("y",))
+        self.infer_rule = infer
+        self._infer_names = parameter_names(infer) if infer is not None and infer is not BY_VALUE else []
         self._check(function)
         self.face = make_face(self, function)
 
@@ -57,6 +62,26 @@ class Op:
             said = {x for key in self.rules for x in (key if isinstance(key, tuple) else (key,))}
             if said != set(self.inputs):
                 refuse(f"say a rule or None for {', '.join(sorted(set(self.inputs) - said))}")
+
+        for a in self._infer_names:
+            if a not in (*self.inputs, *self.attributes):
+                refuse(f"its infer asks for {a!r}; there are {', '.join((*self.inputs, *self.attributes))}")
+
+    def infer(self, inputs, attributes):
+        """The (shape, dtype) of each output, then of each residual.
+
+        Args:
+            inputs: in the order of `self.inputs`, of the dtypes that the op's function would get: arrays or
+                what else has shape, dtype, ndim and size; a list of those for a variadic input.
+            attributes: values by name.
+
+        Raises:
+            InvalidArgumentError: shapes that do not fit, or a result whose shape depends on values.
+        """
+        try:
+            return results(self, self._infer_names, inputs, attributes)
+        except (ValueError, TypeError, IndexError) as error:
+            raise explain(self, error, ()) from None
 
     def rules_for(self, traced):
         """The rules that serve the traced inputs: (rule, its argument names, those inputs it serves)."""
@@ -96,6 +121,16 @@ class Op:
         if name in self.inputs and self.kernel is not None:
             return {"x": "x", "?": "?"}.get(self.kernel.letter(self.inputs.index(name)))
         return "x" if name in self.inputs and name not in self.variadic else None
+
+    @functools.cached_property
+    def launch(self):
+        """The declaration's own body, which runs on arrays."""
+        return launcher(self.function)
+
+    @functools.cached_property
+    def named(self):
+        """The named tuple that several outputs come in, None for one."""
+        return self.outputs and namedtuple(self.name, self.outputs)
 
     def plan(self, mask):
         """The plan for the traced inputs in mask, made once."""
@@ -212,6 +247,10 @@ def op(*, inputs, grads, reference, samples, outputs=None, **more):
         floats: inputs whose integers are cast to float.
         residuals: names of arrays that the function gives after its one result, for rules only: what the
             backward pass would compute again.  No gradient goes through them.
+        infer: a rule for the shape and dtype of the result, a function of the inputs (which have a shape, a
+            dtype, ndim and size, and no values) and attributes that it names.  It gives (shape, dtype), or
+            a list of those for several outputs, with one for each residual at the end.  An op without it is
+            run on zeros where only a shape is asked for.
     """
     def declare(function):
         made = Op(function, inputs=inputs.split(), rules=grads, reference=reference, samples=samples,

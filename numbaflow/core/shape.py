@@ -1,6 +1,12 @@
 """TensorShape: the tuple of ints that TensorFlow programs expect.  Imports nothing."""
 
 
+class Extent:
+    """The base of what stands in a shape for a number known later: it computes and compares like one."""
+
+    __slots__ = ()
+
+
 class TensorShape(tuple):
     """A tensor's shape: a tuple of ints with TensorFlow's methods.
 

@@ -3,6 +3,8 @@ from operator import index
 
 import numpy as np
 
+from numbaflow.core.shape import Extent
+
 
 def axes(axis, rank):
     """Sorted non-negative axes of None (all), an int or several; ValueError for one out of range or twice."""
@@ -26,12 +28,20 @@ def one_axis(axis, rank):
 
 def shape_of(value):
     """A tuple of ints of a shape given as ints, an int, an array or a tensor."""
-    if type(value) in (tuple, list) and all(type(n) is int for n in value):
-        return tuple(value)
+    if type(value) in (tuple, list):
+        if all(type(n) is int for n in value):
+            return tuple(value)
+        if any(isinstance(n, Extent) for n in value):
+            return tuple([n if isinstance(n, Extent) else index(n) for n in value])
     array = np.asarray(value)
     if array.ndim > 1 or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(f"a shape is a list of integers, got {value!r}")
     return tuple(array.reshape(-1).astype(int).tolist())
+
+
+def extent_of(value):
+    """One extent of a shape, as an int where it is known."""
+    return value if isinstance(value, Extent) else int(value)
 
 
 def is_complex(x):

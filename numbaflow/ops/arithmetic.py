@@ -2,6 +2,7 @@
 import numpy as np
 
 from numbaflow.core import dtypes
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Operators, Sample, elementwise, given, integers, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import scalar
@@ -106,7 +107,15 @@ def squared_difference(x, y, name=None):
     """
 
 
+def _one_shape(inputs):
+    for v in inputs:
+        if v.shape != inputs[0].shape:
+            raise ValueError(f"expected tensors of one shape, got {', '.join(str(v.shape) for v in inputs)}")
+    return inputs[0]
+
+
 @op(inputs="*inputs", grads={"inputs": lambda g, inputs_shape: [g] * len(inputs_shape)},
+    infer=lambda inputs: like(_one_shape(inputs)),
     reference=sum, samples=[Sample([normal(3, 4), normal(3, 4), normal(3, 4)]), Sample([normal(3)]),
                             Sample([normal(), normal()]), Sample([integers(3), integers(3)])])
 def add_n(inputs, name=None):
@@ -122,10 +131,7 @@ def add_n(inputs, name=None):
     >>> nf.add_n([[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]]).numpy().tolist()
     [111.0, 222.0]
     """
-    first = inputs[0]
-    for v in inputs:
-        if v.shape != first.shape:
-            raise ValueError(f"expected tensors of one shape, got {', '.join(str(v.shape) for v in inputs)}")
+    first = _one_shape(inputs)
     if len(inputs) == 1:
         return first
     total = _sum(first, inputs[1])

@@ -14,6 +14,7 @@ def _reference(x, dtype):
 
 
 @op(inputs="x", grads={"x": lambda g, x_dtype: cast(g, x_dtype)}, holomorphic=False, reference=_reference,
+    infer=lambda x, dtype: (x.shape, dtypes.as_numpy(dtype)),
     samples=[Sample(normal(3, 4), "float64"), Sample(normal(3, 4, scale=9.0), "int32"),
              Sample(normal(), "complex128"), Sample(np.array([1.5 - 2j, 3j]), "float64"),
              Sample(integers(4), "float32"), Sample(bools(4), "int64"), Sample(given([0.0, 2.0]), "bool"),

@@ -5,6 +5,7 @@ None of these has a gradient but `select`, which the rules of other families are
 import numpy as np
 
 from numbaflow.core import table
+from numbaflow.core.infer import BY_VALUE
 from numbaflow.core.optable import Sample, bools, elementwise, given, integers, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import scalar
@@ -186,7 +187,8 @@ def select(condition, x, y, name=None):
     """
 
 
-@op(inputs="condition", grads=None, name="where_true", reference=lambda condition: np.argwhere(condition),
+@op(inputs="condition", grads=None, infer=BY_VALUE, name="where_true",
+    reference=lambda condition: np.argwhere(condition),
     samples=[Sample(bools(3, 4)), Sample(bools(5)), Sample(np.zeros((0, 2), bool))])
 def _where_true(condition, name=None):
     """The indices of true elements, int64 [n, rank], in row-major order."""

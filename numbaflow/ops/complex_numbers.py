@@ -5,6 +5,7 @@ Gradients follow TensorFlow: that of a real loss is d/d(real) + i d/d(imag), the
 import numpy as np
 
 from numbaflow.core.dtypes import COMPLEX
+from numbaflow.core.infer import broadcast_all
 from numbaflow.core.optable import Sample, elementwise, given, normal, op
 from numbaflow.kernels import scalar
 
@@ -17,7 +18,14 @@ _SAMPLES = [Sample(np.array([[1.5 - 2j, -0.5 + 1j], [3 + 0.25j, 0.5j]])), Sample
             Sample(np.complex64(1 - 2j))]
 
 
+def _complex_dtype(real):
+    if real.dtype.name not in COMPLEX:
+        raise TypeError(f"expected floats, got {real.dtype}")
+    return COMPLEX[real.dtype.name]
+
+
 @op(inputs="real imag", promote="real imag", floats="real imag", holomorphic=False,
+    infer=lambda real, imag: (broadcast_all(real, imag), _complex_dtype(real)),
     grads={"real": lambda g: real(g), "imag": lambda g: imag(g)},
     reference=lambda real, imag: real + np.asarray(1j, "c8") * imag,
     samples=[Sample(normal(3, 4), normal(3, 4)), Sample(normal(3, 1), normal(4)), Sample(normal(), normal())])
@@ -31,10 +39,7 @@ def complex(real, imag, name=None):
     >>> nf.complex([1.0, 2.0], [0.0, -3.0]).numpy().tolist()
     [(1+0j), (2-3j)]
     """
-    if real.dtype.name not in COMPLEX:
-        raise TypeError(f"expected floats, got {real.dtype}")
-    shape = real.shape if real.shape == imag.shape else np.broadcast_shapes(real.shape, imag.shape)
-    out = np.empty(shape, COMPLEX[real.dtype.name])
+    out = np.empty(broadcast_all(real, imag), _complex_dtype(real))
     out.real, out.imag = real, imag
     return out
 

@@ -7,9 +7,11 @@ import numpy as np
 
 from numbaflow.core.optable import Sample, elementwise, normal, op
 from numbaflow.kernels import conv_layouts as kernels, scalar
+from numbaflow.kernels.conv_geometry import extents_out
 
 from . import conv_reference as reference
 from .comparison import select
+from .conv_arguments import extents_of
 from .reduce import reduce_sum
 
 __all__ = ["biased_conv", "conv", "conv_filter_grad", "conv_input_grad", "relu_grad"]
@@ -55,7 +57,14 @@ def _to_filter(g, input, filter_shape, strides, padding, dilations, channels_fir
     return conv_filter_grad(input, g, filter_shape, strides, padding, dilations, channels_first, groups)
 
 
+def _image_shape(input, filter, strides, padding, dilations, channels_first):
+    x, w = input.shape, filter.shape
+    places = extents_out(extents_of(x, channels_first), w[:-2], strides, padding, dilations)
+    return (x[0], w[-1], *places) if channels_first else (x[0], *places, w[-1]), input.dtype
+
+
 @op(inputs="input filter", promote="input filter", reference=reference.output, samples=_samples("output"),
+    infer=_image_shape,
     grads={"input": _to_input, "filter": _to_filter})
 def conv(input, filter, strides, padding, dilations, channels_first=False, groups=1, name=None):
     """The convolution of images of one to three dimensions, with attributes in their plain form.
@@ -72,6 +81,7 @@ def conv(input, filter, strides, padding, dilations, channels_first=False, group
 
 
 @op(inputs="filter dy", promote="filter dy", reference=reference.input_grad, samples=_samples("input"),
+    infer=lambda dy, input_shape: (input_shape, dy.dtype),
     grads={
     "filter": lambda g, dy, filter_shape, strides, padding, dilations, channels_first, groups:
         conv_filter_grad(g, dy, filter_shape, strides, padding, dilations, channels_first, groups),
@@ -84,6 +94,7 @@ def conv_input_grad(filter, dy, input_shape, strides, padding, dilations, channe
 
 
 @op(inputs="input dy", promote="input dy", reference=reference.filter_grad, samples=_samples("filter"),
+    infer=lambda dy, filter_shape: (filter_shape, dy.dtype),
     grads={
     "input": lambda g, dy, input_shape, strides, padding, dilations, channels_first, groups:
         conv_input_grad(g, dy, input_shape, strides, padding, dilations, channels_first, groups),
@@ -122,7 +133,7 @@ def _biased_reference(input, filter, bias, strides, padding, dilations, channels
 
 
 @op(inputs="input filter bias", promote="input filter bias", reference=_biased_reference,
-    grads={("input", "filter", "bias"): _biased_rule},
+    infer=_image_shape, grads={("input", "filter", "bias"): _biased_rule},
     samples=[Sample(normal(*x), normal(*w), normal(w[-1]), *how, k % 2 == 0)
              for k, (x, w, *how) in enumerate(_CASES)])
 def biased_conv(input, filter, bias, strides, padding, dilations, channels_first, groups, rectified,

@@ -9,6 +9,7 @@ import numpy as np
 
 from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import BY_VALUE
 from numbaflow.core.optable import Sample, integers, op
 from numbaflow.core.tensor import as_array, as_tensor, wrap
 
@@ -176,7 +177,17 @@ def _masked(lengths, maxlen=None, dtype=bool):
     return (np.arange(longest) < lengths[..., None]).astype(dtype)
 
 
-@op(inputs="lengths", grads=None, reference=_masked,
+def _mask_rule(lengths, maxlen, dtype):
+    _check_lengths(lengths)
+    return BY_VALUE if maxlen is None else ((*lengths.shape, index(maxlen)), dtypes.as_numpy(dtype))
+
+
+def _check_lengths(lengths):
+    if lengths.dtype.kind not in "iu":
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
+
+
+@op(inputs="lengths", grads=None, infer=_mask_rule, reference=_masked,
     samples=[Sample(integers(3, low=1, high=4), 5), Sample(integers(2, 3, high=4)),
              Sample(integers(high=4), 2), Sample(np.array([0, 2]), dtype="float32")])
 def sequence_mask(lengths, maxlen=None, dtype=dtypes.BOOL, name=None):
@@ -191,7 +202,6 @@ def sequence_mask(lengths, maxlen=None, dtype=dtypes.BOOL, name=None):
     >>> nf.sequence_mask([1, 3], 4).numpy().tolist()
     [[True, False, False, False], [True, True, True, False]]
     """
-    if lengths.dtype.kind not in "iu":
-        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
+    _check_lengths(lengths)
     longest = lengths.max(initial=0) if maxlen is None else index(maxlen)
     return (np.arange(longest) < lengths[..., None]).astype(dtypes.as_numpy(dtype))

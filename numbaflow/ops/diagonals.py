@@ -1,6 +1,7 @@
 """Matrices by their diagonals and triangles: made, read, replaced, cut."""
 import numpy as np
 
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.kernels import linalg as kernels
 
@@ -17,7 +18,18 @@ def _on_diagonal(g, shape, dtype):
     return matrix_set_diag(zeros(shape, dtype), g)
 
 
+def _matrix(x):
+    kernels.at_least_matrix(x)
+    return x
+
+
+def _on_matrix(diagonal):
+    kernels.check_vector(diagonal)
+    return (*diagonal.shape, diagonal.shape[-1]), diagonal.dtype
+
+
 @op(inputs="diagonal", grads={"diagonal": lambda g: matrix_diag_part(g)}, holomorphic=False,
+    infer=_on_matrix,
     reference=lambda diagonal: np.asarray(diagonal)[..., None] * np.eye(np.shape(diagonal)[-1],
                                                                         dtype=diagonal.dtype),
     samples=[Sample(normal(3)), Sample(normal(2, 3)), Sample(integers(2)), Sample(normal(2, 0)), Sample(_Z)])
@@ -32,6 +44,7 @@ def matrix_diag(diagonal, name=None):
 
 
 @op(inputs="input", holomorphic=False, reference=lambda input: np.diagonal(input, axis1=-2, axis2=-1),
+    infer=lambda input: ((*_matrix(input).shape[:-2], min(input.shape[-2:])), input.dtype),
     grads={"input": lambda g, input_shape, input_dtype: _on_diagonal(g, input_shape, input_dtype)},
     samples=[Sample(normal(3, 3)), Sample(normal(2, 3, 4)), Sample(normal(4, 2)), Sample(integers(2, 2)),
              Sample(_Z)])
@@ -52,7 +65,13 @@ def _with_diagonal(input, diagonal):
     return y
 
 
+def _set_rule(input, diagonal):
+    kernels.check_diagonal(input, diagonal)
+    return like(input)
+
+
 @op(inputs="input diagonal", promote="input diagonal", holomorphic=False, reference=_with_diagonal,
+    infer=_set_rule,
     grads={"input": lambda g, diagonal_shape, diagonal_dtype: matrix_set_diag(g,
                                                                               zeros(diagonal_shape,
                                                                                     diagonal_dtype)),
@@ -78,7 +97,7 @@ def _band(input, num_lower, num_upper):
 
 @op(inputs="input", grads={"input": lambda g, num_lower, num_upper: matrix_band_part(g, num_lower,
                                                                                      num_upper)},
-    holomorphic=False, reference=_band,
+    holomorphic=False, infer=lambda input: like(_matrix(input)), reference=_band,
     samples=[Sample(normal(3, 3), -1, 0), Sample(normal(2, 3, 4), 0, -1), Sample(normal(4, 3), 1, 1),
              Sample(normal(3, 3), 0, 0), Sample(integers(3, 3), 1, 0), Sample(_Z, 0, -1)])
 def matrix_band_part(input, num_lower, num_upper, name=None):
@@ -95,7 +114,8 @@ def matrix_band_part(input, num_lower, num_upper, name=None):
     return kernels.matrix_band_part(input, int(num_lower), int(num_upper))
 
 
-@op(inputs="x", holomorphic=False, reference=lambda x: np.trace(x, axis1=-2, axis2=-1).astype(x.dtype),
+@op(inputs="x", holomorphic=False, infer=lambda x: (_matrix(x).shape[:-2], x.dtype),
+    reference=lambda x: np.trace(x, axis1=-2, axis2=-1).astype(x.dtype),
     grads={"x": lambda g, x_shape, x_dtype: _on_diagonal(
         broadcast_to(expand_dims(g, -1), (*x_shape[:-2], min(x_shape[-2:]))), x_shape, x_dtype)},
     samples=[Sample(normal(3, 3)), Sample(normal(2, 3, 4)), Sample(integers(2, 2)), Sample(_Z)])
@@ -111,6 +131,7 @@ def trace(x, name=None):
 
 # ---- tensors of twice the rank
 @op(inputs="diagonal", grads={"diagonal": lambda g: diag_part(g)}, holomorphic=False,
+    infer=lambda diagonal: (diagonal.shape * 2, diagonal.dtype),
     reference=lambda diagonal: np.diag(np.ravel(diagonal)).reshape(np.shape(diagonal) * 2),
     samples=[Sample(normal(3)), Sample(normal(2, 3)), Sample(integers(2)), Sample(_Z)])
 def diag(diagonal, name=None):
@@ -130,6 +151,7 @@ def _half_diagonal(input):
 
 
 @op(inputs="input", grads={"input": lambda g: diag(g)}, holomorphic=False, reference=_half_diagonal,
+    infer=lambda input: (kernels.half_shape(input), input.dtype),
     samples=[Sample(normal(3, 3)), Sample(normal(2, 3, 2, 3)), Sample(integers(2, 2)), Sample(_Z)])
 def diag_part(input, name=None):
     """The tensor of half the rank with y[i...] = input[i..., i...].

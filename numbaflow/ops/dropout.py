@@ -2,6 +2,7 @@
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import dropout as kernels
@@ -10,7 +11,7 @@ from . import draws
 from .arguments import shape_of
 from .casting import cast
 from .random import random_key
-from .sampling import bernoulli_draw
+from .sampling import bernoulli_draw, check_key
 
 __all__ = ["dropout"]
 
@@ -22,14 +23,20 @@ def _dropped(x, key, rate):
     return (x * kept / (1.0 - rate)).astype(x.dtype)
 
 
-@op(inputs="x key", reference=_dropped,
+def _like_floats(x, key):
+    if x.dtype.kind != "f":
+        raise TypeError(f"expected floats, got {x.dtype}")
+    check_key(key)
+    return like(x)
+
+
+@op(inputs="x key", infer=_like_floats, reference=_dropped,
     grads={"x": lambda g, key, rate: dropout_draw(g, key, rate), "key": None},
     samples=[Sample(normal(3, 4), _KEY, 0.5), Sample(normal(130), _KEY, 0.2), Sample(normal(), _KEY, 0.9),
              Sample(normal(0, 3), _KEY, 0.5)])
 def dropout_draw(x, key, rate):
     """x / (1 - rate), or 0 with probability `rate`, each element by itself: a pure function of the key."""
-    if x.dtype.kind != "f":
-        raise TypeError(f"expected floats, got {x.dtype}")
+    _like_floats(x, key)
     return kernels.dropout(x, rate, *key.tolist())
 
 

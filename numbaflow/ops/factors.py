@@ -8,6 +8,7 @@ import numpy as np
 
 from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, normal, op, positive_definite
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import linalg as kernels
@@ -18,7 +19,7 @@ from .complex_numbers import real
 from .diagonals import matrix_band_part, matrix_diag_part, matrix_set_diag
 from .exponential import log
 from .joining import concat
-from .linalg import _SQUARE, adjoint, matrix_triangular_solve
+from .linalg import _SQUARE, adjoint, matrix_triangular_solve, square as square_matrices
 from .matmul import matmul
 from .reduce import reduce_sum
 from .shape import expand_dims
@@ -48,7 +49,7 @@ def _cholesky_rule(g, y):
 
 
 @op(inputs="input", floats="input", grads={"input": _cholesky_rule}, holomorphic=False,
-    reference=np.linalg.cholesky,
+    infer=lambda input: like(square_matrices(input)), reference=np.linalg.cholesky,
     samples=[Sample(positive_definite(3, 3)), Sample(positive_definite(2, 4, 4)), Sample(_HERMITIAN)])
 def cholesky(input, name=None):
     """The lower triangular L with L L^H = input.
@@ -105,12 +106,19 @@ def _tall_qr(dq, dr, q, r):
     return adjoint(matrix_triangular_solve(r, adjoint(dq + matmul(q, both)), lower=False))
 
 
+def _qr_shapes(input, full_matrices):
+    kernels.matrices(input, square=False)
+    *batch, m, n = input.shape
+    inner = m if full_matrices else min(m, n)
+    return [((*batch, m, inner), input.dtype), ((*batch, inner, n), input.dtype)]
+
+
 def _qr(input, full_matrices=False):
     return tuple(np.linalg.qr(input, "complete" if full_matrices else "reduced"))
 
 
 @op(inputs="input", floats="input", outputs="q r", grads={"input": _qr_rule}, reference=_qr,
-    holomorphic=False,
+    infer=_qr_shapes, holomorphic=False,
     samples=[Sample(normal(3, 3)), Sample(normal(4, 2)), Sample(normal(2, 3, 5)),
              Sample(normal(2, 4), full_matrices=True),
              Sample(normal(4, 2), full_matrices=True, grad=False), Sample(_SQUARE, grad=False)])
@@ -180,8 +188,20 @@ def _svd(tensor, full_matrices=False):
     return s, u * phase, v * np.concatenate([tied, free], -1)
 
 
+def _svd_shapes(tensor, full_matrices):
+    s, dtype = _value_shape(tensor)
+    *batch, m, n = tensor.shape
+    rows, columns = (m, n) if full_matrices else (s[-1], s[-1])
+    return [(s, dtype), ((*batch, m, rows), tensor.dtype), ((*batch, n, columns), tensor.dtype)]
+
+
+def _value_shape(tensor):
+    kernels.matrices(tensor, square=False)
+    return (*tensor.shape[:-2], min(tensor.shape[-2:])), kernels.real_of(tensor.dtype)
+
+
 @op(inputs="tensor", floats="tensor", outputs="s u v", grads={"tensor": _svd_rule}, reference=_svd,
-    holomorphic=False,
+    infer=_svd_shapes, holomorphic=False,
     name="svd_factors",
     samples=[Sample(normal(3, 3), rtol=1e-4), Sample(normal(4, 2)), Sample(normal(2, 2, 3)),
              Sample(_SQUARE, grad=False), Sample(normal(3, 2), full_matrices=True, grad=False)])
@@ -200,7 +220,7 @@ def _values_rule(g, tensor):
     return matmul(u * _as(expand_dims(g, -2), u), v, adjoint_b=True)
 
 
-@op(inputs="tensor", floats="tensor", grads={"tensor": _values_rule}, holomorphic=False,
+@op(inputs="tensor", floats="tensor", grads={"tensor": _values_rule}, holomorphic=False, infer=_value_shape,
     reference=lambda tensor: np.linalg.svd(tensor, compute_uv=False),
     samples=[Sample(normal(3, 3), rtol=1e-4), Sample(normal(4, 2)), Sample(normal(2, 2, 3)), Sample(_SQUARE)])
 def singular_values(tensor, name=None):
@@ -247,8 +267,12 @@ def _eig(tensor):
     return e, v * _aligned(v, kernels.self_adjoint_eig(tensor)[1])
 
 
+def _eigenvalue_shape(tensor):
+    return square_matrices(tensor).shape[:-1], kernels.real_of(tensor.dtype)
+
+
 @op(inputs="tensor", floats="tensor", outputs="e v", grads={"tensor": _eig_rule}, reference=_eig,
-    holomorphic=False,
+    infer=lambda tensor: [_eigenvalue_shape(tensor), like(tensor)], holomorphic=False,
     samples=[Sample(positive_definite(3, 3), rtol=1e-4), Sample(positive_definite(2, 2, 2), rtol=1e-4),
              Sample(_HERMITIAN, grad=False)])
 def self_adjoint_eig(tensor, name=None):
@@ -270,7 +294,7 @@ def _eigvals_rule(g, tensor):
 
 
 @op(inputs="tensor", floats="tensor", grads={"tensor": _eigvals_rule}, reference=np.linalg.eigvalsh,
-    holomorphic=False,
+    infer=_eigenvalue_shape, holomorphic=False,
     samples=[Sample(positive_definite(3, 3)), Sample(positive_definite(2, 2, 2)), Sample(_HERMITIAN)])
 def self_adjoint_eigvals(tensor, name=None):
     """The eigenvalues, rising, of Hermitian matrices.

@@ -56,7 +56,11 @@ def _samples(grad):
                 yield Sample(normal(*given), other, align_corners, nearest)
 
 
-@op(inputs="dy", reference=_adjoint, samples=_samples(True),
+def _in_size(images, size):
+    return (images.shape[0], *size, images.shape[3]), images.dtype
+
+
+@op(inputs="dy", reference=_adjoint, samples=_samples(True), infer=lambda dy, size: _in_size(dy, size),
     grads={"dy": lambda g, align_corners, nearest, dy_shape:
            resized(g, dy_shape[1:3], align_corners, nearest)})
 def resize_grad(dy, size, align_corners=False, nearest=False):
@@ -64,7 +68,7 @@ def resize_grad(dy, size, align_corners=False, nearest=False):
     return kernels.resize_grad(dy, tuple(size), align_corners, nearest)
 
 
-@op(inputs="images", reference=_resized,
+@op(inputs="images", infer=_in_size, reference=_resized,
     samples=[*_samples(False), Sample(integers(2, 3, 4, 1, dtype="uint8"), (4, 2), False, True)],
     grads={"images": lambda g, align_corners, nearest, images_shape:
            resize_grad(g, images_shape[1:3], align_corners, nearest)})

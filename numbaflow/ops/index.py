@@ -7,11 +7,12 @@ import numpy as np
 from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.indexed_slices import IndexedSlices
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import index as kernels, scatter
 
-from .arguments import one_axis, shape_of
+from .arguments import extent_of, one_axis, shape_of
 from .comparison import where
 from .creation import range as numbers_to, zeros
 from .joining import concat
@@ -49,7 +50,17 @@ def _gathered(params, indices, axis=None, batch_dims=0):
     return np.stack([_gathered(p, i, None if axis is None else axis - 1, batch_dims - 1) for p, i in pairs])
 
 
+def _gather_shape(params, indices, axis, batch_dims):
+    kernels.check_integers(indices)
+    axis, batch = _gather_axes(axis, batch_dims, params.ndim, indices.ndim)
+    axis = kernels.normal_axis(axis, params.ndim)
+    if batch:
+        kernels.check_batch(params.shape, indices.shape, axis, batch)
+    return (*params.shape[:axis], *indices.shape[batch:], *params.shape[axis + 1:]), params.dtype
+
+
 @op(inputs="params indices", grads={"params": _gather_rule, "indices": None}, holomorphic=False,
+    infer=_gather_shape,
     reference=lambda params, indices, axis=None, batch_dims=0: _gathered(params, indices, axis, batch_dims),
     samples=[Sample(normal(4, 3), integers(5, high=4)), Sample(normal(4), integers(2, 3, high=4)),
              Sample(normal(2, 4), integers(3, high=4), axis=1), Sample(normal(4, 2), integers(high=4)),
@@ -89,6 +100,7 @@ def _gather_grad_loop(g, indices, shape, axis=0, batch_dims=0):
 
 
 @op(inputs="g indices", holomorphic=False, reference=_gather_grad_loop,
+    infer=lambda g, shape: (shape_of(shape), g.dtype),
     grads={"g": lambda g, indices, axis, batch_dims: gather(g, indices, axis=axis, batch_dims=batch_dims),
            "indices": None},
     samples=[Sample(normal(5, 3), integers(5, high=4), (4, 3)),
@@ -168,7 +180,12 @@ def _batch_coordinates(lead, batch_dims):
 _PAIRS = np.array([[0, 1], [2, 0], [0, 1]])
 
 
-@op(inputs="params indices", holomorphic=False, reference=_at_coordinates,
+def _picked(params, indices, batch_dims):
+    covered = kernels.covered_axes(indices, params.shape, batch_dims)
+    return indices.shape[:-1] + params.shape[covered:], params.dtype
+
+
+@op(inputs="params indices", holomorphic=False, infer=_picked, reference=_at_coordinates,
     grads={"params": _gather_nd_rule, "indices": None},
     samples=[Sample(normal(3, 2), _PAIRS), Sample(normal(3, 2, 2), _PAIRS),
              Sample(normal(4, 2), integers(3, 1, high=4)), Sample(normal(3), np.array([1])),
@@ -198,7 +215,12 @@ def _scattered(indices, updates, shape):
     return out
 
 
-@op(inputs="indices updates", holomorphic=False, reference=_scattered,
+def _scatter_rule(indices, updates, shape):
+    scatter.check_coordinates(shape_of(shape), updates.dtype, indices, updates)
+    return shape_of(shape), updates.dtype
+
+
+@op(inputs="indices updates", holomorphic=False, infer=_scatter_rule, reference=_scattered,
     grads={"indices": None, "updates": lambda g, indices: gather_nd(g, indices)},
     samples=[Sample(_PAIRS, normal(3), (3, 2)), Sample(_PAIRS, normal(3, 2), [3, 2, 2]),
              Sample(integers(3, 1, high=4), normal(3), np.array([4])), Sample(_PAIRS, integers(3), (3, 2))])
@@ -224,10 +246,15 @@ def _with_updates(ufunc):
     return reference
 
 
+def _updated(tensor, indices, updates):
+    scatter.check_coordinates(tensor.shape, tensor.dtype, indices, updates)
+    return like(tensor)
+
+
 def _tensor_scatter(ufunc, for_tensor, for_updates):
     """The declaration of a function of (tensor, indices, updates)."""
     where = np.array([[0, 1], [2, 0]]) if ufunc is None else _PAIRS
-    return op(inputs="tensor indices updates", promote="tensor updates", holomorphic=False,
+    return op(inputs="tensor indices updates", promote="tensor updates", holomorphic=False, infer=_updated,
               reference=_with_updates(ufunc),
               grads={"tensor": for_tensor, "indices": None, "updates": for_updates},
               samples=[Sample(normal(3, 2), where, normal(len(where))),
@@ -273,7 +300,12 @@ def tensor_scatter_sub(tensor, indices, updates, name=None):
 
 
 # ---- an index for each element
-@op(inputs="x indices", holomorphic=False, reference=np.take_along_axis,
+def _along(x, indices, axis):
+    kernels.check_along_shape(x.shape, indices, one_axis(axis, x.ndim))
+    return indices.shape, x.dtype
+
+
+@op(inputs="x indices", holomorphic=False, infer=_along, reference=np.take_along_axis,
     grads={"x": lambda g, indices, axis, x_shape: put_along_axis(g, indices, axis, x_shape), "indices": None},
     samples=[Sample(normal(3, 4), integers(3, 2, high=4), 1), Sample(normal(3, 2), integers(5, 2, high=3), 0),
              Sample(normal(2, 3), integers(2, 1, high=3), -1), Sample(integers(4), integers(2, high=4), 0)])
@@ -296,6 +328,7 @@ def _put_along(values, indices, axis, shape):
 
 
 @op(inputs="values indices", holomorphic=False, reference=_put_along,
+    infer=lambda values, shape: (shape_of(shape), values.dtype),
     grads={"values": lambda g, indices, axis: take_along_axis(g, indices, axis), "indices": None},
     samples=[Sample(normal(3, 2), integers(3, 2, high=4), 1, (3, 4)),
              Sample(normal(5, 2), integers(5, 2, high=3), 0, (3, 2))])
@@ -344,7 +377,21 @@ def _hot(indices, depth, on_value=1.0, off_value=0.0, axis=-1, dtype=np.float32)
     return np.moveaxis(y, -1, axis).astype(dtype)
 
 
-@op(inputs="indices", grads=None, reference=_hot,
+def _hot_dtype(on_value, off_value, dtype):
+    if dtype is None:
+        dtype = next((as_tensor(v).dtype for v in (on_value, off_value) if v is not None), dtypes.FLOAT32)
+    return dtypes.as_numpy(dtype)
+
+
+def _hot_rule(indices, depth, on_value, off_value, axis, dtype):
+    kernels.check_integers(indices)
+    depth = extent_of(depth)
+    kernels.check_depth(depth)
+    k = one_axis(-1 if axis is None else axis, indices.ndim + 1)
+    return (*indices.shape[:k], depth, *indices.shape[k:]), _hot_dtype(on_value, off_value, dtype)
+
+
+@op(inputs="indices", grads=None, infer=_hot_rule, reference=_hot,
     samples=[Sample(integers(3, high=4), 4), Sample(integers(2, 3, high=4), 3, axis=1),
              Sample(integers(high=3), 3), Sample(np.array([-1, 0, 5]), 2, 5.0, -5.0),
              Sample(integers(3, high=2), 2, axis=0, dtype="int32")])
@@ -362,7 +409,6 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
     >>> nf.one_hot([0, 2], 3).numpy().tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    if dtype is None:
-        dtype = next((as_tensor(v).dtype for v in (on_value, off_value) if v is not None), dtypes.FLOAT32)
+    dtype = _hot_dtype(on_value, off_value, dtype)
     on, off = [default if v is None else np.asarray(v) for v, default in ((on_value, 1), (off_value, 0))]
-    return kernels.one_hot(indices, int(depth), on, off, -1 if axis is None else axis, dtypes.as_numpy(dtype))
+    return kernels.one_hot(indices, int(depth), on, off, -1 if axis is None else axis, dtype)

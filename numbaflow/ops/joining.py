@@ -24,7 +24,21 @@ def _concat_rule(g, values_shape, axis):
     return split(g, [s[axis] for s in values_shape], axis)
 
 
+def _unlike(values, axis):
+    return ValueError(f"shapes {_shapes(values)} must agree but for axis {axis}")
+
+
+def _concat_shape(values, axis):
+    first = values[0].shape
+    axis = one_axis(axis, len(first))
+    lead, tail = first[:axis], first[axis + 1:]
+    if any(v.shape[:axis] != lead or v.shape[axis + 1:] != tail or v.ndim != len(first) for v in values):
+        raise _unlike(values, axis)
+    return (*lead, sum([v.shape[axis] for v in values]), *tail), values[0].dtype
+
+
 @op(inputs="*values", grads={"values": _concat_rule}, holomorphic=False, reference=np.concatenate,
+    infer=_concat_shape,
     samples=[Sample([normal(2, 3), normal(1, 3)], 0), Sample([normal(2, 3), normal(2, 1), normal(2, 2)], -1),
              Sample([normal(2, 0), normal(2, 2)], axis=1), Sample([normal(3)], 0),
              Sample([integers(2), integers(3)], 0)])
@@ -47,14 +61,14 @@ def concat(values, axis, name="concat"):
         extents[axis] = sum([v.shape[axis] for v in values])
         return np.concatenate(values, axis, out=empty(tuple(extents), values[0].dtype))
     except (ValueError, IndexError):
-        raise ValueError(f"shapes {_shapes(values)} must agree but for axis {axis}") from None
+        raise _unlike(values, axis) from None
 
 
 def _sizes(given, extent, axis):
     """The extents of the parts along the axis."""
     if type(given) is int or np.ndim(given) == 0:
         n = index(given)
-        if n <= 0 or extent % n:
+        if n <= 0 or extent // n * n != extent:
             raise ValueError(f"axis {axis} of extent {extent} does not split into {n} equal parts")
         return [extent // n] * n
     sizes = list(shape_of(given))
@@ -71,8 +85,14 @@ def _split(value, num_or_size_splits, axis=0):
     return np.split(value, num_or_size_splits, axis)
 
 
+def _part_shapes(value, num_or_size_splits, axis):
+    axis, shape = one_axis(axis, value.ndim), value.shape
+    return [((*shape[:axis], n, *shape[axis + 1:]), value.dtype)
+            for n in _sizes(num_or_size_splits, shape[axis], axis)]
+
+
 @op(inputs="value", outputs="*parts", grads={"value": lambda g, axis: concat(g, axis)}, holomorphic=False,
-    reference=_split,
+    infer=_part_shapes, reference=_split,
     samples=[Sample(normal(4, 3), 2), Sample(normal(2, 6), [1, 3, 2], axis=-1), Sample(normal(5), [2, -1]),
              Sample(normal(3, 1), 3), Sample(integers(4), 2)])
 def split(value, num_or_size_splits, axis=0, num=None, name="split"):
@@ -97,8 +117,18 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split"):
 
 
 # ---- along a new axis
+def _stack_shape(values, axis):
+    """The shape of the stack, and the new axis."""
+    first = values[0].shape
+    axis = one_axis(axis, len(first) + 1)
+    for v in values:
+        if v.shape != first:
+            raise ValueError(f"shapes {_shapes(values)} differ")
+    return (*first[:axis], len(values), *first[axis:]), axis
+
+
 @op(inputs="*values", grads={"values": lambda g, axis: unstack(g, axis=axis)}, holomorphic=False,
-    reference=np.stack,
+    infer=lambda values, axis: (_stack_shape(values, axis)[0], values[0].dtype), reference=np.stack,
     samples=[Sample([normal(2, 3), normal(2, 3)]), Sample([normal(2, 3), normal(2, 3)], axis=1),
              Sample([normal(2, 3)] * 3, axis=-1), Sample([normal(), normal()]),
              Sample([integers(2), integers(2)])])
@@ -110,13 +140,9 @@ def stack(values, axis=0, name="stack"):
     [[1, 3], [2, 4]]
     """
     first, n = values[0].shape, len(values)
-    axis = one_axis(axis, len(first) + 1)
-    for v in values:
-        if v.shape != first:
-            raise ValueError(f"shapes {_shapes(values)} differ")
+    shape, axis = _stack_shape(values, axis)
     if axis == len(first):                          # (concatenate needs an axis to go along)
         values = [v.reshape((*first, 1)) for v in values]
-    shape = (*first[:axis], n, *first[axis:])
     if values[0].size * n < _LARGE:
         return np.concatenate(values, axis).reshape(shape)
     out = empty(shape, values[0].dtype)
@@ -129,8 +155,22 @@ def _unstacked(value, num=None, axis=0):
     return list(np.moveaxis(value, axis, 0))
 
 
+def _unstack_axis(value, num, axis):
+    axis = one_axis(axis, value.ndim)
+    if num is not None and num != value.shape[axis]:
+        raise ValueError(f"axis {axis} of shape {value.shape} has extent {value.shape[axis]}, "
+                         f"expected num = {num}")
+    return axis
+
+
+def _unstack_shapes(value, num, axis):
+    axis = _unstack_axis(value, num, axis)
+    n = value.shape[axis] if num is None else num
+    return [(value.shape[:axis] + value.shape[axis + 1:], value.dtype)] * n
+
+
 @op(inputs="value", outputs="*parts", grads={"value": lambda g, axis: stack(g, axis)}, holomorphic=False,
-    reference=_unstacked,
+    infer=_unstack_shapes, reference=_unstacked,
     samples=[Sample(normal(3, 2)), Sample(normal(3, 2), axis=1), Sample(normal(2, 2, 2), 2, -1),
              Sample(normal(3)), Sample(integers(2, 2))])
 def unstack(value, num=None, axis=0, name="unstack"):
@@ -143,14 +183,11 @@ def unstack(value, num=None, axis=0, name="unstack"):
     >>> [row.numpy().tolist() for row in nf.unstack([[1, 2], [3, 4]])]
     [[1, 2], [3, 4]]
     """
-    axis = one_axis(axis, value.ndim)
-    n = value.shape[axis]
-    if num is not None and num != n:
-        raise ValueError(f"axis {axis} of shape {value.shape} has extent {n}, expected num = {num}")
+    axis = _unstack_axis(value, num, axis)
     if axis == 0:
         return list(value)
     lead = (slice(None),) * axis
-    places = [(*lead, i) for i in range(n)]
+    places = [(*lead, i) for i in range(value.shape[axis])]
     return [value[place] for place in places]
 
 
@@ -160,7 +197,19 @@ def _tile_rule(g, input_shape, multiples):
     return reduce_sum(reshape(g, pairs), list(range(0, len(pairs), 2)))
 
 
-@op(inputs="input", grads={"input": _tile_rule}, holomorphic=False, reference=np.tile,
+def _times(multiples, shape):
+    times = shape_of(multiples)
+    if len(times) != len(shape) or min(times, default=0) < 0:
+        raise ValueError(f"multiples {times} must hold a number, not negative, for each axis of shape "
+                         f"{shape}")
+    return times
+
+
+def _tile_shape(input, multiples):
+    return [m * n for m, n in zip(_times(multiples, input.shape), input.shape, strict=True)], input.dtype
+
+
+@op(inputs="input", grads={"input": _tile_rule}, holomorphic=False, infer=_tile_shape, reference=np.tile,
     samples=[Sample(normal(2, 3), [2, 1]), Sample(normal(2, 3), (1, 3)), Sample(normal(2), [3]),
              Sample(normal(), []), Sample(normal(2, 2), [0, 2]), Sample(integers(2, 2), [2, 2])])
 def tile(input, multiples, name=None):
@@ -170,9 +219,7 @@ def tile(input, multiples, name=None):
     >>> nf.tile([[1, 2]], [2, 2]).numpy().tolist()
     [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
-    times, old = shape_of(multiples), input.shape
-    if len(times) != len(old) or min(times, default=0) < 0:
-        raise ValueError(f"multiples {times} must hold a number, not negative, for each axis of shape {old}")
+    times, old = _times(multiples, input.shape), input.shape
     out = empty(tuple([m * n for m, n in zip(times, old, strict=True)]), input.dtype)
     if out.size:
         apart = out.reshape([n for pair in zip(times, old, strict=True) for n in pair])

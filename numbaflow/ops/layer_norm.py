@@ -4,6 +4,7 @@ from math import prod
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import normalize_rows, normalize_window
@@ -40,6 +41,7 @@ def _layer_norm_second(g, dy, x, scale, epsilon):
 
 
 @op(inputs="dy x scale means inverses", outputs="dx dscale doffset", reference=_layer_norm_grad,
+    infer=lambda x: [like(x), (x.shape[1:], x.dtype), (x.shape[1:], x.dtype)],
     samples=[Sample(normal(4, 3), normal(4, 3), normal(3), normal(4), uniform(4, low=0.5, high=2.0),
                     grad=False)], holomorphic=False,
     grads={("dy", "x", "scale"): _layer_norm_second, "means": None, "inverses": None})
@@ -52,6 +54,7 @@ def layer_norm_grad(dy, x, scale, means, inverses, epsilon=1e-3):
 
 
 @op(inputs="x scale offset", residuals="means inverses", promote="x scale offset", floats="x scale offset",
+    infer=lambda x: [like(x), (x.shape[:1], x.dtype), (x.shape[:1], x.dtype)],
     reference=_layer_norm, holomorphic=False,
     samples=[Sample(normal(4, 3), normal(3), normal(3)), Sample(normal(2, 5), normal(5), normal(5), 0.1),
              Sample(normal(0, 3), normal(3), normal(3)),
@@ -116,13 +119,19 @@ def _neighbours(x, radius):
     return (x @ near.astype(x.dtype)).astype(x.dtype)
 
 
-@op(inputs="x", reference=_neighbours, grads={"x": lambda g, radius: neighbour_sum(g, radius)},
+def _with_radius(x, radius):
+    if radius < 0:
+        raise ValueError(f"the radius must not be negative, got {radius}")
+    return like(x)
+
+
+@op(inputs="x", infer=_with_radius, reference=_neighbours,
+    grads={"x": lambda g, radius: neighbour_sum(g, radius)},
     samples=[Sample(normal(2, 7), 2), Sample(normal(2, 2, 3), 5), Sample(normal(4), 0),
              Sample(normal(0, 3), 1)])
 def neighbour_sum(x, radius):
     """For each element the sum of those at most `radius` away along the last axis: its own gradient."""
-    if radius < 0:
-        raise ValueError(f"the radius must not be negative, got {radius}")
+    _with_radius(x, radius)
     return normalize_window.neighbour_sum(x, radius)
 
 

@@ -5,6 +5,7 @@ G stands for a gradient as TensorFlow has it, dL = Re tr(G^H dA), and ^H for the
 import numpy as np
 
 from numbaflow.core import dtypes
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, normal, op, positive_definite
 from numbaflow.kernels import linalg as kernels
 
@@ -32,6 +33,18 @@ def adjoint(matrix, name=None):
 
 
 # ---- inverses and solutions
+def square(x):
+    """The argument, after a look at its shape: square matrices."""
+    kernels.matrices(x)
+    return x
+
+
+def _solution(matrix, rhs):
+    kernels.matrices(matrix)
+    kernels.check_pair(matrix, rhs)
+    return like(rhs)
+
+
 def _inverse_rule(g, y, adjoint):
     if adjoint:
         return negative(matmul(y, matmul(g, y, adjoint_a=True)))
@@ -43,6 +56,7 @@ def _inverse(input, adjoint=False):
 
 
 @op(inputs="input", floats="input", grads={"input": _inverse_rule}, reference=_inverse, holomorphic=False,
+    infer=lambda input: like(square(input)),
     samples=[Sample(positive_definite(3, 3), rtol=1e-4), Sample(positive_definite(2, 3, 3), adjoint=True,
                                                                 rtol=1e-4),
              Sample(_SQUARE), Sample(_SQUARE, True), Sample(normal(2, 0, 0))])
@@ -75,7 +89,7 @@ def _solved(matrix, rhs, adjoint=False):
 
 
 @op(inputs="matrix rhs", promote="matrix rhs", floats="matrix rhs", grads={("matrix", "rhs"): _solve_rule},
-    reference=_solved, holomorphic=False,
+    infer=_solution, reference=_solved, holomorphic=False,
     samples=[Sample(positive_definite(3, 3), normal(3, 2), rtol=1e-4), Sample(_SQUARE, _RIGHT),
              Sample(_SQUARE, _RIGHT, True),
              Sample(positive_definite(2, 3, 3), normal(2, 3, 1), adjoint=True, rtol=1e-4)])
@@ -109,7 +123,7 @@ def _triangular_solved(matrix, rhs, lower=True, adjoint=False):
 
 @op(inputs="matrix rhs", promote="matrix rhs", floats="matrix rhs", grads={("matrix",
                                                                             "rhs"): _triangular_rule},
-    reference=_triangular_solved, holomorphic=False,
+    infer=_solution, reference=_triangular_solved, holomorphic=False,
     samples=[Sample(positive_definite(3, 3), normal(3, 2), rtol=1e-4), Sample(_SQUARE, _RIGHT, False, True),
              Sample(positive_definite(3, 3), normal(3, 2), lower=False, rtol=1e-4), Sample(_SQUARE, _RIGHT),
              Sample(positive_definite(2, 3, 3), normal(2, 3, 1), adjoint=True, rtol=1e-4)])
@@ -135,6 +149,7 @@ def _over_matrix(x):
 
 
 @op(inputs="input", floats="input", holomorphic=False, reference=np.linalg.det,
+    infer=lambda input: (square(input).shape[:-2], input.dtype),
     grads={"input": lambda g, input, y: _over_matrix(g * conj(y)) * matrix_inverse(input, True)},
     samples=[Sample(positive_definite(3, 3)), Sample(positive_definite(2, 2, 2)), Sample(_SQUARE)])
 def matrix_determinant(input, name=None):
@@ -156,6 +171,8 @@ def _slogdet_rule(g, input, sign):
 
 
 @op(inputs="input", floats="input", outputs="sign log_abs_determinant", grads={"input": _slogdet_rule},
+    infer=lambda input: [(square(input).shape[:-2], input.dtype),
+                         (input.shape[:-2], kernels.real_of(input.dtype))],
     holomorphic=False, reference=lambda input: tuple(np.linalg.slogdet(input)),
     samples=[Sample(positive_definite(3, 3)), Sample(positive_definite(2, 2, 2)), Sample(_SQUARE),
              Sample(np.array([[0.0, 1.0], [2.0, 0.5]]))])
@@ -173,7 +190,14 @@ log_matrix_determinant = slogdet
 
 
 # ---- vectors of three
-@op(inputs="a b", promote="a b", grads={"a": lambda g, b: cross(b, g), "b": lambda g, a: cross(g, a)},
+def _threes(a, b):
+    if a.shape != b.shape or a.shape[-1:] != (3,):
+        raise ValueError(f"shapes {a.shape} and {b.shape}; two equal shapes [..., 3] were expected")
+    return like(a)
+
+
+@op(inputs="a b", promote="a b", infer=_threes,
+    grads={"a": lambda g, b: cross(b, g), "b": lambda g, a: cross(g, a)},
     reference=lambda a, b: np.cross(a, b),
     samples=[Sample(normal(3), normal(3)), Sample(normal(2, 4, 3), normal(2, 4, 3)),
              Sample(np.array([1, 2, 3]), np.array([4, 5, 7])), Sample(np.array([1 + 2j, 3j, 2]),
@@ -185,8 +209,7 @@ def cross(a, b, name=None):
     >>> nf.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).numpy().tolist()
     [0.0, 0.0, 1.0]
     """
-    if a.shape != b.shape or a.shape[-1:] != (3,):
-        raise ValueError(f"shapes {a.shape} and {b.shape}; two equal shapes [..., 3] were expected")
+    _threes(a, b)
     a1, a2, a3 = a[..., 0], a[..., 1], a[..., 2]
     b1, b2, b3 = b[..., 0], b[..., 1], b[..., 2]
     return np.stack([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1], -1)

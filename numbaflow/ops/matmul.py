@@ -55,7 +55,12 @@ def _b_rule(g, a, transpose_a, transpose_b, adjoint_a, adjoint_b):
 _Z = np.array([[1 + 2j, 0.5 - 1j], [3j, -1.0 + 0j]])
 
 
+def _product_rule(a, b, transpose_a, transpose_b, adjoint_a, adjoint_b):
+    return kernels.product_shape(a, b, transpose_a, transpose_b, adjoint_a, adjoint_b), a.dtype
+
+
 @op(inputs="a b", promote="a b", operator="__matmul__", reference=_reference, holomorphic=False,
+    infer=_product_rule,
     grads={"a": _a_rule, "b": _b_rule},
     samples=[Sample(normal(2, 3), normal(3, 4)), Sample(normal(3, 2), normal(3, 4), True),
              Sample(normal(2, 3), normal(4, 3), transpose_b=True), Sample(normal(3, 2), normal(4, 3), True,

@@ -6,6 +6,7 @@ order follow.
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, elementwise, given, integers, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import losses as loss_kernels, softmax as kernels
@@ -49,10 +50,15 @@ def _log_softmax(x, *args, **kwargs):
 _SAMPLES = [Sample(normal(3, 4)), Sample(normal(5)), Sample(normal(2, 3, 4), axis=1),
             Sample(normal(2, 3), dim=0), Sample(normal(2, 40)), Sample(normal(0, 3)),
             Sample(given([[100.0, 101.0], [-99.0, -98.0]]), grad=False)]
+def _over_classes(logits, axis, dim):
+    _axis(axis, dim, logits.ndim)
+    return like(logits)
+
+
 _PAIRS = [Sample(normal(3, 4), normal(3, 4)), Sample(normal(2, 3, 4), normal(2, 3, 4), 1)]
 
 
-@op(inputs="dy y", samples=_PAIRS,
+@op(inputs="dy y", samples=_PAIRS, infer=lambda y: like(y),
     reference=lambda dy, y, axis=-1: y * (dy - (dy * y).sum(axis, keepdims=True)),
     grads={"dy": lambda g, y, axis: softmax_grad(g, y, axis),
            "y": lambda g, dy, y, axis: g * (dy - _sum(dy * y, axis)) - dy * _sum(g * y, axis)})
@@ -61,7 +67,7 @@ def softmax_grad(dy, y, axis=-1):
     return kernels.softmax_grad(dy, y, one_axis(axis, y.ndim))
 
 
-@op(inputs="logits", floats="logits", reference=_softmax, samples=_SAMPLES,
+@op(inputs="logits", floats="logits", infer=_over_classes, reference=_softmax, samples=_SAMPLES,
     grads={"logits": lambda g, y, axis, dim: softmax_grad(g, y, _axis(axis, dim, y.ndim))})
 def softmax(logits, axis=None, name=None, dim=None):
     """exp(logits) / sum(exp(logits)) along an axis, for logits of any size.
@@ -78,7 +84,7 @@ def softmax(logits, axis=None, name=None, dim=None):
     return kernels.softmax(logits, _axis(axis, dim, logits.ndim))
 
 
-@op(inputs="dy y", samples=_PAIRS,
+@op(inputs="dy y", samples=_PAIRS, infer=lambda y: like(y),
     reference=lambda dy, y, axis=-1: dy - np.exp(y) * dy.sum(axis, keepdims=True),
     grads={"dy": lambda g, y, axis: g - _sum(g * exp(y), axis),
            "y": lambda g, dy, y, axis: -(g * exp(y)) * _sum(dy, axis)})
@@ -87,7 +93,7 @@ def log_softmax_grad(dy, y, axis=-1):
     return kernels.log_softmax_grad(dy, y, one_axis(axis, y.ndim))
 
 
-@op(inputs="logits", floats="logits", reference=_log_softmax, samples=_SAMPLES,
+@op(inputs="logits", floats="logits", infer=_over_classes, reference=_log_softmax, samples=_SAMPLES,
     grads={"logits": lambda g, y, axis, dim: log_softmax_grad(g, y, _axis(axis, dim, y.ndim))})
 def log_softmax(logits, axis=None, name=None, dim=None):
     """log(softmax(logits)) along an axis, without overflow or log(0).
@@ -131,7 +137,7 @@ def _sparse_grad_sample(*shape):
     return Sample(normal(*shape[:-1]), labels, logits, backprop, dtypes=("float64",), grad=False)
 
 
-@op(inputs="dy labels logits backprop", reference=_sparse_grad,
+@op(inputs="dy labels logits backprop", infer=lambda backprop: like(backprop), reference=_sparse_grad,
     samples=[_sparse_grad_sample(3, 4), _sparse_grad_sample(5), _sparse_grad_sample(2, 3, 4)],
     grads={"dy": lambda g, labels, logits: reduce_sum(g * (softmax(logits) - _class(labels, logits)), -1),
            "logits": lambda g, dy, logits: _scaled_softmax_grad(g, dy, logits),
@@ -149,7 +155,14 @@ _INDEXED = [Sample(integers(3, high=4), normal(3, 4)), Sample(integers(high=5), 
             Sample(integers(0), normal(0, 4))]
 
 
+def _losses(check, labels, logits):
+    """The losses, and what their gradient is made of."""
+    check(labels, logits)
+    return [(logits.shape[:-1], logits.dtype), like(logits)]
+
+
 @op(inputs="labels logits", floats="logits", residuals="backprop", reference=_sparse, samples=_INDEXED,
+    infer=lambda labels, logits: _losses(kernels.check_labels, labels, logits),
     grads={"labels": None, "logits": lambda g, labels, logits, backprop:
            sparse_softmax_cross_entropy_grad(g, labels, logits, backprop)})
 def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None):
@@ -176,7 +189,8 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
 
 
 # ---- cross-entropy with distributions
-@op(inputs="input", grads=None, reference=lambda x: x, samples=[Sample(normal(3, 4)), Sample(integers(2))])
+@op(inputs="input", grads=None, infer=lambda input: like(input), reference=lambda x: x,
+    samples=[Sample(normal(3, 4)), Sample(integers(2))])
 def stop_gradient(input, name=None):
     """The input as it is, and for gradients a constant.
 
@@ -203,7 +217,7 @@ def _distributions(*shape):
     return Sample(given(_softmax(rng.standard_normal(shape))), normal(*shape))
 
 
-@op(inputs="dy labels logits backprop", reference=_sparse_grad,
+@op(inputs="dy labels logits backprop", infer=lambda backprop: like(backprop), reference=_sparse_grad,
     samples=[_dense_grad_sample(3, 4), _dense_grad_sample(2, 3, 4)],
     grads={"dy": lambda g, labels, logits: reduce_sum(g * (softmax(logits) - labels), -1),
            "labels": lambda g, dy: -(g * expand_dims(dy, -1)),
@@ -217,6 +231,7 @@ def softmax_cross_entropy_grad(dy, labels, logits, backprop):
 
 
 @op(inputs="labels logits", floats="labels logits", promote="labels logits", residuals="backprop",
+    infer=lambda labels, logits: _losses(kernels.check_distributions, labels, logits),
     reference=_dense, samples=[_distributions(3, 4), _distributions(5), _distributions(2, 3, 40),
                                Sample(normal(0, 4), normal(0, 4))],
     grads={"labels": lambda g, logits: -(expand_dims(g, -1) * log_softmax(logits)),

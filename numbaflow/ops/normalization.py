@@ -5,7 +5,9 @@ x alone, so that derivatives of any order follow.
 """
 import numpy as np
 
+from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import normalize_batch
@@ -73,8 +75,12 @@ def _batch_norm_second(g, dy, dvariance, x, scale, epsilon, axis):
     return by_dy, by_dmean, by_dvariance, by_x, reduce_sum(v * back, others)
 
 
+def _by_channel(x, axis, dtype=None):
+    return (x.shape[axis],), dtype or x.dtype
+
+
 @op(inputs="dy dmean dvariance x scale mean inverse", outputs="dx dscale doffset",
-    reference=_batch_norm_grad,
+    infer=lambda x, axis: [like(x), _by_channel(x, axis), _by_channel(x, axis)], reference=_batch_norm_grad,
     samples=[_batch_norm_grad_sample((5, 3), -1), _batch_norm_grad_sample((2, 3, 4), 1)],
     holomorphic=False,
     grads={("dy", "dmean", "dvariance", "x", "scale"): _batch_norm_second, "mean": None, "inverse": None})
@@ -86,8 +92,13 @@ def batch_norm_grad(dy, dmean, dvariance, x, scale, mean, inverse, axis=-1, epsi
     return normalize_batch.batch_norm_grad(dy, dmean, dvariance, x, scale, mean, inverse, axis % x.ndim)
 
 
+def _training_shapes(x, scale, offset, axis):
+    axis = _channels(x, axis, scale=scale, offset=offset)
+    return [like(x), _by_channel(x, axis), _by_channel(x, axis), _by_channel(x, axis, dtypes.FLOAT64)]
+
+
 @op(inputs="x scale offset", outputs="y mean variance", residuals="inverse", promote="x scale offset",
-    floats="x scale offset", reference=_batch_norm, holomorphic=False,
+    floats="x scale offset", infer=_training_shapes, reference=_batch_norm, holomorphic=False,
     samples=[Sample(normal(6, 3), normal(3), normal(3)),
              Sample(normal(2, 3, 4), normal(3), normal(3), axis=1),
              Sample(normal(2, 2, 3, 4), normal(4), normal(4), 0.1),
@@ -130,8 +141,13 @@ def _centred(g, x, mean, axis):
     return _over_batch(g * (x - _shaped(mean, x, axis)), axis)
 
 
+def _inference_shape(x, scale, offset, mean, variance, axis):
+    _channels(x, axis, scale=scale, offset=offset, mean=mean, variance=variance)
+    return like(x)
+
+
 @op(inputs="x scale offset mean variance", promote="x scale offset mean variance",
-    floats="x scale offset mean variance", reference=_inference,
+    floats="x scale offset mean variance", infer=_inference_shape, reference=_inference,
     samples=[Sample(normal(*shape), normal(c), normal(c), normal(c), uniform(c, low=0.5, high=2.0), axis=axis)
              for shape, c, axis in (((4, 3), 3, -1), ((2, 3, 4), 3, 1), ((0, 2), 2, 1))],
     grads={"x": lambda g, x, scale, variance, epsilon, axis:

@@ -3,6 +3,7 @@ import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.indexed_slices import IndexedSlices
+from numbaflow.core.infer import real_dtype
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import reduce as kernels
@@ -93,6 +94,7 @@ def global_norm(t_list, name=None):
 
 
 @op(inputs="*inputs", grads={"inputs": lambda g, inputs: [2.0 * g * x for x in inputs]}, holomorphic=False,
+    infer=lambda inputs: ((), real_dtype(inputs[0].dtype)),
     reference=lambda inputs: sum(np.sum(np.abs(x) ** 2) for x in inputs),
     samples=[Sample([normal(3, 4), normal(5), normal()]), Sample([normal(0, 2)]), Sample([integers(3)]),
              Sample([np.array([1 + 2j, 3.0])]), Sample([normal(300, 200)], grad=False)])

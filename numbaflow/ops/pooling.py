@@ -119,6 +119,7 @@ def _with_index(shape):
 
 # ---- ops
 @op(inputs="x index", samples=_with_index("shape"), reference=_take_reference,
+    infer=lambda x, windows: (windows.out_shape, x.dtype),
     grads={"x": lambda g, index, windows: max_pool_grad(g, index, windows), "index": None})
 def max_pool_take(x, index, windows):
     """The elements of x that stand at number `index` of their windows."""
@@ -126,13 +127,19 @@ def max_pool_take(x, index, windows):
 
 
 @op(inputs="dy index", samples=_with_index("out_shape"), reference=_max_grad_reference,
+    infer=lambda dy, windows: (windows.shape, dy.dtype),
     grads={"dy": lambda g, index, windows: max_pool_take(g, index, windows), "index": None})
 def max_pool_grad(dy, index, windows):
     """The gradient of max_pool: for each element the sum of dy over the windows whose largest it is."""
     return pool_max.max_pool_grad(dy, index, windows)
 
 
-@op(inputs="input", residuals="index", reference=_max_reference,
+def _largest_shapes(input, windows):
+    _expect(input, "biuf", "real numbers")
+    return [(windows.out_shape, input.dtype), (windows.out_shape, pool_max.index_dtype(windows))]
+
+
+@op(inputs="input", residuals="index", infer=_largest_shapes, reference=_max_reference,
     samples=[*[Sample(distinct(*w.shape), w) for w in _WINDOWS],
              Sample(integers(*_WINDOWS[0].shape), _WINDOWS[0]),
              Sample(given(np.zeros(_WINDOWS[1].shape)), _WINDOWS[1], grad=False)],
@@ -144,13 +151,20 @@ def max_of_windows(input, windows):
 
 
 @op(inputs="dy", samples=[Sample(normal(*w.out_shape), w) for w in _WINDOWS], reference=_mean_grad_reference,
+    infer=lambda dy, windows: (windows.shape, dy.dtype),
     grads={"dy": lambda g, windows: mean_of_windows(g, windows)})
 def avg_pool_grad(dy, windows):
     """The gradient of avg_pool: for each element the sum of dy over its windows, each over its size."""
     return pool_mean.avg_pool_grad(dy, windows)
 
 
+def _mean_shape(input, windows):
+    _expect(input, "f", "floats")
+    return windows.out_shape, input.dtype
+
+
 @op(inputs="input", samples=[Sample(normal(*w.shape), w) for w in _WINDOWS], reference=_mean_reference,
+    infer=_mean_shape,
     grads={"input": lambda g, windows: avg_pool_grad(g, windows)})
 def mean_of_windows(input, windows):
     """The mean of the elements of each window, of those inside the input."""

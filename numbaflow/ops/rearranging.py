@@ -2,6 +2,7 @@
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels.memory import empty
@@ -40,10 +41,22 @@ def _inside(widths, shape):
     return tuple([slice(before, before + n) for (before, _), n in zip(widths, shape, strict=True)])
 
 
-def _mirrored(n, before, after, edge):
-    """For each place along a padded axis the place that it mirrors."""
+def _check_mirror(n, before, after, edge):
     if max(before, after) > n - edge:
         raise ValueError(f"paddings must be at most {n - edge} on an axis of {n}, got {before} and {after}")
+
+
+def _pad_shape(tensor, paddings, mode):
+    widths, edge = _widths(paddings, tensor.shape), _edge(mode)
+    for (before, after), n in zip(widths, tensor.shape, strict=True):
+        if edge is not None and (before or after):
+            _check_mirror(n, before, after, edge)
+    return [b + n + a for (b, a), n in zip(widths, tensor.shape, strict=True)], tensor.dtype
+
+
+def _mirrored(n, before, after, edge):
+    """For each place along a padded axis the place that it mirrors."""
+    _check_mirror(n, before, after, edge)
     inside = np.arange(n)
     return np.concatenate([inside[edge:before + edge][::-1], inside, inside[n - edge - after:n - edge][::-1]])
 
@@ -64,7 +77,7 @@ def _padded(tensor, paddings, mode="CONSTANT", constant_values=0):
     return np.pad(tensor, paddings, mode.lower(), **more)
 
 
-@op(inputs="tensor", grads={"tensor": _pad_rule}, holomorphic=False, reference=_padded,
+@op(inputs="tensor", grads={"tensor": _pad_rule}, holomorphic=False, infer=_pad_shape, reference=_padded,
     samples=[Sample(normal(2, 3), [[1, 0], [0, 2]]),
              Sample(normal(2, 3), [[1, 1], [0, 0]], constant_values=2.5),
              Sample(normal(3, 4), [[1, 2], [3, 0]], "REFLECT"),
@@ -98,8 +111,13 @@ def pad(tensor, paddings, mode="CONSTANT", name=None, constant_values=0):
 
 
 # ---- reverse, roll
+def _reverse_rule(tensor, axis):
+    axes(axis, tensor.ndim)
+    return like(tensor)
+
+
 @op(inputs="tensor", grads={"tensor": lambda g, axis: reverse(g, axis)}, holomorphic=False,
-    reference=lambda tensor, axis: np.flip(tensor, axis),
+    infer=_reverse_rule, reference=lambda tensor, axis: np.flip(tensor, axis),
     samples=[Sample(normal(2, 3), (0,)), Sample(normal(2, 3), -1), Sample(normal(2, 3), (0, 1)),
              Sample(integers(3), (0,)), Sample(normal(2, 2), ())])
 def reverse(tensor, axis, name=None):
@@ -125,7 +143,13 @@ def _roll_rule(g, shift, axis):
     return roll(g, [-s for s in shifts], along)
 
 
-@op(inputs="input", grads={"input": _roll_rule}, holomorphic=False, reference=np.roll,
+def _rolled(input, shift, axis):
+    for a in _shifts(shift, axis)[1]:
+        one_axis(a, input.ndim)
+    return like(input)
+
+
+@op(inputs="input", grads={"input": _roll_rule}, holomorphic=False, infer=_rolled, reference=np.roll,
     samples=[Sample(normal(5), 2, 0), Sample(normal(2, 3), [1, -1], [0, 1]), Sample(normal(2, 3), -4, -1),
              Sample(normal(3), [1, 1], [0, 0]), Sample(normal(0, 2), 1, 0)])
 def roll(input, shift, axis, name=None):
@@ -161,7 +185,27 @@ def _reverse_each(input, seq_lengths, seq_axis=None, batch_axis=0):
     return np.moveaxis(out, (0, 1), (batch_axis, seq_axis))
 
 
-@op(inputs="input seq_lengths", holomorphic=False, reference=_reverse_each,
+def _sequence_axes(input, seq_lengths, seq_axis, batch_axis, seq_dim, batch_dim):
+    """The axes of the sequences and of the batch, for as many lengths as there are sequences."""
+    along, batch = seq_dim if seq_axis is None else seq_axis, batch_dim if batch_axis is None else batch_axis
+    if along is None:
+        raise ValueError("expected a seq_axis, got None")
+    along, batch = one_axis(along, input.ndim), one_axis(0 if batch is None else batch, input.ndim)
+    rows = input.shape[batch]
+    if along == batch:
+        raise ValueError(f"seq_axis and batch_axis are both {along}")
+    if seq_lengths.shape != (rows,) or seq_lengths.dtype.kind not in "iu":
+        raise ValueError(f"seq_lengths must be {rows} integers, got {seq_lengths.dtype} of shape "
+                         f"{seq_lengths.shape}")
+    return along, batch
+
+
+def _sequences(input, seq_lengths, seq_axis, batch_axis, seq_dim, batch_dim):
+    _sequence_axes(input, seq_lengths, seq_axis, batch_axis, seq_dim, batch_dim)
+    return like(input)
+
+
+@op(inputs="input seq_lengths", holomorphic=False, infer=_sequences, reference=_reverse_each,
     grads={"input": lambda g, seq_lengths, seq_axis, batch_axis, seq_dim, batch_dim:
            reverse_sequence(g, seq_lengths, seq_axis, batch_axis, seq_dim=seq_dim, batch_dim=batch_dim),
            "seq_lengths": None},
@@ -182,16 +226,8 @@ def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, name=No
     >>> nf.reverse_sequence([[1, 2, 3], [4, 5, 6]], [2, 3], seq_axis=1).numpy().tolist()
     [[2, 1, 3], [6, 5, 4]]
     """
-    along, batch = seq_dim if seq_axis is None else seq_axis, batch_dim if batch_axis is None else batch_axis
-    if along is None:
-        raise ValueError("expected a seq_axis, got None")
-    along, batch = one_axis(along, input.ndim), one_axis(0 if batch is None else batch, input.ndim)
+    along, batch = _sequence_axes(input, seq_lengths, seq_axis, batch_axis, seq_dim, batch_dim)
     n, rows = input.shape[along], input.shape[batch]
-    if along == batch:
-        raise ValueError(f"seq_axis and batch_axis are both {along}")
-    if seq_lengths.shape != (rows,) or seq_lengths.dtype.kind not in "iu":
-        raise ValueError(f"seq_lengths must be {rows} integers, got {seq_lengths.dtype} of shape "
-                         f"{seq_lengths.shape}")
     if seq_lengths.size and not 0 <= seq_lengths.min() <= seq_lengths.max() <= n:
         raise ValueError(f"seq_lengths must be in [0, {n}], got {seq_lengths.tolist()}")
     ends, places = seq_lengths.astype(np.int64)[:, None], np.arange(n)

@@ -2,6 +2,7 @@
 import numpy as np
 
 from numbaflow.core.functional import make_vjp
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, normal, op
 from numbaflow.kernels import recurrent as kernels
 
@@ -66,7 +67,13 @@ def _check(z, c):
 _STEP = (normal(3, 20), normal(3, 5))
 
 
+def _gate_shapes(first, z, c):
+    _check(z, c)
+    return [like(first), like(c)]
+
+
 @op(inputs="dh dc z c", outputs="dz dc_in", promote="dh dc z c", reference=_grad_reference,
+    infer=lambda z, c: _gate_shapes(z, z, c),
     samples=[Sample(normal(3, 5), normal(3, 5), *_STEP), Sample(normal(3, 5), normal(3, 5), *_STEP, True)],
     grads={("dh", "dc", "z", "c"): _grad_rule})
 def lstm_gates_grad(dh, dc, z, c, hard=False):
@@ -76,6 +83,7 @@ def lstm_gates_grad(dh, dc, z, c, hard=False):
 
 
 @op(inputs="z c", outputs="h c_out", promote="z c", floats="z c", reference=_reference,
+    infer=lambda z, c: _gate_shapes(c, z, c),
     samples=[Sample(*_STEP), Sample(*_STEP, True), Sample(normal(0, 8), normal(0, 2))],
     grads={("z", "c"): lambda g, z, c, hard: tuple(lstm_gates_grad(g[0], g[1], z, c, hard))})
 def lstm_gates(z, c, hard=False):

@@ -57,6 +57,14 @@ def _reduced(reduce, x, axis, keepdims, reduction_indices, keep_dims):
     return reduce(x, _axes(x.ndim, axis, reduction_indices), bool(keepdims))
 
 
+def _left(input_tensor, axis, keepdims, reduction_indices, keep_dims):
+    """The rule of reductions: what shape is left."""
+    keepdims = _one_of(keepdims, keep_dims, "keepdims", "keep_dims")
+    gone = _axes(input_tensor.ndim, axis, reduction_indices)
+    kept = [1 if k in gone else n for k, n in enumerate(input_tensor.shape) if keepdims or k not in gone]
+    return kept, input_tensor.dtype
+
+
 def spread(y, shape, axis, reduction_indices=None):
     """What a reduction of `shape` left, repeated over what was reduced."""
     if 0 < y.ndim < len(shape):
@@ -98,7 +106,18 @@ _EMPTY = [Sample(normal(0, 3), 0), Sample(normal(3, 0), 0)]
 
 
 # ---- sum and mean
+def _no_bool(x, way_out):
+    if x.dtype is dtypes.BOOL:
+        raise TypeError(f"expected numbers, got bool; {way_out}")
+    return x
+
+
+_COUNT = "cast to a number type or use count_nonzero"
+
+
 @op(inputs="input_tensor", reference=_like(np.sum), holomorphic=False,
+    infer=lambda input_tensor, axis, keepdims, reduction_indices, keep_dims: _left(
+        _no_bool(input_tensor, _COUNT), axis, keepdims, reduction_indices, keep_dims),
     grads={"input_tensor": lambda g, input_tensor_shape, axis, reduction_indices:
            spread(g, input_tensor_shape, axis, reduction_indices)},
     samples=[*_samples(normal), *_EMPTY, Sample(integers(3, 4), 1), Sample(np.array([1 + 2j, 3 - 1j]))])
@@ -121,8 +140,7 @@ def reduce_sum(input_tensor, axis=None, keepdims=None, name=None, reduction_indi
     >>> nf.reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy().tolist()
     [4.0, 6.0]
     """
-    if input_tensor.dtype is dtypes.BOOL:
-        raise TypeError("expected numbers, got bool; cast to a number type or use count_nonzero")
+    _no_bool(input_tensor, _COUNT)
     return _reduced(kernels.reduce_sum, input_tensor, axis, keepdims, reduction_indices, keep_dims)
 
 
@@ -138,6 +156,8 @@ def _mean(x, axis, keepdims):
 
 
 @op(inputs="input_tensor", reference=_like(_mean), grads={"input_tensor": _mean_rule}, holomorphic=False,
+    infer=lambda input_tensor, axis, keepdims, reduction_indices, keep_dims: _left(
+        _no_bool(input_tensor, "cast to a float type first"), axis, keepdims, reduction_indices, keep_dims),
     samples=[*_samples(normal), Sample(normal(3, 0), 0), Sample(integers(3, 4, low=-9), 1),
              Sample(np.array([1 + 2j, 3 - 1j]))])
 def reduce_mean(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
@@ -171,6 +191,8 @@ def _prod_rule(g, input_tensor, input_tensor_shape, axis, reduction_indices):
 
 
 @op(inputs="input_tensor", reference=_like(np.prod), grads={"input_tensor": _prod_rule},
+    infer=lambda input_tensor, axis, keepdims, reduction_indices, keep_dims: _left(
+        _no_bool(input_tensor, "use reduce_all"), axis, keepdims, reduction_indices, keep_dims),
     samples=[*_samples(normal), *_EMPTY, Sample(integers(3, 4, low=1, high=3), 1),
              Sample(given([[0.0, 2.0, 3.0], [0.0, 0.0, 4.0]]), 1),
              Sample(np.array([1 + 2j, 3 - 1j, 0.5j]))])
@@ -189,8 +211,7 @@ def reduce_prod(input_tensor, axis=None, keepdims=None, name=None, reduction_ind
     >>> nf.gradients_function(nf.reduce_prod)(nf.constant([2.0, 0.0, 4.0]))[0].numpy().tolist()
     [0.0, 8.0, 0.0]
     """
-    if input_tensor.dtype is dtypes.BOOL:
-        raise TypeError("expected numbers, got bool; use reduce_all")
+    _no_bool(input_tensor, "use reduce_all")
     return _reduced(kernels.reduce_prod, input_tensor, axis, keepdims, reduction_indices, keep_dims)
 
 
@@ -206,7 +227,14 @@ def _extreme_rule(g, input_tensor, y, input_tensor_shape, input_tensor_dtype, ax
     return hit * spread(g / ties, input_tensor_shape, axis, reduction_indices)
 
 
+def _left_in_order(input_tensor, axis, keepdims, reduction_indices, keep_dims):
+    if input_tensor.dtype.kind == "c":
+        raise TypeError(f"complex numbers have no order, got {input_tensor.dtype}")
+    return _left(input_tensor, axis, keepdims, reduction_indices, keep_dims)
+
+
 @op(inputs="input_tensor", reference=_like(np.max), grads={"input_tensor": _extreme_rule},
+    infer=_left_in_order,
     samples=[*_samples(distinct), Sample(integers(3, 4), 1), Sample(given([1.0, 3.0, 3.0]), grad=False)])
 def reduce_max(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
     """The largest over axes; NaN if there is one.  Those that tie share the gradient equally.
@@ -228,6 +256,7 @@ def reduce_max(input_tensor, axis=None, keepdims=None, name=None, reduction_indi
 
 
 @op(inputs="input_tensor", reference=_like(np.min), grads={"input_tensor": _extreme_rule},
+    infer=_left_in_order,
     samples=[*_samples(distinct), Sample(integers(3, 4), 1), Sample(given([1.0, 1.0, 3.0]), grad=False)])
 def reduce_min(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
     """The smallest over axes; NaN if there is one.  Those that tie share the gradient equally.
@@ -255,7 +284,12 @@ def _truths(x):
     return x
 
 
-@op(inputs="input_tensor", grads=None, reference=_like(np.all), samples=_samples(bools))
+def _left_of_truths(input_tensor, axis, keepdims, reduction_indices, keep_dims):
+    return _left(_truths(input_tensor), axis, keepdims, reduction_indices, keep_dims)
+
+
+@op(inputs="input_tensor", grads=None, infer=_left_of_truths, reference=_like(np.all),
+    samples=_samples(bools))
 def reduce_all(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
     """Whether all bools over axes are true.
 
@@ -266,7 +300,8 @@ def reduce_all(input_tensor, axis=None, keepdims=None, name=None, reduction_indi
     return _reduced(kernels.reduce_all, _truths(input_tensor), axis, keepdims, reduction_indices, keep_dims)
 
 
-@op(inputs="input_tensor", grads=None, reference=_like(np.any), samples=_samples(bools))
+@op(inputs="input_tensor", grads=None, infer=_left_of_truths, reference=_like(np.any),
+    samples=_samples(bools))
 def reduce_any(input_tensor, axis=None, keepdims=None, name=None, reduction_indices=None, keep_dims=None):
     """Whether any bool over axes is true.
 
@@ -284,7 +319,7 @@ def _logsumexp(x, axis, keepdims):
     return y if keepdims else y.reshape(np.sum(x, axis=axis).shape)
 
 
-@op(inputs="input_tensor", floats="input_tensor", reference=_like(_logsumexp),
+@op(inputs="input_tensor", floats="input_tensor", infer=_left, reference=_like(_logsumexp),
     grads={"input_tensor": lambda g, input_tensor, y, input_tensor_shape, axis, reduction_indices:
            spread(g, input_tensor_shape, axis, reduction_indices)
            * exp(input_tensor - spread(y, input_tensor_shape, axis, reduction_indices))},
@@ -380,9 +415,18 @@ def count_nonzero(input_tensor=None, axis=None, keepdims=None, dtype=dtypes.INT6
 
 
 # ---- positions
-def _position(find, x, axis, dimension, output_type):
+def _searched_axis(rank, axis, dimension):
     axis = _one_of(axis, dimension, "axis", "dimension")
-    found = find(x, one_axis(0 if axis is None else axis, x.ndim))
+    return one_axis(0 if axis is None else axis, rank)
+
+
+def _position_rule(input, axis, dimension, output_type):
+    k = _searched_axis(input.ndim, axis, dimension)
+    return input.shape[:k] + input.shape[k + 1:], dtypes.as_numpy(output_type)
+
+
+def _position(find, x, axis, dimension, output_type):
+    found = find(x, _searched_axis(x.ndim, axis, dimension))
     wanted = dtypes.INT64 if output_type is dtypes.INT64 else dtypes.as_numpy(output_type)
     return found if wanted is dtypes.INT64 else found.astype(wanted)
 
@@ -400,7 +444,8 @@ _POSITIONS = [Sample(distinct(3, 4)), Sample(distinct(3, 4), 1), Sample(distinct
               Sample(distinct(2, 3, 4), np.array(1))]
 
 
-@op(inputs="input", grads=None, reference=_position_reference(np.argmax), samples=_POSITIONS)
+@op(inputs="input", grads=None, infer=_position_rule, reference=_position_reference(np.argmax),
+    samples=_POSITIONS)
 def argmax(input, axis=None, name=None, dimension=None, output_type=dtypes.INT64):
     """Where the largest along an axis stands: the first of equals, the first NaN if there is one.
 
@@ -417,7 +462,8 @@ def argmax(input, axis=None, name=None, dimension=None, output_type=dtypes.INT64
     return _position(kernels.argmax, input, axis, dimension, output_type)
 
 
-@op(inputs="input", grads=None, reference=_position_reference(np.argmin), samples=_POSITIONS)
+@op(inputs="input", grads=None, infer=_position_rule, reference=_position_reference(np.argmin),
+    samples=_POSITIONS)
 def argmin(input, axis=None, name=None, dimension=None, output_type=dtypes.INT64):
     """Where the smallest along an axis stands: the first of equals, the first NaN if there is one.
 

@@ -11,6 +11,8 @@ from numbaflow.core.optable import Sample, given, normal, op, uniform
 from numbaflow.kernels import random as kernels, sampling
 
 from . import draws
+from .arguments import extent_of, shape_of
+from .shape import check_broadcast
 
 __all__ = ["bernoulli_draw", "categorical_draw", "gamma_draw", "gamma_sample_gradient", "normal_draw",
            "permutation_draw", "poisson_draw", "truncated_normal_draw", "uniform_draw"]
@@ -19,10 +21,20 @@ _KEY = np.array([12345, 67])
 _OTHER = np.array([-1, 2**40])
 
 
-def _key(key):
+def check_key(key):
+    """The two integers of a key; ValueError for anything else."""
     if key.shape != (2,) or key.dtype.kind not in "iu":
         raise ValueError(f"seed must be two integers, got {key.dtype} of shape {key.shape}")
-    return key.tolist()
+    return key
+
+
+def _key(key):
+    return check_key(key).tolist()
+
+
+def _drawn(shape, key, dtype):
+    check_key(key)
+    return shape_of(shape), as_dtype(dtype)
 
 
 def as_dtype(dtype):
@@ -31,10 +43,8 @@ def as_dtype(dtype):
 
 
 # ---- a fixed number of words an element
-@op(inputs="key", grads=None, reference=lambda shape, key, minval, maxval, dtype: draws.uniform(shape, key,
-                                                                                                minval,
-                                                                                                maxval,
-                                                                                                dtype),
+@op(inputs="key", grads=None, infer=_drawn,
+    reference=lambda shape, key, minval, maxval, dtype: draws.uniform(shape, key, minval, maxval, dtype),
     samples=[Sample((3, 50), _KEY, 0.0, 1.0, "float32"), Sample((70,), _OTHER, -2.0, 3.0, "float64"),
              Sample((5, 5), _KEY, -3, 100, "int32"), Sample((), _KEY, 0, 2**62, "int64"),
              Sample((0,), _KEY, 0.0, 1.0, "float32")])
@@ -48,8 +58,8 @@ def uniform_draw(shape, key, minval, maxval, dtype, name=None):
     return kernels.uniform(shape, minval, maxval, as_dtype(dtype), *_key(key))
 
 
-@op(inputs="key", grads=None, reference=lambda shape, key, mean, stddev, dtype: draws.normal(shape, key, mean,
-                                                                                             stddev, dtype),
+@op(inputs="key", grads=None, infer=_drawn,
+    reference=lambda shape, key, mean, stddev, dtype: draws.normal(shape, key, mean, stddev, dtype),
     samples=[Sample((3, 50), _KEY, 0.0, 1.0, "float32"), Sample((70,), _OTHER, -2.0, 3.0, "float64"),
              Sample((), _KEY, 1.0, 0.5, "float64"), Sample((0, 2), _KEY, 0.0, 1.0, "float32")])
 def normal_draw(shape, key, mean, stddev, dtype, name=None):
@@ -62,7 +72,7 @@ def normal_draw(shape, key, mean, stddev, dtype, name=None):
     return kernels.normal(shape, mean, stddev, as_dtype(dtype), *_key(key))
 
 
-@op(inputs="key", grads=None,
+@op(inputs="key", grads=None, infer=_drawn,
     reference=lambda shape, key, mean, stddev, dtype: draws.truncated_normal(shape, key, mean, stddev, dtype),
     samples=[Sample((3, 50), _KEY, 0.0, 1.0, "float32"), Sample((70,), _OTHER, -2.0, 3.0, "float64")])
 def truncated_normal_draw(shape, key, mean, stddev, dtype, name=None):
@@ -76,6 +86,7 @@ def truncated_normal_draw(shape, key, mean, stddev, dtype, name=None):
 
 
 @op(inputs="key", grads=None, reference=lambda shape, key, p: draws.bernoulli(shape, key, p),
+    infer=lambda shape, key: _drawn(shape, key, dtypes.BOOL),
     samples=[Sample((3, 50), _KEY, 0.3), Sample((70,), _OTHER, 1.0), Sample((), _KEY, 0.0)])
 def bernoulli_draw(shape, key, p, name=None):
     """True with probability p.
@@ -94,6 +105,7 @@ def _later(g):
 
 @op(inputs="alpha sample", promote="alpha sample", floats="alpha sample", grads={"alpha": _later,
                                                                                  "sample": _later},
+    infer=lambda alpha, sample: (check_broadcast(alpha.shape, sample.shape), sample.dtype),
     reference=lambda alpha, sample: _quantile_slope(np.asarray(alpha, np.float64),
                                                     np.asarray(sample, np.float64), sample.dtype),
     samples=[Sample(uniform(4, 3, low=0.5, high=5.0), uniform(4, 3, low=0.2, high=6.0), grad=False,
@@ -117,9 +129,16 @@ def _quantile_slope(alpha, sample, dtype):
             / (2 * step)).astype(dtype)
 
 
+def _gamma_rule(shape, key, alpha, beta):
+    shape, dtype = _drawn(shape, key, alpha.dtype)
+    check_broadcast(alpha.shape, shape)
+    return check_broadcast(beta.shape, shape), dtype
+
+
 @op(inputs="key alpha beta", promote="alpha beta", floats="alpha beta",
     grads={"key": None, "alpha": lambda g, alpha, beta, y: g * gamma_sample_gradient(alpha, y * beta) / beta,
            "beta": lambda g, beta, y: -(g * y / beta)},
+    infer=_gamma_rule,
     reference=lambda shape, key, alpha, beta: draws.gamma(shape, key, alpha, beta, alpha.dtype),
     samples=[Sample((3, 4), _KEY, uniform(4, low=0.3, high=5.0), uniform(low=0.5, high=2.0), grad=False),
              Sample((6,), _OTHER, given(0.2), given([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), grad=False)])
@@ -133,8 +152,13 @@ def gamma_draw(shape, key, alpha, beta, name=None):
     return sampling.gamma(shape, alpha, beta, alpha.dtype, *_key(key))
 
 
+def _poisson_rule(shape, key, rate, dtype):
+    shape, dtype = _drawn(shape, key, dtype)
+    return check_broadcast(rate.shape, shape), dtype
+
+
 @op(inputs="key rate", floats="rate", grads={"key": None, "rate": None},
-    reference=lambda shape, key, rate, dtype: draws.poisson(shape, key, rate, dtype),
+    infer=_poisson_rule, reference=lambda shape, key, rate, dtype: draws.poisson(shape, key, rate, dtype),
     samples=[Sample((3, 4), _KEY, uniform(4, high=9.0), "float32"), Sample((20,), _OTHER, given(3.0),
                                                                            "int64")])
 def poisson_draw(shape, key, rate, dtype, name=None):
@@ -147,7 +171,14 @@ def poisson_draw(shape, key, rate, dtype, name=None):
     return sampling.poisson(shape, rate, as_dtype(dtype), *_key(key))
 
 
+def _categorical_rule(logits, key, num_samples):
+    sampling.check_logits(logits)
+    check_key(key)
+    return (logits.shape[0], extent_of(num_samples)), dtypes.INT64
+
+
 @op(inputs="logits key", floats="logits", grads={"logits": None, "key": None}, reference=draws.categorical,
+    infer=_categorical_rule,
     samples=[Sample(normal(3, 5), _KEY, 20), Sample(normal(1, 2), _OTHER, 7), Sample(normal(2, 3), _KEY, 0)])
 def categorical_draw(logits, key, num_samples, name=None):
     """Classes [batch, num_samples] of probabilities softmax(logits), for logits [batch, classes].
@@ -159,7 +190,8 @@ def categorical_draw(logits, key, num_samples, name=None):
     return sampling.categorical(logits, int(num_samples), *_key(key))
 
 
-@op(inputs="key", grads=None, reference=draws.permutation, samples=[Sample(10, _KEY), Sample(0, _KEY),
+@op(inputs="key", grads=None, infer=lambda n, key: _drawn((n,), key, dtypes.INT64),
+    reference=draws.permutation, samples=[Sample(10, _KEY), Sample(0, _KEY),
                                                                     Sample(33, _OTHER)])
 def permutation_draw(n, key, name=None):
     """0 .. n - 1 in random order.

@@ -1,6 +1,7 @@
 """Running sums, products and logsumexps along an axis, and the linear recurrence in their gradients."""
 import numpy as np
 
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, given, integers, normal, op
 from numbaflow.kernels import recurrence, scan as kernels
 
@@ -30,7 +31,12 @@ _REAL = [Sample(normal(3, 4)), Sample(normal(3, 4), 1), Sample(normal(2, 3, 4), 
 _SAMPLES = [*_REAL, Sample(integers(3, 4), 1), Sample(np.array([1 + 2j, 3 - 1j, 0.5j]))]
 
 
-@op(inputs="x", reference=_like(np.cumsum, 0), samples=_SAMPLES, holomorphic=False,
+def _along(x, axis):
+    one_axis(axis, x.ndim)
+    return like(x)
+
+
+@op(inputs="x", infer=_along, reference=_like(np.cumsum, 0), samples=_SAMPLES, holomorphic=False,
     grads={"x": lambda g, axis, exclusive, reverse: cumsum(g, axis, exclusive, not reverse)})
 def cumsum(x, axis=0, exclusive=False, reverse=False, name=None):
     """Running sums along an axis.
@@ -58,7 +64,7 @@ def _cumprod_rule(g, x, axis, exclusive, reverse):
     return before * (g + linear_recurrence(x, x * g, axis, True, not reverse))
 
 
-@op(inputs="x", reference=_like(np.cumprod, 1), grads={"x": _cumprod_rule},
+@op(inputs="x", infer=_along, reference=_like(np.cumprod, 1), grads={"x": _cumprod_rule},
     samples=[*_SAMPLES, Sample(given([[0.0, 2.0, 3.0], [2.0, 0.0, 0.0]]), 1)])
 def cumprod(x, axis=0, exclusive=False, reverse=False, name=None):
     """Running products along an axis; the gradient is right where factors are 0, too.
@@ -91,7 +97,8 @@ def _logsumexp_rule(g, x, axis, exclusive, reverse):
     return _share(x, y) * (g + linear_recurrence(kept, kept * g, axis, True, not reverse))
 
 
-@op(inputs="x", floats="x", grads={"x": _logsumexp_rule}, reference=_like(np.logaddexp.accumulate, -np.inf),
+@op(inputs="x", floats="x", grads={"x": _logsumexp_rule}, infer=_along,
+    reference=_like(np.logaddexp.accumulate, -np.inf),
     samples=[Sample(normal(3, 4)), Sample(normal(3, 4), 1), Sample(normal(2, 3, 4), -2, reverse=True),
              Sample(normal(5), exclusive=True, grad=False), Sample(normal(0, 3)),
              Sample(given([-np.inf, -np.inf, 800.0, 1.0]), grad=False)])
@@ -131,7 +138,14 @@ def _recurrence_rule(g, a, b, axis, exclusive, reverse):
     return db * linear_recurrence(a, b, axis, True, reverse), db
 
 
+def _check_pair(a, b):
+    if a.shape != b.shape:
+        raise ValueError(f"shapes {a.shape} and {b.shape} differ")
+    return b
+
+
 @op(inputs="a b", promote="a b", floats="a b", grads={("a", "b"): _recurrence_rule}, reference=_recurrence,
+    infer=lambda a, b, axis: _along(_check_pair(a, b), axis),
     samples=[Sample(normal(5), normal(5)), Sample(normal(3, 4), normal(3, 4), 1, exclusive=True),
              Sample(normal(2, 3, 2), normal(2, 3, 2), -2, reverse=True),
              Sample(normal(4, 2), normal(4, 2), exclusive=True, reverse=True),
@@ -150,6 +164,5 @@ def linear_recurrence(a, b, axis=0, exclusive=False, reverse=False, name=None):
     >>> nf.linear_recurrence([0.5, 0.5, 0.5], [1.0, 1.0, 1.0]).numpy().tolist()
     [1.0, 1.5, 1.75]
     """
-    if a.shape != b.shape:
-        raise ValueError(f"shapes {a.shape} and {b.shape} differ")
+    _check_pair(a, b)
     return recurrence.linear_recurrence(a, b, one_axis(axis, a.ndim), bool(exclusive), bool(reverse))

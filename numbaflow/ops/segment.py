@@ -5,10 +5,12 @@ Sorted ids give as many segments as the last of them says; the `unsorted_` famil
 import numpy as np
 
 from numbaflow.core import table
+from numbaflow.core.infer import BY_VALUE
 from numbaflow.core.optable import Sample, distinct, given, integers, normal, op
 from numbaflow.kernels import segment as kernels
 from numbaflow.kernels.index import gather as gather_rows
 
+from .arguments import extent_of
 from .arithmetic import maximum
 from .casting import cast
 from .comparison import equal
@@ -72,6 +74,7 @@ def _spread_reference(g, ids):
 
 
 @op(inputs="g ids", holomorphic=False, reference=_spread_reference,
+    infer=lambda g, ids: ((*ids.shape, *g.shape[1:]), g.dtype),
     grads={"g": lambda g, ids, g_shape: unsorted_segment_sum(g, ids, g_shape[0]), "ids": None},
     samples=[Sample(normal(3, 2), _UNSORTED), Sample(normal(4), _SORTED)])
 def segment_spread(g, ids):
@@ -99,7 +102,7 @@ def _slots_reference(ids, num_segments):
     return places, slots
 
 
-@op(inputs="ids", outputs="places slots", grads=None, reference=_slots_reference,
+@op(inputs="ids", outputs="places slots", grads=None, infer=BY_VALUE, reference=_slots_reference,
     samples=[Sample(_UNSORTED, 4), Sample(_SORTED, 4), Sample(_SORTED.reshape(2, 3), 5)])
 def segment_slots(ids, num_segments):
     """A table, [segments, longest], of which rows each segment has, and for each row its place in the table.
@@ -167,7 +170,7 @@ def _prod_rule(g, data, segment_ids):
 def _sorted_op(rule, reduce, none=_zero, make=normal, kinks=()):
     """The declaration of a function of (data, segment_ids)."""
     return op(inputs="data segment_ids", holomorphic=False, grads={"data": rule, "segment_ids": None},
-              reference=_sorted_reference(reduce, none),
+              infer=BY_VALUE, reference=_sorted_reference(reduce, none),
               samples=[Sample(make(6), _SORTED), Sample(make(6, 2), _SORTED),
                        Sample(make(0, 2), np.zeros(0, int)), Sample(integers(6, low=1, high=4), _SORTED),
                        *[Sample(k, _SORTED) for k in kinks]])
@@ -251,10 +254,16 @@ def segment_min(data, segment_ids, name=None):
 
 
 # ---- ids in any order
+def _segments(data, segment_ids, num_segments):
+    n = extent_of(num_segments)
+    kernels.check_ids(data, segment_ids, n)
+    return (n, *data.shape[segment_ids.ndim:]), data.dtype
+
+
 def _unsorted_op(rule, reduce, none=_zero, samples=()):
     """The declaration of a function of (data, segment_ids, num_segments)."""
     return op(inputs="data segment_ids", holomorphic=False, grads={"data": rule, "segment_ids": None},
-              reference=_unsorted_reference(reduce, none),
+              infer=_segments, reference=_unsorted_reference(reduce, none),
               samples=[*samples, Sample(normal(2), np.array([-1, -1]), 0)])
 
 

@@ -3,12 +3,14 @@
 Launches here give views.  Shapes are static: what only asks for one is plain Python.
 """
 import functools
+from math import prod
 from operator import index
 
 import numpy as np
 
 from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.shape import TensorShape
 from numbaflow.core.tensor import as_tensor, wrap
@@ -21,7 +23,7 @@ __all__ = ["broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", 
            "squeeze", "transpose"]
 
 
-@op(inputs="input", grads={"input": lambda g: g}, holomorphic=False,
+@op(inputs="input", grads={"input": lambda g: g}, infer=lambda input: like(input), holomorphic=False,
     reference=lambda input: input, samples=[Sample(normal(2, 3)), Sample(integers(3)), Sample(normal())])
 def identity(input, name=None):
     """A tensor with the same value.
@@ -34,8 +36,25 @@ def identity(input, name=None):
 
 
 # ---- reshape and its kin
+def _unfit(tensor, shape):
+    return ValueError(f"cannot reshape array of size {tensor.size} into shape {tuple(shape)}")
+
+
+def _reshaped(tensor, shape):
+    """The shape that is meant, with what is left in place of a -1."""
+    shape = shape_of(shape)
+    known = prod([n for n in shape if n != -1])
+    free = [k for k, n in enumerate(shape) if n == -1]
+    if len(free) > 1 or any(n < -1 for n in shape) or (free and known == 0):
+        raise _unfit(tensor, shape)
+    found = [tensor.size // known if n == -1 else n for n in shape]
+    if prod(found) != tensor.size:
+        raise _unfit(tensor, shape)
+    return found, tensor.dtype
+
+
 @op(inputs="tensor", grads={"tensor": lambda g, tensor_shape: reshape(g, tensor_shape)}, holomorphic=False,
-    reference=np.reshape,
+    infer=_reshaped, reference=np.reshape,
     samples=[Sample(normal(2, 6), (3, 4)), Sample(normal(2, 6), [-1, 3]), Sample(normal(), [1, 1]),
              Sample(normal(1), ()), Sample(normal(0, 3), (3, -1, 2)), Sample(normal(4), np.array([2, 2]))])
 def reshape(tensor, shape, name=None):
@@ -52,14 +71,28 @@ def reshape(tensor, shape, name=None):
     >>> nf.reshape([1, 2, 3, 4, 5, 6], [2, -1]).numpy().tolist()
     [[1, 2, 3], [4, 5, 6]]
     """
-    return tensor.reshape(shape if type(shape) in (tuple, list) else shape_of(shape))
+    shape = shape if type(shape) in (tuple, list) else shape_of(shape)
+    try:
+        return tensor.reshape(shape)
+    except ValueError:
+        raise _unfit(tensor, shape) from None
 
 
 def _same_elements(g, input_shape):
     return reshape(g, input_shape)
 
 
+def _expanded(shape, axis, dim):
+    if axis is None:
+        axis = dim
+    if axis is None:
+        raise ValueError("expected an axis, got None")
+    k = one_axis(axis, len(shape) + 1)
+    return (*shape[:k], 1, *shape[k:])
+
+
 @op(inputs="input", grads={"input": _same_elements}, holomorphic=False,
+    infer=lambda input, axis, dim: (_expanded(input.shape, axis, dim), input.dtype),
     reference=lambda input, axis=None, dim=None: np.expand_dims(input, axis if dim is None else dim),
     samples=[Sample(normal(2, 3), 0), Sample(normal(2, 3), -1), Sample(normal(2, 3), axis=1),
              Sample(normal(), 0), Sample(normal(2), dim=1)])
@@ -70,13 +103,7 @@ def expand_dims(input, axis=None, name=None, dim=None):
     >>> nf.expand_dims([1, 2, 3], -1).shape
     (3, 1)
     """
-    if axis is None:
-        axis = dim
-    if axis is None:
-        raise ValueError("expected an axis, got None")
-    old = input.shape
-    k = one_axis(axis, len(old) + 1)
-    return input.reshape((*old[:k], 1, *old[k:]))
+    return input.reshape(_expanded(input.shape, axis, dim))
 
 
 def _squeezed(input, axis=None, squeeze_dims=None):
@@ -84,7 +111,20 @@ def _squeezed(input, axis=None, squeeze_dims=None):
     return np.squeeze(input, tuple(axis) if isinstance(axis, list) else axis)
 
 
+def _without_ones(shape, axis, squeeze_dims):
+    if axis is None:
+        axis = squeeze_dims
+    if axis is None or (type(axis) is list and not axis):
+        return [n for n in shape if n != 1]
+    gone = axes(axis, len(shape))
+    for k in gone:
+        if shape[k] != 1:
+            raise ValueError(f"axis {k} of shape {shape} has extent {shape[k]}, expected 1")
+    return [n for k, n in enumerate(shape) if k not in gone]
+
+
 @op(inputs="input", grads={"input": _same_elements}, holomorphic=False, reference=_squeezed,
+    infer=lambda input, axis, squeeze_dims: (_without_ones(input.shape, axis, squeeze_dims), input.dtype),
     samples=[Sample(normal(1, 3, 1)), Sample(normal(1, 3, 1), -1), Sample(normal(1, 3, 1), [0, 2]),
              Sample(normal(1, 1), squeeze_dims=[0]), Sample(normal())])
 def squeeze(input, axis=None, name=None, squeeze_dims=None):
@@ -97,16 +137,7 @@ def squeeze(input, axis=None, name=None, squeeze_dims=None):
     >>> nf.squeeze([[[1], [2]]]).numpy().tolist()
     [1, 2]
     """
-    if axis is None:
-        axis = squeeze_dims
-    old = input.shape
-    if axis is None or (type(axis) is list and not axis):
-        return input.reshape([n for n in old if n != 1])
-    gone = axes(axis, len(old))
-    for k in gone:
-        if old[k] != 1:
-            raise ValueError(f"axis {k} of shape {old} has extent {old[k]}, expected 1")
-    return input.reshape([n for k, n in enumerate(old) if k not in gone])
+    return input.reshape(_without_ones(input.shape, axis, squeeze_dims))
 
 
 # ---- transpose
@@ -124,7 +155,18 @@ def _transposed(a, perm=None, conjugate=False):
     return y.conj() if conjugate else y
 
 
-@op(inputs="a", grads={"a": _transpose_rule}, holomorphic=False, reference=_transposed,
+def _no_permutation(perm, shape):
+    return ValueError(f"perm {list(perm)} is not a permutation of the axes of shape {shape}")
+
+
+def _permuted(a, perm):
+    order = range(a.ndim)[::-1] if perm is None else [p + a.ndim if p < 0 else p for p in shape_of(perm)]
+    if sorted(order) != list(range(a.ndim)):
+        raise _no_permutation(perm, a.shape)
+    return [a.shape[p] for p in order], a.dtype
+
+
+@op(inputs="a", grads={"a": _transpose_rule}, holomorphic=False, infer=_permuted, reference=_transposed,
     samples=[Sample(normal(2, 3)), Sample(normal(2, 3, 4), [1, 2, 0]), Sample(normal(2, 3, 4), (2, 0, 1)),
              Sample(normal(2, 3), conjugate=True), Sample(normal()),
              Sample(normal(2, 3), [1, 0], conjugate=True, dtypes=("complex128",))])
@@ -143,7 +185,7 @@ def transpose(a, perm=None, name=None, conjugate=False):
     try:
         y = a.T if perm is None else a.transpose(perm if type(perm) is list else shape_of(perm))
     except ValueError:
-        raise ValueError(f"perm {list(perm)} is not a permutation of the axes of shape {a.shape}") from None
+        raise _no_permutation(perm, a.shape) from None
     return y.conj() if conjugate and y.dtype.kind == "c" else y
 
 
@@ -178,7 +220,14 @@ def _repeats(small, large, itemsize):
     return tuple(strides)
 
 
+def check_broadcast(small, large):
+    """The larger shape; ValueError unless the smaller broadcasts to it."""
+    _repeats.__wrapped__(small, large, 1)
+    return large
+
+
 @op(inputs="input", grads={"input": lambda g, input_shape: sum_to(g, input_shape)}, holomorphic=False,
+    infer=lambda input, shape: (check_broadcast(input.shape, shape_of(shape)), input.dtype),
     reference=np.broadcast_to,
     samples=[Sample(normal(3), (2, 3)), Sample(normal(2, 1), [2, 4]), Sample(normal(), (2, 2)),
              Sample(normal(3, 1, 2), (3, 5, 2)), Sample(normal(1, 3), (0, 3), grad=False),
@@ -207,8 +256,14 @@ def _summed_to(x, shape):
     return x.sum(axis=gone).reshape(shape)
 
 
+def _sum_to_shape(x, shape):
+    shape = shape_of(shape)
+    check_broadcast(shape, x.shape)
+    return shape, x.dtype
+
+
 @op(inputs="x", grads={"x": lambda g, x_shape: broadcast_to(g, x_shape)}, holomorphic=False,
-    reference=_summed_to,
+    infer=_sum_to_shape, reference=_summed_to,
     samples=[Sample(normal(2, 3), (3,)), Sample(normal(2, 3), (2, 1)), Sample(normal(2, 3), ()),
              Sample(normal(2, 3), (2, 3)), Sample(normal(4, 2, 3), (1, 3))])
 def sum_to(x, shape, name=None):

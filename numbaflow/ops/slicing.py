@@ -50,7 +50,8 @@ def _part_shape(x, key):
     parts = list(key) if type(key) is tuple else [key]
     named = sum([part is not None and part is not Ellipsis for part in parts])
     if named > x.ndim:
-        raise IndexError(f"too many indices for array: array is {x.ndim}-dimensional, but {named} were indexed")
+        raise IndexError(f"too many indices for array: array is {x.ndim}-dimensional, but {named} were "
+                         "indexed")
     if parts.count(Ellipsis) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
     at = parts.index(Ellipsis) if Ellipsis in parts else len(parts)

@@ -8,6 +8,7 @@ import numpy as np
 
 from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.infer import BY_VALUE, like
 from numbaflow.core.optable import Sample, distinct, given, integers, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import sort as kernels
@@ -40,7 +41,13 @@ def _sort_rule(g, values, axis, direction):
     return put_along_axis(g, argsort(values, axis, direction), axis, values.shape)
 
 
-@op(inputs="values", grads={"values": _sort_rule}, holomorphic=False, reference=_sorted,
+def _ordered(values, axis, direction):
+    one_axis(axis, values.ndim)
+    _descends(direction)
+    return like(values)
+
+
+@op(inputs="values", grads={"values": _sort_rule}, holomorphic=False, infer=_ordered, reference=_sorted,
     samples=[Sample(distinct(6)), Sample(distinct(3, 4), 0), Sample(distinct(3, 4), -1, "DESCENDING"),
              Sample(integers(5), direction="DESCENDING"), Sample(distinct(0))])
 def sort(values, axis=-1, direction="ASCENDING", name=None):
@@ -54,6 +61,7 @@ def sort(values, axis=-1, direction="ASCENDING", name=None):
 
 
 @op(inputs="values", grads=None,
+    infer=lambda values, axis, direction: (_ordered(values, axis, direction)[0], dtypes.INT32),
     reference=lambda values, axis=-1, direction="ASCENDING", stable=False:
         np.argsort(-values if direction == "DESCENDING" else values, axis, kind="stable"),
     samples=[Sample(distinct(6)), Sample(distinct(3, 4), 0), Sample(distinct(3, 4), -1, "DESCENDING"),
@@ -73,7 +81,14 @@ def _largest(input, k=1, sorted=True):
     return np.take_along_axis(input, places, -1), places.astype(np.int32)
 
 
-@op(inputs="input", outputs="values indices", holomorphic=False, reference=_largest,
+def _top(input, k):
+    k = index(k)
+    kernels.check_top(input, k)
+    shape = (*input.shape[:-1], k)
+    return [(shape, input.dtype), (shape, dtypes.INT32)]
+
+
+@op(inputs="input", outputs="values indices", holomorphic=False, infer=_top, reference=_largest,
     grads={"input": lambda g, indices, input_shape: put_along_axis(g[0], indices, -1, input_shape)},
     samples=[Sample(distinct(6), 3), Sample(distinct(2, 5), 2), Sample(distinct(3, 4)),
              Sample(integers(8, high=3), 4), Sample(distinct(4), 0), Sample(distinct(2, 3), 3, sorted=False)])
@@ -101,7 +116,12 @@ def _among_largest(predictions, targets, k):
     return ((predictions > own).sum(1) < k) & np.isfinite(predictions).all(1)
 
 
-@op(inputs="predictions targets", grads=None, reference=_among_largest,
+def _one_a_row(predictions, targets):
+    kernels.check_rows(predictions, targets)
+    return targets.shape, dtypes.BOOL
+
+
+@op(inputs="predictions targets", grads=None, infer=_one_a_row, reference=_among_largest,
     samples=[Sample(normal(6, 4), integers(6, high=4), 2),
              Sample(given([[1, 2, 2], [np.inf, 0, 1]]), np.array([1, 2]), 1)])
 def in_top_k(predictions, targets, k, name=None):
@@ -126,7 +146,13 @@ def _searched(sorted_sequence, values, side="left", out_type=np.int32):
     return np.stack([_searched(s, v, side, out_type) for s, v in zip(sorted_sequence, values, strict=True)])
 
 
+def _places(sorted_sequence, values, out_type):
+    kernels.check_search(sorted_sequence, values)
+    return values.shape, dtypes.as_numpy(out_type)
+
+
 @op(inputs="sorted_sequence values", grads=None, promote="sorted_sequence values", reference=_searched,
+    infer=_places,
     samples=[Sample(given([0.0, 1.0, 1.0, 3.0]), given([-1.0, 1.0, 2.0, 9.0])),
              Sample(given([0.0, 1.0, 1.0, 3.0]), given([1.0, 3.0]), "right", "int64"),
              Sample(np.array([[1, 2, 3], [4, 5, 6]]), np.array([[2], [7]]))])
@@ -155,7 +181,7 @@ _REPEATED = [Sample(np.array([3, 1, 3, 7, 1, 3])), Sample(given([0.5, -1.0, 0.5]
              Sample(integers(20, high=5), "int64"), Sample(np.zeros(0))]
 
 
-@op(inputs="x", outputs="y idx", grads=None, reference=_distinct, samples=_REPEATED)
+@op(inputs="x", outputs="y idx", grads=None, infer=BY_VALUE, reference=_distinct, samples=_REPEATED)
 def unique(x, out_idx=dtypes.INT32, name=None):
     """The distinct values of a vector in order of appearance, and for each element its place among them.
 
@@ -175,7 +201,8 @@ def _distinct_counted(x, out_idx=np.int32):
     return y, places, np.bincount(places, minlength=y.size).astype(out_idx)
 
 
-@op(inputs="x", outputs="y idx count", grads=None, reference=_distinct_counted, samples=_REPEATED)
+@op(inputs="x", outputs="y idx count", grads=None, infer=BY_VALUE, reference=_distinct_counted,
+    samples=_REPEATED)
 def unique_with_counts(x, out_idx=dtypes.INT32, name=None):
     """`unique`, and how often each value occurs.
 
@@ -192,7 +219,7 @@ def _counted(arr, minlength=None, maxlength=None, dtype=np.int32):
     return np.bincount(arr.reshape(-1), minlength=minlength or 0)[:maxlength].astype(dtype)
 
 
-@op(inputs="arr", grads=None, reference=_counted,
+@op(inputs="arr", grads=None, infer=BY_VALUE, reference=_counted,
     samples=[Sample(integers(20, high=5)), Sample(integers(2, 3, high=5), 8),
              Sample(integers(20, high=9), maxlength=4),
              Sample(integers(4), dtype="float32"), Sample(np.zeros(0, int), 2)])
@@ -240,7 +267,7 @@ def _partition_rule(g, partitions, data_shape):
     return reshape(dynamic_stitch(places, g), data_shape)
 
 
-@op(inputs="data partitions", outputs="*parts", holomorphic=False,
+@op(inputs="data partitions", outputs="*parts", holomorphic=False, infer=BY_VALUE,
     grads={"data": _partition_rule, "partitions": None},
     reference=lambda data, partitions, num_partitions: [data[partitions == p] for p in range(num_partitions)],
     samples=[Sample(normal(5), np.array([0, 1, 1, 0, 2]), 3), Sample(normal(4, 2), np.array([2, 0, 2, 0]), 3),
@@ -283,7 +310,7 @@ def _stitch_rule(g, indices):
     return found
 
 
-@op(inputs="*indices *data", holomorphic=False, grads={"indices": None, "data": _stitch_rule},
+@op(inputs="*indices *data", holomorphic=False, infer=BY_VALUE, grads={"indices": None, "data": _stitch_rule},
     reference=_stitched,
     samples=[Sample([np.array([0, 2]), np.array([1, 3])], [normal(2), normal(2)]),
              Sample([np.array([[0, 1]]), np.array(2)], [normal(1, 2, 3), normal(3)]),
@@ -303,7 +330,12 @@ def dynamic_stitch(indices, data, name=None):
     return kernels.dynamic_stitch(indices, data)
 
 
-@op(inputs="x", grads=None, reference=np.argsort,
+def _permutation(x):
+    kernels.check_vector(x)
+    return like(x)
+
+
+@op(inputs="x", grads=None, infer=_permutation, reference=np.argsort,
     samples=[Sample(np.array([2, 0, 1])), Sample(np.zeros(0, int))])
 def invert_permutation(x, name=None):
     """The permutation y with y[x[i]] = i.
