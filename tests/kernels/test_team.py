@@ -36,17 +36,17 @@ def _meet(args, lo, hi):
             return
 
 
-def _uneven(args, lo, hi):
-    """The first share waits until another has begun, which then takes about a millisecond."""
-    if lo == 0:
-        for _ in range(1 << 24):
-            if hi == args[1] or atomics.load(args[0]):
-                break
-    if hi == args[1]:
-        atomics.add(args[0], 1)
-        for _ in range(1 << 18):
-            atomics.load(args[0])
-        atomics.add(args[0] + 8, 1)
+def _together(args, lo, hi):
+    """Two shares of 0 <= i < 2: the first waits, not for ever, until the second begins, which takes long."""
+    if hi == 1:
+        for _ in range(1 << 31):
+            if atomics.load(args[0]):
+                return
+    elif lo == 1:
+        atomics.store(args[0], 1)
+        for _ in range(args[1]):
+            atomics.pause()
+        atomics.store(args[0] + 8, 1)
 
 
 @functools.cache
@@ -59,6 +59,13 @@ def counting(n, shares, times=1):
     done, share = np.zeros(max(n, 1), np.int64), np.zeros(1, np.int64)
     state = State([(address(_count), 0, n, shares)] * times, [0, 0], [[(0, 0)], [(1, 0)]])
     return state, done, share
+
+
+def together(length=1):
+    """Whether two threads ran one row; the leader has waited for the other."""
+    flags = np.zeros(2, np.int64)
+    State([(address(_together), 0, 2, 2)], [0, length], [[(0, 0)]]).run(flags)
+    return flags.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 17, 1000])
@@ -86,21 +93,18 @@ def test_workers_that_sleep_are_woken():
 
 
 def test_the_leader_waits_for_a_share_that_takes_long():
-    flags = np.zeros(2, np.int64)
-    state = State([(address(_uneven), 0, 8, 2)], [0, 8], [[(0, 0)]])
-    for k in range(5):
-        flags[0] = 0
-        state.run(flags)
-        assert flags[1] == k + 1
+    for length in (1, 1000, 100_000) * 3:           # while it watches and while it sleeps
+        assert together(length) == bool(team.start())
 
 
 def test_an_error_in_any_share_stops_the_program():
     error, done = np.zeros(ERROR, np.int64), np.zeros(10, np.int64)
     rows = [(address(_count), 0, 10, 2), (address(_fail), 2, 10, 2), (address(_count), 0, 10, 2)]
     state = State(rows, [0, 0, error.ctypes.data], [[(0, 0)], [(1, 0)]], error=error)
-    for k in range(3):                              # and the team is free again
+    for k in range(3):
         assert state.run(done, np.zeros(1, np.int64)) == 1
         assert (done == k + 1).all()
+    assert together() == bool(team.start())         # the team is free again
 
 
 def test_who_comes_second_runs_alone():
@@ -138,7 +142,7 @@ import sys
 sys.path.insert(0, {os.path.dirname(__file__)!r})
 import os, time, numpy as np
 from numbaflow.kernels import team
-from test_team import counting
+from test_team import counting, together
 state, done, share = counting(64, 16, times=200)
 def run(times):
     done[:] = 0
@@ -154,7 +158,7 @@ def python(code, workers=None):
 
 
 def test_more_threads_than_cores():
-    assert python("sys.exit(0 if run(20) and team.start() else 1)", workers=8) == 0
+    assert python("sys.exit(0 if run(500) and together() else 1)", workers=8) == 0
 
 
 def test_one_thread():
@@ -163,13 +167,13 @@ def test_one_thread():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_has_a_team_of_its_own():
-    code = ("assert run(3)\n"
+    code = ("assert run(3) and together()\n"
             "child = os.fork()\n"
             "if child == 0:\n"
-            "    os._exit(0 if run(3) and share[0] == 32 else 1)\n"
-            "assert run(3)\n"
+            "    os._exit(0 if run(3) and together() else 1)\n"
+            "assert run(3) and together()\n"
             "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n")
-    assert python("share[0] = 0\n" + code, workers=2) == 0
+    assert python(code, workers=2) == 0
 
 
 def test_workers_hold_up_no_exit():
