@@ -1,11 +1,10 @@
 """Adam (Kingma and Ba, 2015)."""
-from math import sqrt
-
 import numpy as np
 
 from numbaflow.kernels import optimizers as kernels
 
-from .optimizer import Optimizer, number
+from .numbers import held, number, put, sqrt
+from .optimizer import Optimizer
 
 
 class AdamOptimizer(Optimizer):
@@ -53,7 +52,7 @@ class AdamOptimizer(Optimizer):
 
     def _constants(self):
         beta1, beta2 = number(self._beta1), number(self._beta2)
-        power1, power2 = [p._data.item() for p in self._powers()]
+        power1, power2 = [held(p) for p in self._powers()]
         rate = number(self._lr) * sqrt(1.0 - power2) / (1.0 - power1)
         return rate, 1.0 - beta1, 1.0 - beta2, number(self._epsilon)
 
@@ -61,4 +60,4 @@ class AdamOptimizer(Optimizer):
 
     def _finish(self):
         for power, beta in zip(self._powers(), (self._beta1, self._beta2), strict=True):
-            power._data = np.array(power._data.item() * number(beta))
+            put(power, held(power) * number(beta))

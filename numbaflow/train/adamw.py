@@ -69,9 +69,5 @@ class AdamWOptimizer(AdamOptimizer):
 
     def _apply_sparse(self, rows, g, variable, slots, constants):
         decay, *adam = self._own(variable, constants)
-        variable._update(_shrink, rows, decay)
+        self._scale_rows(rows, 1.0 - decay, variable)
         super()._apply_sparse(rows, g, variable, slots, (0.0, *adam))
-
-
-def _shrink(array, rows, decay):
-    array[rows] -= array.dtype.type(decay) * array[rows]

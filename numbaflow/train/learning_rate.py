@@ -6,26 +6,32 @@ from itertools import pairwise
 
 import numpy as np
 
-from numbaflow.core.tensor import as_tensor, wrap
+from numbaflow.core.tensor import Tensor, as_tensor
 from numbaflow.ops.random import random_normal
 
 from . import decay_formulas as formulas
-from .optimizer import number
+from .numbers import number, scalar
 
 
 def _decayed(op, formula, learning_rate, global_step, decay_steps, *more):
     """The function of no arguments that evaluates a formula at the step of then."""
     if global_step is None:
         raise ValueError(f"global_step is required for {op}.")
-    if not number(decay_steps) > 0:
-        raise ValueError(f"{op}: decay_steps must be positive, got {decay_steps}")
+    check_positive(op, decay_steps)
     dtype = rate_dtype(learning_rate)
 
     def rate():
         values = [v if isinstance(v, bool) else number(v) for v in more]
-        found = formula(number(global_step), number(learning_rate), number(decay_steps), *values)
-        return wrap(np.asarray(found, dtype))
+        step, first, steps = number(global_step), number(learning_rate), number(decay_steps)
+        return scalar(formula(step, first, steps, *values), dtype)
     return rate
+
+
+def check_positive(op, decay_steps):
+    """ValueError for decay_steps that are known and not positive."""
+    steps = number(decay_steps)
+    if not isinstance(steps, Tensor) and not steps > 0:
+        raise ValueError(f"{op}: decay_steps must be positive, got {decay_steps}")
 
 
 def rate_dtype(value):
@@ -204,7 +210,7 @@ def noisy_linear_cosine_decay(learning_rate, global_step, decay_steps, initial_v
     """
     def formula(step, rate, decay_steps, *more):
         variance = number(initial_variance) / (1.0 + step)**number(variance_decay)
-        noise = float(random_normal((), stddev=variance**0.5, dtype=np.float64))
+        noise = number(random_normal((), dtype=np.float64)) * variance**0.5
         return formulas.linear_cosine(step, rate, decay_steps, *more, noise)
     return _decayed("noisy_linear_cosine_decay", formula, learning_rate, global_step, decay_steps,
                     num_periods, alpha, beta)
@@ -244,7 +250,7 @@ def piecewise_constant(x, boundaries, values, name=None):
 
     def rate():
         at, steps = [number(b) for b in boundaries], [number(v) for v in values]
-        return wrap(np.asarray(formulas.piecewise_constant(number(x), at, steps), dtypes[0]))
+        return scalar(formulas.piecewise_constant(number(x), at, steps), dtypes[0])
     return rate
 
 

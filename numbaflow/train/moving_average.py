@@ -1,11 +1,14 @@
 """Moving averages of variables."""
 import weakref
 
+from numbaflow.core.tape import stack
 from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
 from numbaflow.kernels import optimizers as kernels
 
-from .optimizer import number, unscoped
+from . import traced_steps
+from .numbers import minimum, number
+from .optimizer import unscoped
 
 
 class ExponentialMovingAverage(Trackable):
@@ -55,6 +58,9 @@ class ExponentialMovingAverage(Trackable):
         gain = 1.0 - self._decay_now()
         for v in variables:
             average = self._of(v)
+            if stack.frame[2] is not None:
+                traced_steps.step(kernels.moving_average, (average,), v._read(), (gain,))
+                continue
             average._update(_follow, v._array().ravel(), gain)
 
     def _decay_now(self):
@@ -62,13 +68,13 @@ class ExponentialMovingAverage(Trackable):
         if self._num_updates is None:
             return decay
         n = number(self._num_updates)
-        return min(decay, (1.0 + n) / (10.0 + n))
+        return minimum(decay, (1.0 + n) / (10.0 + n))
 
     def _of(self, variable):
         """The average of a variable, made if need be; it goes when the variable goes."""
         key = variable._id
         if key not in self._averages:
-            made, owner = unscoped(variable._read(), self.average_name(variable)), weakref.ref(self)
+            made, owner = unscoped(variable._read, self.average_name(variable)), weakref.ref(self)
             self._averages[key] = made, weakref.ref(variable, lambda _: _forget(owner(), key))
         return self._averages[key][0]
 

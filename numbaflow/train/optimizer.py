@@ -11,10 +11,16 @@ from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.gradient_tape import GradientTape
 from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.scopes import name_scope
+from numbaflow.core.tape import stack, tracing
 from numbaflow.core.tensor import Tensor, as_tensor
 from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
 from numbaflow.kernels.optimizers import summed_rows
+
+from . import traced_steps
+from .numbers import number
+
+__all__ = ["Optimizer", "number", "unscoped"]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -139,9 +145,9 @@ class Optimizer(Trackable):
         pairs = tuple(grads_and_vars)
         if not pairs:
             raise ValueError("No variables provided.")
-        held, given = self._held, []
+        held, given, eager = self._held, [], stack.frame[2] is None
         for g, v in pairs:
-            if type(g) is Tensor and type(v) is Variable and v._id in held \
+            if eager and type(g) is Tensor and type(v) is Variable and v._id in held \
                     and g._data.shape == v._data.shape and g._dtype is v._data.dtype:
                 given.append((g._data, v))
             elif g is not None:
@@ -150,7 +156,8 @@ class Optimizer(Trackable):
             raise ValueError(f"No gradients provided for any variable: {[str(v) for _, v in pairs]}.")
         for _, v in given:
             if v._id not in held:
-                self._create_slots(v)
+                with tracing(None):     # (slots begin before a function that is being traced)
+                    self._create_slots(v)
         constants = self._constants()
         for g, v in given:
             if type(g) is tuple:
@@ -165,7 +172,10 @@ class Optimizer(Trackable):
 
     # ---- a step of one variable
     def _apply_dense(self, g, variable, slots, constants):
-        """Change a variable and its slots, given an array of its gradient."""
+        """Change a variable and its slots, given its gradient: an array, or a tensor of a trace."""
+        if isinstance(g, Tensor):
+            traced_steps.step(self._update, (variable, *slots), g, constants)
+            return
         variable._update(self._dense_step, g.ravel(), slots, constants)
 
     def _dense_step(self, array, g, slots, constants):
@@ -175,14 +185,32 @@ class Optimizer(Trackable):
         self._update(g.size, *state, g, *constants)
 
     def _apply_sparse(self, rows, g, variable, slots, constants):
-        """The same, for the gradients g of some rows, all different; the others stay as they are."""
+        """The same, for the gradients g of some rows, all different; the others stay as they are.
+
+        In a trace `rows` and g are those of `traced_steps.summed_rows`.
+        """
+        if isinstance(g, Tensor):
+            traced_steps.step(self._update, (variable, *slots), g, constants, rows)
+            return
         variable._update(self._sparse_step, rows, g.ravel(), slots, constants)
 
     def _apply_filled(self, rows, g, variable, slots, constants):
         """The same, where rows without a gradient have one of 0."""
-        filled = np.zeros(variable._data.shape, g.dtype)
-        filled[rows] = g
-        self._apply_dense(filled, variable, slots, constants)
+        if isinstance(g, np.ndarray):
+            sums, g = g, np.zeros(variable._data.shape, g.dtype)
+            g[rows] = sums
+        self._apply_dense(g, variable, slots, constants)
+
+    def _scale_rows(self, rows, factor, variable, others=False):
+        """Multiply those rows of a variable, or all others."""
+        if isinstance(rows, Tensor):
+            traced_steps.scale(variable, ~rows if others else rows, factor)
+            return
+        if others:
+            chosen = np.ones(variable._data.shape[0], bool)
+            chosen[rows] = False
+            rows = chosen
+        variable._update(_scale, rows, factor)
 
     def _sparse_step(self, array, rows, g, slots, constants):
         state = [array.ravel(), *[slot._writable().ravel() for slot in slots]]
@@ -235,19 +263,18 @@ def _forget(optimizer, key):
 
 
 def unscoped(value, name):
-    """A variable that no tape traces, of that name in any name scope."""
-    with name_scope(""):
+    """A variable that no tape traces, of that name in any name scope, made at once also while tracing."""
+    with tracing(None), name_scope(""):
         return Variable(value, trainable=False, name=name)
 
 
+def _scale(array, rows, factor):
+    array[rows] *= array.dtype.type(factor)
+
+
 # ---- checks of what users give
-def number(value):
-    """A hyper-parameter as a float: of a number, a tensor or a variable, or of what a function gives."""
-    return value if type(value) is float else float(value() if callable(value) else value)
-
-
 def _checked(g, v):
-    """The gradient as an array, or as (row numbers, their rows) for slices."""
+    """The gradient as an array, or as (row numbers, their rows) for slices; in a trace as tensors."""
     if isinstance(v, Tensor):
         raise NotImplementedError("Trying to update a Tensor ", v)
     if not isinstance(v, Variable):
@@ -260,27 +287,30 @@ def _checked(g, v):
         g = as_tensor(g, None if hasattr(g, "dtype") else v.dtype)
     except (TypeError, ValueError):
         raise TypeError(f"Gradient must be convertible to a Tensor or IndexedSlices, or None: {g}") from None
-    return _agreeing(g._data, v, v._data.shape)
+    _check_agrees(g._data, v, v._data.shape)
+    return g._data if stack.frame[2] is None else g
 
 
 def _checked_slices(g, v):
     if v.constraint is not None:
         raise RuntimeError("Cannot use a constraint function on a sparse variable.")
-    rows, indices, shape = as_tensor(g.values)._data, as_tensor(g.indices)._data, v._data.shape
+    values, indices, shape = as_tensor(g.values), as_tensor(g.indices), v._data.shape
     if not shape:
         raise InvalidArgumentError(f"apply_gradients: IndexedSlices for {v.name!r}, which has no rows")
-    rows = _agreeing(rows, v, indices.shape + shape[1:]).reshape(indices.size, *shape[1:])
+    _check_agrees(values._data, v, indices._data.shape + shape[1:])
+    if stack.frame[2] is not None:
+        return traced_steps.summed_rows(indices, values, shape)
+    flat = indices._data.ravel()
     try:
-        return summed_rows(indices.ravel(), rows, shape[0])
+        return summed_rows(flat, values._data.reshape(flat.size, *shape[1:]), shape[0])
     except (IndexError, TypeError) as error:
         raise InvalidArgumentError(f"apply_gradients: IndexedSlices for {v.name!r}: {error}") from None
 
 
-def _agreeing(g, v, shape):
+def _check_agrees(g, v, shape):
     if g.shape != shape:
         raise InvalidArgumentError(f"apply_gradients: a gradient of shape {g.shape} for variable {v.name!r}; "
                                    f"expected {shape}")
     if g.dtype != v._data.dtype:
         raise InvalidArgumentError(f"apply_gradients: a {g.dtype} gradient for variable {v.name!r} of "
                                    f"{v._data.dtype}; cast it first")
-    return g

@@ -1,9 +1,8 @@
 """Adam and its kin: running means of gradients over running sizes of them."""
-from math import sqrt
-
 import numpy as np
 
 from numbaflow.kernels import optimizers as kernels
+from numbaflow.train.numbers import held, put, sqrt
 
 from .base import EPSILON, Hyper, Optimizer
 from .schedules import LearningRateSchedule
@@ -27,7 +26,7 @@ class _Moments(Optimizer):
     def _of_step(self):
         """(the learning rate, beta_1, beta_2, the number of the step, from 1)"""
         return (self._rate(), self._number("beta_1"), self._number("beta_2"),
-                self._iterations._data.item() + 1)
+                held(self._iterations) + 1)
 
     def get_config(self):
         """The arguments that make such an optimizer."""
@@ -155,21 +154,15 @@ class Nadam(_Moments):
     def _constants(self):
         rate, beta_1, beta_2, t = self._of_step()
         now, after = (beta_1 * (1.0 - 0.5 * 0.96**(0.004 * step)) for step in (t, t + 1))
-        product = self._next_product = self._non_slots["momentum_cache"]._data.item() * now
+        product = self._next_product = held(self._non_slots["momentum_cache"]) * now
         return (rate * (1.0 - now) / (1.0 - product), rate * after / (1.0 - product * after),
                 1.0 / (1.0 - beta_2**t), 1.0 - beta_1, 1.0 - beta_2, self.epsilon)
 
     def _apply_sparse(self, rows, g, variable, slots, constants):
-        others = np.ones(variable._data.shape[0], bool)
-        others[rows] = False
         for slot, gain in zip(slots, constants[3:5], strict=True):
-            slot._update(_decay, others, 1.0 - gain)
+            self._scale_rows(rows, 1.0 - gain, slot, others=True)
         super()._apply_sparse(rows, g, variable, slots, constants)
 
     def _finish(self):
-        self._non_slots["momentum_cache"].assign(self._next_product)
+        put(self._non_slots["momentum_cache"], self._next_product)
         super()._finish()
-
-
-def _decay(array, rows, keep):
-    array[rows] *= array.dtype.type(keep)

@@ -10,7 +10,8 @@ from numbaflow.core.tensor import as_tensor
 from numbaflow.core.variable import Variable
 from numbaflow.ops.clipping import clip_by_value
 from numbaflow.ops.norms import clip_by_norm
-from numbaflow.train.optimizer import Optimizer as TrainOptimizer, number
+from numbaflow.train.numbers import held, is_zero, number, put
+from numbaflow.train.optimizer import Optimizer as TrainOptimizer
 
 from . import schedules
 
@@ -67,7 +68,7 @@ class Optimizer(TrainOptimizer):
     def _set_hyper(self, name, value):
         kept = self._hyper.get(name)
         if not callable(value) and isinstance(kept, Variable):
-            kept.assign(number(value))
+            put(kept, number(value))
             return
         if isinstance(value, Variable) or not callable(value):
             value = value if isinstance(value, Variable) else Variable(np.float64(number(value)),
@@ -78,17 +79,17 @@ class Optimizer(TrainOptimizer):
         self._hyper[name] = value
 
     def _number(self, name):
-        """A hyper-parameter of this step as a Python number."""
+        """A hyper-parameter of this step as a number."""
         value = self._hyper[name]
-        return value._data.item() if type(value) is Variable else number(value)
+        return held(value) if type(value) is Variable else number(value)
 
     def _rate(self):
         """The learning rate of this step."""
-        rate, done = self._hyper["learning_rate"], self._iterations._data.item()
+        rate, done = self._hyper["learning_rate"], held(self._iterations)
         rate = number(rate(done)) if isinstance(rate, schedules.LearningRateSchedule) \
             else self._number("learning_rate")
         decay = self._number("decay")
-        return rate / (1.0 + decay * done) if decay else rate
+        return rate if is_zero(decay) else rate / (1.0 + decay * done)
 
     @property
     def iterations(self):
@@ -147,9 +148,7 @@ class Optimizer(TrainOptimizer):
         self.apply_gradients(self.compute_gradients(loss, var_list, grad_loss=grad_loss), name)
 
     def _finish(self):
-        done = self._iterations
-        with done._lock:
-            done._data = np.array(done._data.item() + 1, done._data.dtype)
+        put(self._iterations, held(self._iterations) + 1)
 
     # ---- state
     def _slot_variable_name(self, variable, slot, position):

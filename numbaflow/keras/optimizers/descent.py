@@ -1,4 +1,5 @@
 """Gradient descent, with momentum or without, and its kin with a rate for each parameter."""
+from numbaflow.core.tensor import Tensor
 from numbaflow.kernels import optimizers as kernels
 from numbaflow.train.ftrl import check as check_ftrl
 
@@ -232,8 +233,9 @@ class Ftrl(Optimizer):
         constants = (self._rate(), self._number("l1_regularization_strength"),
                      2.0 * self._number("l2_regularization_strength"), 2.0 * self._shrinkage)
         power = -self._number("learning_rate_power")
-        self._update = kernels.ftrl if power == 0.5 else kernels.ftrl_power
-        return constants if power == 0.5 else (*constants, power)
+        root = not isinstance(power, Tensor) and power == 0.5
+        self._update = kernels.ftrl if root else kernels.ftrl_power
+        return constants if root else (*constants, power)
 
     def get_config(self):
         """The arguments that make such an optimizer."""

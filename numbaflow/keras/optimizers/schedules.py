@@ -1,12 +1,9 @@
 """Learning rates as functions of the step, for `learning_rate` of Keras optimizers."""
 from collections.abc import Callable
 
-import numpy as np
-
-from numbaflow.core.tensor import wrap
 from numbaflow.train import decay_formulas as formulas
-from numbaflow.train.learning_rate import check_pieces, rate_dtype
-from numbaflow.train.optimizer import number
+from numbaflow.train.learning_rate import check_pieces, check_positive, rate_dtype
+from numbaflow.train.numbers import number, scalar
 
 from ..registry import Registry
 
@@ -44,14 +41,12 @@ class _Formula(LearningRateSchedule):
 
     def __init__(self, name, **arguments):
         self.name, self._arguments = name, arguments
-        if not number(arguments["decay_steps"]) > 0:
-            raise ValueError(f"{type(self).__name__}: decay_steps must be positive, got "
-                             f"{arguments['decay_steps']}")
+        check_positive(type(self).__name__, arguments["decay_steps"])
 
     def __call__(self, step):
         values = [v if isinstance(v, bool) else number(v) for v in self._arguments.values()]
         dtype = rate_dtype(self._arguments["initial_learning_rate"])
-        return wrap(np.asarray(self._formula(number(step), *values), dtype))
+        return scalar(self._formula(number(step), *values), dtype)
 
     def get_config(self):
         """The arguments that make such a schedule."""
@@ -171,7 +166,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __call__(self, step):
         values = [number(v) for v in self.values]
         found = formulas.piecewise_constant(number(step), [number(b) for b in self.boundaries], values)
-        return wrap(np.asarray(found, rate_dtype(self.values[0])))
+        return scalar(found, rate_dtype(self.values[0]))
 
     def get_config(self):
         """The arguments that make such a schedule."""
