@@ -26,7 +26,7 @@ from .trackable import Trackable
 
 _new = object.__new__
 _ids = itertools.count(1)
-_ALONE = 2                      # references to an array that only its variable holds, by getrefcount
+ALONE = 2                      # references to an array that only its variable holds, by getrefcount
 
 
 class Variable(Operators, Trackable):
@@ -179,7 +179,7 @@ class Variable(Operators, Trackable):
     # ---- assigning
     def _writable(self):
         """The array to write into: the variable's own, or a copy when anything else refers to it."""
-        if sys.getrefcount(self._data) > _ALONE:
+        if sys.getrefcount(self._data) > ALONE:
             self._data = self._data.copy()
         return self._data
 
@@ -227,7 +227,7 @@ class Variable(Operators, Trackable):
         with self._lock:
             self._writing = True
             try:
-                if sys.getrefcount(self._data) > _ALONE:
+                if sys.getrefcount(self._data) > ALONE:
                     self._data = np.array(data, order="C")
                 else:
                     np.copyto(self._data, data)

@@ -88,13 +88,13 @@ class Structure:
             else:
                 self._plain.append(_TENSOR)
                 self.tensors.append(as_tensor(leaf))
-        self._single = not self._nested and self._plain == [_TENSOR]
+        self.single = not self._nested and self._plain == [_TENSOR]
         if self._nested:
             self._template = nest.map_structure(lambda _: None, result)
 
     def pack(self, tensors):
         """The structure with tensors for its tensors."""
-        if self._single:
+        if self.single:
             return tensors[0]
         left = iter(tensors)
         leaves = [next(left) if p is _TENSOR else p.made(left) if type(p) is _Slices else p

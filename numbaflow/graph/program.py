@@ -1,26 +1,243 @@
-"""Programs: what a graph becomes when it is compiled."""
+"""Programs: a graph compiled for replay, and the call of it.
+
+A call binds the addresses of arguments, variables and results in a state's args and runs its rows; a state
+serves one call at a time, and a second thread gets one of its own.  Variables are locked while a program that
+assigns them runs, and written only where nothing else holds their memory.
+"""
+import sys
+
 import numpy as np
 
-from numbaflow.core.tensor import wrap
+from numbaflow.core.errors import InternalError
+from numbaflow.core.tensor import Tensor, wrap
+from numbaflow.core.variable import ALONE
+from numbaflow.kernels.memory import empty
+from numbaflow.kernels.program import State
 
-from .interpret import interpret
+from .lower import HostCall, Lowering
+from .rewrite import optimized
+from .storage import ALIGN, Layout, Root, blank, place
+
+_WORTH_RELEASING = 1 << 16      # bytes touched: about ten microseconds of work
+BOUND = ("input", "variable", "output")
 
 
 class Program:
-    """The compiled form of a concrete function."""
+    """A concrete function compiled: `program(tensors)` gives its result tensors."""
 
     def __init__(self, concrete):
-        self._concrete = concrete
+        self.name, self.reads, self.assigned = concrete.name, concrete.reads, concrete.assigned
+        self.feeds, self.arguments, self.results = concrete.feeds, concrete.arguments, concrete.results
+        graph = self.graph = optimized(concrete.graph)
+        at = self.arguments
+        variables = dict(zip(graph.inputs[at:at + len(self.reads)], self.reads, strict=True))
+        lowering = Lowering(graph, variables, list(zip(self.assigned, graph.outputs[self.results:], strict=True)))
+        self._inputs = [lowering.layouts[v].root for v in graph.inputs]
+        self._outputs: list = []        # (root, shape, dtype)
+        self.result_plan = [self._result(lowering, v) for v in graph.outputs[:self.results]]
+        lowering.assign_rest()
+        self.code = lowering.code
+        self._assemble()
+        self._states: list = []
+        self.call = self._write_call()
 
+    # ---- building
+    def _result(self, lowering, value):
+        """How a result is given: ("given", k) an input, ("constant", tensor), ("output", k) or ("host", layout)."""
+        layout = lowering.layouts[value]
+        kind = layout.root.kind
+        if kind == "input" and value in self.graph.inputs:
+            return "given", self.graph.inputs.index(value)
+        if kind == "constant":
+            return "constant", wrap(layout.array)
+        if kind == "host":
+            return "host", layout
+        if not (kind == "temporary" and layout.whole):
+            made = Layout(Root("temporary", blank(value.shape, value.dtype)))
+            lowering.copy(layout, made)
+            layout = made
+        layout.root.kind, layout.root.number = "output", len(self._outputs)
+        self._outputs.append((layout.root, value.shape, value.dtype))
+        return "output", layout.root.number
+
+    def _assemble(self):
+        """Rows, args, what is bound, the segments between host calls, and the temporary memory."""
+        for k, step in enumerate(self.code):
+            for root in step.roots():
+                root.first = k if root.first is None else root.first
+                root.last = k
+        temporary = {root: None for step in self.code for root in step.roots() if root.kind == "temporary"}
+        self.temporary_bytes = place(list(temporary))
+        rows, args, self._segments, self._from_host = [], [], [], {}
+        self._in_arena, self._kept = [], []
+        bound = {root: [] for root in (*self._inputs, *[root for root, *_ in self._outputs])}
+        start = 0
+        for step in self.code:
+            if type(step) is HostCall:
+                if start < len(rows):
+                    self._segments.append((start, len(rows)))
+                self._segments.append(step)
+                start = len(rows)
+                continue
+            rows.append((step.function.address, len(args), step.extent, step.threads))
+            self._kept.append(step.function)
+            for a in step.args:
+                if type(a) is int:
+                    args.append(a)
+                    continue
+                root, cell = a.root, len(args)
+                args.append(0)
+                if root.kind == "constant":
+                    args[cell] = root.address + a.offset
+                    self._kept.append(root.array)
+                elif root.kind == "temporary":
+                    self._in_arena.append((cell, root.offset + a.offset))
+                elif root.kind == "host":
+                    self._from_host.setdefault(root, []).append((cell, a.offset))
+                else:
+                    bound[root].append((cell, a.offset))
+        if start < len(rows):
+            self._segments.append((start, len(rows)))
+        self.rows, self._args, self._bound = rows, args, bound
+        self._native = all(type(s) is tuple for s in self._segments)
+        self._release = self._bytes_touched() > _WORTH_RELEASING
+
+    def _bytes_touched(self):
+        return sum(root.array.nbytes for step in self.code for root in step.roots())
+
+    # ---- states
+    def _new_state(self):
+        arena = np.empty(self.temporary_bytes + ALIGN, np.uint8)
+        base = arena.ctypes.data
+        base += -base % ALIGN
+        args = np.array(self._args, np.int64)
+        for cell, offset in self._in_arena:
+            args[cell] = base + offset
+        state = State(np.array(self.rows, np.int64).reshape(-1, 4), args, list(self._bound.values()),
+                      release=self._release)
+        return _Ready(state, arena, base - arena.ctypes.data)
+
+    def _write_call(self):
+        """The Python that binds and runs, written out: it is most of what a small program costs."""
+        scope = {"_new": object.__new__, "_Tensor": Tensor, "_states": self._states, "_make": self._new_state,
+                 "_empty": np.empty, "_pooled": empty, "_contiguous": np.ascontiguousarray, "_fail": self._fail,
+                 "_refs": sys.getrefcount, "_steps": self._steps}
+        lines = ["def call(given):"]
+        count, arrays = len(self._inputs), []
+        for k in range(count):
+            arrays.append(f"a{k}")
+            variable = k - self.arguments
+            if 0 <= variable < len(self.reads):
+                scope[f"v{variable}"] = self.reads[variable]
+            else:
+                at = k if k < self.arguments else k - len(self.reads)
+                lines += [f"    a{k} = given[{at}]._data",
+                          f"    if not a{k}.flags.c_contiguous: a{k} = _contiguous(a{k})"]
+        written = [v for v in self.reads if v in self.assigned]
+        for k, (_, shape, dtype) in enumerate(self._outputs):
+            scope[f"s{k}"], scope[f"t{k}"] = shape, dtype
+            large = int(np.prod(shape)) * dtype.itemsize >= 1 << 18
+            lines.append(f"    o{k} = {'_pooled' if large else '_empty'}(s{k}, t{k})")
+            arrays.append(f"o{k}")
+        lines += ["    try: state = _states.pop()", "    except IndexError: state = _make()"]
+        locked = [f"v{self.reads.index(v)}" for v in sorted(written, key=lambda v: v._id)]
+        body = [f"a{self.arguments + k} = v{k}._array()" for k, v in enumerate(self.reads) if v not in written]
+        for name in locked:
+            lines.append(f"    {name}._lock.acquire(); {name}._writing = True")
+            body += [f"if _refs({name}._data) > {ALONE}: {name}._data = {name}._data.copy()",
+                     f"a{self.arguments + int(name[1:])} = {name}._data"]
+        operands = ", ".join(arrays)
+        body.append(f"failed = state.run({operands})" if self._native
+                    else f"failed = _steps(state, ({operands}{',' if arrays else ''}))")
+        lines += ["    try:", *["        " + line for line in body], "    finally:"]
+        lines += [f"        {name}._writing = False; {name}._lock.release()" for name in reversed(locked)]
+        lines += ["        _states.append(state)",
+                  "    if failed is not None: _fail(state, failed)" if self._native else ""]
+        results = []
+        for k, (kind, what) in enumerate(self.result_plan):
+            if kind == "given":
+                results.append(f"given[{what if what < self.arguments else what - len(self.reads)}]")
+            elif kind == "constant":
+                scope[f"c{k}"] = what
+                results.append(f"c{k}")
+            elif kind == "output":
+                lines.append(f"    r{k} = _new(_Tensor); r{k}._data = o{what}; r{k}._dtype = t{what}; "
+                             f"r{k}._node = None")
+                results.append(f"r{k}")
+            else:
+                scope[f"h{k}"], scope["_wrap"] = what, wrap
+                lines.append(f"    r{k} = _wrap(h{k}.real(failed[h{k}.root]))")
+                results.append(f"r{k}")
+        lines.append(f"    return [{', '.join(results)}]")
+        exec("\n".join(lines), scope)
+        return scope["call"]
+
+    # ---- running
     def __call__(self, tensors):
-        concrete = self._concrete
-        return self.run([*tensors, *[v._read() for v in concrete.reads], *[wrap(f()) for f in concrete.feeds]])
+        """The results for argument tensors."""
+        return self.call([*tensors, *[wrap(f()) for f in self.feeds]] if self.feeds else tensors)
 
     def run(self, given):
-        """The results for all inputs of the graph; variables are assigned."""
-        concrete = self._concrete
-        found = interpret(concrete.graph, given)
-        for variable, t in zip(concrete.assigned, found[concrete.results:], strict=True):
-            with variable._lock:
-                variable._data = np.array(t._data, order="C")
-        return found[:concrete.results]
+        """The results for tensors of all inputs of the graph; those of variables are not looked at."""
+        at = self.arguments
+        return self.call([*given[:at], *given[at + len(self.reads):]])
+
+    def _steps(self, ready, arrays):
+        """Run segment by segment: {host root: array}."""
+        ready.state.bind(*arrays)
+        roots = dict(zip(self._bound, arrays, strict=True))
+        args = ready.state.args
+        for segment in self._segments:
+            if type(segment) is tuple:
+                failed = ready.state.run_rows(*segment)
+                if failed is not None:
+                    self._fail(ready, failed)
+                continue
+            given = [self._real(layout, ready, roots) for layout in segment.inputs]
+            found = segment.function(segment.node, given)
+            for root, array in zip(segment.outputs, found, strict=True):
+                roots[root] = array = self._fitting(array, root, given, segment)
+                for cell, offset in self._from_host.get(root, ()):
+                    args[cell] = array.ctypes.data + offset
+        return roots
+
+    @staticmethod
+    def _real(layout, ready, roots):
+        if layout.root.kind == "temporary":
+            return ready.real(layout)
+        return layout.real(roots.get(layout.root))
+
+    def _fitting(self, array, root, given, segment):
+        """A host call's result in C order, in memory of its own."""
+        array = np.asarray(array)
+        if array.shape != root.array.shape or array.dtype != root.array.dtype:
+            raise InternalError(None, None, f"{segment.node.op.name}: gave {array.dtype}{list(array.shape)}, "
+                                f"{root.array.dtype}{list(root.array.shape)} was traced")
+        if any(np.may_share_memory(array, g) for g in given):
+            return array.copy()
+        return np.ascontiguousarray(array).reshape(array.shape)
+
+    def _fail(self, ready, row):
+        native = [step for step in self.code if type(step) is not HostCall]
+        raise InternalError(None, None, f"{self.name}: instruction {row} ({native[row].node!r}) failed: "
+                            f"{ready.state.error.tolist()}")
+
+
+class _Ready:
+    """A state with its temporary memory."""
+
+    __slots__ = ("_arena", "_base", "_reals", "run", "state")
+
+    def __init__(self, state, arena, base):
+        self.state, self._arena, self._base, self._reals = state, arena, base, {}
+        self.run = state.run
+
+    def real(self, layout):
+        """The array of a temporary layout."""
+        found = self._reals.get(layout)
+        if found is None:
+            root = layout.root
+            found = self._reals[layout] = np.ndarray(
+                layout.array.shape, layout.array.dtype, self._arena, self._base + root.offset + layout.offset,
+                layout.array.strides)
+        return found

@@ -1,0 +1,145 @@
+"""Instructions of compiled programs that are no fused kernels: copies, sums in place, zeros, matrix products.
+
+Each is a kernel(args, lo, hi) of `program`; what its args hold stands in its docstring.  Strides are in bytes.
+"""
+import functools
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from . import blas
+from .jit import loop
+from .native import call
+from .program import KERNEL
+
+
+@intrinsic
+def _address(typingctx, pointer):
+    """A pointer as an int64."""
+    def codegen(context, builder, sig, args):
+        return builder.ptrtoint(args[0], ir.IntType(64))
+    return types.int64(pointer), codegen
+
+
+def _typed(ty):
+    @intrinsic
+    def typed(typingctx, address):
+        def codegen(context, builder, sig, args):
+            return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+        return types.CPointer(ty)(types.int64), codegen
+    return typed
+
+
+_bytes, _shorts, _words, _longs = (_typed(t) for t in (types.uint8, types.uint16, types.uint32, types.uint64))
+_ELEMENTS = {"float32": _typed(types.float32), "float64": _typed(types.float64),
+             "complex64": _typed(types.complex64), "complex128": _typed(types.complex128)}
+
+
+def _rows_source(name, inner):
+    """The text of a kernel over rows: `inner` runs for a row at s and d of n elements with strides u and v."""
+    return f"""
+def {name}(args, lo, hi):
+    rank, n = args[3], args[3 + args[3]]
+    u, v, size = args[3 + 2 * rank], args[3 + 3 * rank], args[2]
+    for row in range(lo, hi):
+        s, d, rest = args[0], args[1], row
+        for k in range(rank - 2, -1, -1):
+            extent = args[4 + k]
+            at = rest % extent
+            rest = rest // extent
+            s += at * args[4 + rank + k]
+            d += at * args[4 + 2 * rank + k]
+{inner}"""
+
+
+_COPY = """
+        if u == size and v == size:
+            source, to = _bytes(s), _bytes(d)
+            for i in range(n * size):
+                to[i] = source[i]
+        elif size == 4:
+            for i in range(n):
+                _words(d + i * v)[0] = _words(s + i * u)[0]
+        elif size == 8:
+            for i in range(n):
+                _longs(d + i * v)[0] = _longs(s + i * u)[0]
+        elif size == 1:
+            for i in range(n):
+                _bytes(d + i * v)[0] = _bytes(s + i * u)[0]
+        elif size == 2:
+            for i in range(n):
+                _shorts(d + i * v)[0] = _shorts(s + i * u)[0]
+        else:
+            for i in range(n):
+                _longs(d + i * v)[0] = _longs(s + i * u)[0]
+                _longs(d + i * v + 8)[0] = _longs(s + i * u + 8)[0]
+"""
+_ADD = """
+        if u == size and v == size:
+            source, to = element(s), element(d)
+            for i in range(n):
+                to[i] += source[i]
+        else:
+            for i in range(n):
+                element(d + i * v)[0] += element(s + i * u)[0]
+"""
+
+
+@functools.cache
+def copy():
+    """d = s over rows: (s, d, bytes an element, rank, extents, strides of s, strides of d)."""
+    scope = {"__name__": __name__, "_bytes": _bytes, "_shorts": _shorts, "_words": _words, "_longs": _longs}
+    exec(_rows_source("copy", _COPY), scope)
+    return loop(scope["copy"], KERNEL)
+
+
+@functools.cache
+def add_into(dtype):
+    """d += s over rows, args as in copy; None for a dtype that has none."""
+    if dtype not in _ELEMENTS:
+        return None
+    scope = {"__name__": __name__, "element": _ELEMENTS[dtype]}
+    exec(_rows_source(f"add_into_{dtype}", _ADD), scope)
+    return loop(scope[f"add_into_{dtype}"], KERNEL)
+
+
+def _zero(args, lo, hi):
+    to = _bytes(args[0])
+    for i in range(args[1]):
+        to[i] = 0
+
+
+@functools.cache
+def zero():
+    """n bytes are 0: (address, n)."""
+    return loop(_zero, KERNEL)
+
+
+def _gemm(args, lo, hi):
+    cell = _address(args)
+    for i in range(lo, hi):
+        call(args[0], cell + 8, cell + 16, cell + 24, cell + 32, cell + 40, args[6], args[7] + i * args[14], cell + 64,
+             args[9] + i * args[15], cell + 80, args[11], args[12] + i * args[16], cell + 104)
+
+
+@functools.cache
+def gemm():
+    """Products of matrices in rows, c = a b + beta c, which BLAS, counting by columns, takes as b^T a^T.
+
+    (routine, how b is read, how a is, columns of c, rows of c, terms, address of 1, b, its leading extent, a, its,
+    address of beta, c, its, strides from product to product of b, a and c)
+    """
+    return loop(_gemm, KERNEL)
+
+
+@functools.cache
+def number(value, dtype):
+    """An array of one element that lives as long as the process, for BLAS to point at."""
+    return np.full(1, value, dtype)
+
+
+def gemm_routine(dtype):
+    """The address of BLAS's product for a dtype."""
+    return blas.address("blas", blas.LETTERS[np.dtype(dtype)] + "gemm")

@@ -1,0 +1,388 @@
+"""Lowering: a graph's nodes as instructions on memory.
+
+A view costs nothing: it is a layout.  A fused kernel, a matrix product, a copy is an instruction that native
+code runs.  Every other op of the table is a host call: its own launch on arrays.
+"""
+import numpy as np
+
+from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.kernels import blas, instructions as native
+
+from . import ir
+from .storage import Layout, Root, blank
+
+VIEWS = {"reshape", "transpose", "expand_dims", "squeeze", "getitem", "broadcast_to", "identity",
+         "stop_gradient", "split", "unstack"}
+
+
+class Ref:
+    """An address: a byte offset in a root."""
+
+    __slots__ = ("offset", "root")
+
+    def __init__(self, layout):
+        self.root, self.offset = layout.root, layout.offset
+
+
+class Instruction:
+    """A kernel with its args: ints, and Refs for addresses."""
+
+    __slots__ = ("args", "extent", "function", "node", "reads", "threads", "writes")
+
+    def __init__(self, function, args, extent=1, threads=1, node=None):
+        self.function, self.args, self.extent, self.threads, self.node = function, args, extent, threads, node
+
+    def roots(self):
+        """The roots it touches."""
+        return [a.root for a in self.args if type(a) is Ref]
+
+
+class HostCall:
+    """A Python function of arrays, between native instructions.  `inputs` are layouts, `outputs` roots."""
+
+    __slots__ = ("function", "inputs", "node", "outputs")
+
+    def __init__(self, function, inputs, outputs, node):
+        self.function, self.inputs, self.outputs, self.node = function, inputs, outputs, node
+
+    def roots(self):
+        """The roots it touches."""
+        return [*[x.root for x in self.inputs], *self.outputs]
+
+
+class Lowering:
+    """The instructions of a graph, and where its values lie."""
+
+    def __init__(self, graph, variables, assigned):
+        """`variables`: {input value: variable}; `assigned`: (variable, value) pairs."""
+        self.graph, self.code, self.layouts = graph, [], {}
+        self.home = {}                  # value -> the layout of the variable it is computed into
+        for k, value in enumerate(graph.inputs):
+            variable = variables.get(value)
+            kind = "input" if variable is None else "variable"
+            self.layouts[value] = Layout(Root(kind, blank(value.shape, value.dtype), k, variable))
+        self._copied_last = self._choose_homes({v: value for value, v in variables.items()}, assigned)
+        for node in graph.nodes:
+            if node.op is not ir.INPUT:
+                self._lower(node)
+
+    def assign_rest(self):
+        """Copy to their variables what was computed elsewhere, after all else."""
+        moves = []
+        for old, value in self._copied_last:
+            source, to = self.layouts[value], self.layouts[old]
+            if source.root is to.root:
+                continue
+            if source.root.kind == "variable":          # which may be assigned itself
+                made = Layout(Root("temporary", blank(value.shape, value.dtype)))
+                self.copy(source, made)
+                source = made
+            moves.append((source, to))
+        for source, to in moves:
+            self.copy(source, to)
+
+    def _choose_homes(self, own, assigned):
+        """Settle what is computed where its variable lies; the rest, (old value, new value) pairs."""
+        position = {node: k for k, node in enumerate(self.graph.nodes)}
+        users, left = self.graph.users(), []
+        for variable, value in assigned:
+            old = own[variable]
+            if self._may_live_in(old, value, users, position):
+                self.home[value] = self.layouts[old]
+            else:
+                left.append((old, value))
+        return left
+
+    def _may_live_in(self, old, new, users, position):
+        node = new.node
+        if node.op is not ir.FUSED and node.op is not ir.UPDATE:
+            return False
+        views = _with_views(old, users)
+        if new in self.home or any(v in views for v in self.graph.outputs):
+            return False
+        if any(position[u] > position[node] for v in views for u in users[v]):
+            return False
+        if any(v in views and v is not old for v in node.inputs):
+            return False
+        uses = [k for k, v in enumerate(node.inputs) if v is old]
+        return all((k, new.number) in in_place(node) for k in uses)
+
+    # ---- memory
+    def new(self, value):
+        """The layout of a value that is computed now."""
+        found = self.home.get(value)
+        if found is None:
+            found = Layout(Root("temporary", blank(value.shape, value.dtype)))
+        self.layouts[value] = found
+        return found
+
+    def whole(self, layout):
+        """The same in C order: as it is, or a copy."""
+        if layout.array.flags.c_contiguous:
+            return layout
+        if layout.root.kind == "constant":
+            return Layout(Root("constant", np.ascontiguousarray(layout.array)))
+        made = Layout(Root("temporary", blank(layout.array.shape, layout.array.dtype)))
+        self.copy(layout, made)
+        return made
+
+    def copy(self, source, to, node=None):
+        """to = source"""
+        self._rows(native.copy(), source, to, node)
+
+    def _rows(self, function, source, to, node):
+        a, b = source.array, to.array
+        if a.size == 0:
+            return
+        extents, strides = _collapsed(a, b)
+        args = [Ref(source), Ref(to), a.itemsize, len(extents), *extents, *[s for s, _ in strides],
+                *[d for _, d in strides]]
+        rows = int(np.prod(extents[:-1]))
+        self.code.append(Instruction(function, args, rows, 1, node))
+
+    # ---- nodes
+    def _lower(self, node):
+        if node.op is ir.CONSTANT:
+            value = node.outputs[0]
+            array = np.ascontiguousarray(node.attributes["value"])
+            root = Root("constant", array)
+            self.layouts[value] = Layout(root, np.broadcast_to(array.reshape(np.shape(node.attributes["value"])),
+                                                               value.shape))
+        elif node.op is ir.FUSED:
+            self._fused(node)
+        elif node.op.name in VIEWS:
+            self._view(node)
+        else:
+            lower = _NATIVE.get(node.op.name)
+            if lower is None or not lower(self, node):
+                self._host(node)
+
+    def _fused(self, node):
+        from .fuse import Address, Scratch, instruction
+        inputs = [self.layouts[v] for v in node.inputs]
+        outputs = [self.new(v) for v in node.outputs]
+        operands, scratch = [*inputs, *outputs], {}
+        for function, args, extent, threads in instruction(node, [x.array for x in inputs],
+                                                           [x.array for x in outputs]):
+            given = []
+            for a in args:
+                if isinstance(a, Address):
+                    given.append(Ref(operands[a.number]))
+                elif isinstance(a, Scratch):
+                    if a not in scratch:
+                        scratch[a] = Layout(Root("temporary", blank((a.bytes,), np.uint8)))
+                    given.append(Ref(scratch[a]))
+                else:
+                    given.append(int(a))
+            self.code.append(Instruction(function, given, extent, threads, node))
+
+    def _view(self, node):
+        source = self.layouts[node.inputs[0]]
+        results = node.op.launch(source.array, **node.attributes)
+        results = results if isinstance(results, (list, tuple)) else [results]
+        views = [source.view(r) for r in results]
+        if any(v is None for v in views):       # a reshape of what does not lie in order
+            source = self.whole(source)
+            results = node.op.launch(source.array, **node.attributes)
+            results = results if isinstance(results, (list, tuple)) else [results]
+            views = [source.view(r) for r in results]
+            if any(v is None for v in views):
+                self._host(node)
+                return
+        for value, view in zip(node.outputs, views, strict=True):
+            self.layouts[value] = view
+
+    def _host(self, node):
+        host = getattr(node.op, "host", None)
+        function = host if host is not None else launch_on
+        outputs = []
+        for value in node.outputs:
+            root = Root("host", blank(value.shape, value.dtype))
+            self.layouts[value] = Layout(root)
+            outputs.append(root)
+        self.code.append(HostCall(function, [self.layouts[v] for v in node.inputs], outputs, node))
+
+
+def launch_on(node, arrays):
+    """The arrays of a table op's outputs and residuals."""
+    op = node.op
+    if op.kernel is not None:
+        return [op.kernel[arrays[op.kernel.key].dtype](*arrays)]
+    found = op.launch(*node.grouped(arrays), **node.attributes)
+    if op.residuals:
+        first, *rest = found
+        return [*(first if op.outputs is not None else [first]), *rest]
+    return [found] if op.outputs is None else list(found)
+
+
+def in_place(node):
+    """The pairs (input, output) of a node that may be one memory."""
+    if node.op is ir.UPDATE:
+        return {(k, k) for k in range(len(node.outputs))}
+    return set(getattr(node.attributes["kernel"], "in_place", ()))
+
+
+def _with_views(value, users):
+    """A value and all views of it."""
+    found = {value}
+    for node in users[value]:
+        if node.op.name in VIEWS:
+            for v in node.outputs:
+                found |= _with_views(v, users)
+    return found
+
+
+def _collapsed(*arrays):
+    """Extents and (strides of each array), with dims that all step through evenly made one."""
+    extents, strides = [], []
+    for n, *steps in zip(arrays[0].shape, *[a.strides for a in arrays], strict=True):
+        if n == 1:
+            continue
+        if extents and all(before == n * s for before, s in zip(strides[-1], steps, strict=True)):
+            extents[-1] *= n
+            strides[-1] = steps
+        else:
+            extents.append(n)
+            strides.append(steps)
+    return (extents or [1]), (strides or [[a.itemsize for a in arrays]])
+
+
+# ---- native ops that are no fused kernels
+_NATIVE = {}
+
+
+def lowers(name):
+    """Register how a table op becomes instructions; the function returns False to leave it to the host."""
+    def register(function):
+        _NATIVE[name] = function
+        return function
+    return register
+
+
+def _matrix(lowering, layout):
+    """A layout whose matrices have unit strides in rows or in columns, and whether they are transposed."""
+    array = layout.array
+    rows, columns = array.strides[-2:]
+    m, n = array.shape[-2:]
+    size = array.itemsize
+    if columns == size and (m == 1 or rows >= n * size) and rows % size == 0:
+        return layout, False, rows // size if m > 1 else n
+    if rows == size and (n == 1 or columns >= m * size) and columns % size == 0:
+        return layout, True, columns // size if n > 1 else m
+    made = lowering.whole(layout)
+    return made, False, n
+
+
+@lowers("matmul")
+@lowers("matmul_add")
+def _matmul(lowering, node):
+    a, b = (lowering.layouts[v] for v in node.inputs[:2])
+    out, given = node.outputs[0], node.attributes
+    if out.dtype not in blas.LETTERS or given.get("adjoint_a") or given.get("adjoint_b"):
+        return False
+    if given.get("transpose_a"):
+        a = a.view(np.swapaxes(a.array, -1, -2))
+    if given.get("transpose_b"):
+        b = b.view(np.swapaxes(b.array, -1, -2))
+    batch = out.shape[:-2]
+    if len(batch) > 1 or (batch and not (a.array.shape[:-2] in ((), batch) and b.array.shape[:-2] in ((), batch))):
+        if any(x.array.shape[:-2] not in ((), batch) for x in (a, b)):
+            return False
+    if node.op is not ir.MATMUL_ADD:
+        _products(lowering, node, a, b, lowering.new(out), 0)
+        return True
+    c = lowering.layouts[node.inputs[2]]
+    if c.root.kind != "temporary" or not c.whole:
+        source, c = c, lowering.new(out)
+        lowering.copy(source, c, node)
+    lowering.layouts[out] = c
+    _products(lowering, node, a, b, c, 1)
+    return True
+
+
+def _products(lowering, node, a, b, c, beta):
+    """c = a b + beta c, for stacks of matrices."""
+    m, n = c.array.shape[-2:]
+    terms = a.array.shape[-1]
+    if c.array.size == 0:
+        return
+    if c.array.ndim > 3:
+        a, b = (_stacked(lowering, x, c.array.shape[:-2]) for x in (a, b))
+    a, turned_a, lead_a = _matrix(lowering, a)
+    b, turned_b, lead_b = _matrix(lowering, b)
+    dtype, count = c.array.dtype, int(np.prod(c.array.shape[:-2]))
+    one, scale = native.number(1, dtype.name), native.number(beta, dtype.name)
+    letter = (ord("N"), ord("T"))
+    step = [x.array.strides[-3] if x.array.ndim > 2 else 0 for x in (b, a)]
+    args = [native.gemm_routine(dtype), letter[turned_b], letter[turned_a], n, m, terms, one.ctypes.data,
+            Ref(b), max(lead_b, 1), Ref(a), max(lead_a, 1), scale.ctypes.data, Ref(c), max(n, 1),
+            step[0], step[1], m * n * dtype.itemsize]
+    lowering.code.append(Instruction(native.gemm(), args, count, 1, node))
+
+
+def _stacked(lowering, layout, batch):
+    """A layout with one dimension before its matrices, or none."""
+    array = layout.array
+    if array.ndim == 2:
+        return layout
+    if array.shape[:-2] != batch:
+        raise InvalidArgumentError(f"matmul: {array.shape} for products {batch}")
+    flat = layout.view(array.reshape(-1, *array.shape[-2:])) if array.flags.c_contiguous else None
+    if flat is None:
+        whole = lowering.whole(layout)
+        flat = whole.view(whole.array.reshape(-1, *array.shape[-2:]))
+    return flat
+
+
+@lowers("add_pieces")
+def _add_pieces(lowering, node):
+    out = node.outputs[0]
+    add = native.add_into(out.dtype.name)
+    if add is None:
+        return False
+    to = lowering.new(out)
+    lowering.code.append(Instruction(native.zero(), [Ref(to), to.array.nbytes], 1, 1, node))
+    for k, (value, key) in enumerate(zip(node.inputs, node.attributes["keys"], strict=True)):
+        part = to.view(_basic(to.array, key))
+        source = lowering.layouts[value]
+        if k == 0:
+            lowering.copy(_shaped(source, part), part, node)
+        else:
+            lowering._rows(add, _shaped(source, part), part, node)
+    return True
+
+
+def _basic(array, key):
+    """array[key], also where it is one element, as an array."""
+    from numbaflow.ops.slicing import basic_key
+    key = basic_key(key)
+    return array[(*key, ...) if type(key) is tuple and Ellipsis not in key else key if type(key) is tuple
+                 else (key, ...) if key is not Ellipsis else key]
+
+
+def _shaped(source, part):
+    return source.view(np.broadcast_to(source.array, part.array.shape))
+
+
+@lowers("concat")
+def _concat(lowering, node):
+    to = lowering.new(node.outputs[0])
+    axis, at = int(np.asarray(node.attributes["axis"])), 0
+    for value in node.inputs:
+        n = value.shape[axis]
+        part = to.array[(slice(None),) * (axis % to.array.ndim) + (slice(at, at + n),)]
+        if value.size:
+            lowering.copy(lowering.layouts[value], to.view(part), node)
+        at += n
+    return True
+
+
+@lowers("stack")
+def _stack(lowering, node):
+    to = lowering.new(node.outputs[0])
+    axis = node.attributes["axis"] % to.array.ndim
+    for k, value in enumerate(node.inputs):
+        if value.size:
+            part = to.array[(slice(None),) * axis + (k, ...)]
+            lowering.copy(lowering.layouts[value], to.view(part), node)
+    return True
