@@ -41,6 +41,7 @@ def _together(args, lo, hi):
     if hi == 1:
         for _ in range(1 << 31):
             if atomics.load(args[0]):
+                at(args[0])[2] = 1
                 return
     elif lo == 1:
         atomics.store(args[0], 1)
@@ -63,9 +64,9 @@ def counting(n, shares, times=1):
 
 def together(length=1):
     """Whether two threads ran one row; the leader has waited for the other."""
-    flags = np.zeros(2, np.int64)
+    flags = np.zeros(3, np.int64)
     State([(address(_together), 0, 2, 2)], [0, length], [[(0, 0)]]).run(flags)
-    return flags.tolist() == [1, 1]
+    return flags.tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 17, 1000])
