@@ -235,14 +235,14 @@ class Update:
     """
 
     def __init__(self, rule):
-        self._rule, self.__name__, self.__doc__ = rule, rule.__name__.removesuffix("_rule"), rule.__doc__
-        self._slots = rule.__code__.co_varnames.index("g")
+        self.rule, self.__name__, self.__doc__ = rule, rule.__name__.removesuffix("_rule"), rule.__doc__
+        self.states = rule.__code__.co_varnames.index("g")
 
     @functools.cached_property
     def _loops(self):
         """The range kernels over elements and over rows, written when asked for: import is quicker so."""
-        scope = {"rule": self._rule, "__name__": __name__}
-        exec(_loops(self._rule, self.__name__), scope)
+        scope = {"rule": self.rule, "__name__": __name__}
+        exec(_loops(self.rule, self.__name__), scope)
         return range_kernel(scope[self.__name__]), range_kernel(scope[f"{self.__name__}_rows"])
 
     @functools.cached_property
@@ -256,9 +256,9 @@ class Update:
             self._loops[0](n, n, *args)
 
     def rows(self, numbers, *args):
-        state, g = args[:self._slots], args[self._slots]
+        state, g = args[:self.states], args[self.states]
         if g.size:
-            self._loops[1](numbers.size, g.size, *state, numbers, *args[self._slots:])
+            self._loops[1](numbers.size, g.size, *state, numbers, *args[self.states:])
 
 
 gradient_descent = Update(gradient_descent_rule)

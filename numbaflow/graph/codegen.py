@@ -1,0 +1,197 @@
+"""Fused kernels as source: what `instruction` gives for a kernel and the memory its operands lie in.
+
+The text depends on the kernel's steps and on the kinds of strides, not on sizes: those are arguments, but for
+short inner loops.  It is deterministic, and compiled code is kept by it.
+"""
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from numbaflow.kernels import fused
+
+from .kernel import Kernel, Operand, Step, of_nothing
+from .nest import nest
+from .passes import Passes
+from .source import Source
+
+CHUNK = 1 << 15                 # elements whose partial sums are added one after the other
+ROWS = 16, 256                  # least and most rows whose columns are
+SHARE = 1 << 16                 # elements, weighted by cost, that are worth a thread
+MOST_SHARES = 16
+
+
+class Address(NamedTuple):
+    """An argument: the address of an operand, counted through the inputs and then the outputs."""
+
+    operand: int
+
+
+class Scratch:
+    """An argument: temporary memory; the same object in several argument lists is the same memory."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self, bytes):
+        self.bytes = bytes
+
+    def __repr__(self):
+        return f"Scratch({self.bytes})"
+
+
+class Instruction(NamedTuple):
+    """A call function(arguments, lo, hi) for [0, extent), in at most `threads` shares."""
+
+    function: object
+    arguments: list
+    extent: int
+    threads: int
+    source: str
+
+
+class Layout(NamedTuple):
+    """What an array lies in memory like."""
+
+    shape: tuple
+    strides: tuple
+    dtype: np.dtype
+
+    itemsize = property(lambda self: self.dtype.itemsize)
+
+
+def contiguous(shape, dtype):
+    """The layout of a C-contiguous array."""
+    dtype, strides = np.dtype(dtype), []
+    step = dtype.itemsize
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return Layout(tuple(shape), tuple(reversed(strides)), dtype)
+
+
+def instruction(node, inputs, outputs):
+    """The kernel calls of a fused node: (function, arguments, extent, threads, source), one after the other.
+
+    Args:
+        inputs, outputs: what has the shape, strides, dtype and itemsize of each operand.  An output that lies in
+            the memory of an input is the same object.
+    """
+    kernel = node.attributes["kernel"]
+    places = [Address(k) for k in range(len(inputs) + len(outputs))]
+    for k, y in enumerate(outputs):
+        for x in inputs:
+            if x is y and (k, next(i for i, a in enumerate(inputs) if a is y)) not in in_place(node):
+                raise ValueError(f"{kernel.name}: output {k} can't be computed in the memory of an input")
+    return lower(kernel, list(inputs), list(outputs), places)
+
+
+def in_place(node):
+    """The pairs (output, input) of a fused node that may share memory of one layout."""
+    kernel = node.attributes["kernel"]
+    if any(step.kind == "reduce" for step in kernel.steps):
+        return []
+    found = []
+    for k, out in enumerate(kernel.outputs):
+        needed = _all_operands(kernel, out.step)
+        for i, x in enumerate(kernel.inputs):
+            if x.dims == out.dims and x.dtype == out.dtype and x.step in needed:
+                found.append((k, i))
+    return found
+
+
+def _all_operands(kernel, step):
+    found, left = set(), [step]
+    while left:
+        s = left.pop()
+        if s not in found:
+            found.add(s)
+            left += kernel.steps[s].operands
+    return found
+
+
+# ---- lowering
+def lower(kernel, inputs, outputs, places):
+    """The instructions of a kernel; `places` are the arguments for its operands' addresses."""
+    if 0 in kernel.extents:
+        return _fills(kernel, outputs, places[len(inputs):])
+    passes = Passes(kernel)
+    later = []
+    if passes.terminals:
+        inputs, outputs, places, kernel, chunks, size, later = _partial(kernel, passes, inputs, outputs, places)
+    else:
+        chunks = size = 0
+    loops = nest(kernel, [*inputs, *outputs])
+    shared = {k: i for k, y in enumerate(outputs) for i, x in enumerate(inputs) if x is y}
+    text = Source(kernel, passes, loops, shared, size, chunks)
+    arguments = [p for k, p in enumerate(places) if k - len(inputs) not in shared]
+    made = fused.compiled(kernel.name, text.source, text.scope)
+    work = prod(kernel.extents) * max(1, passes.cost() // 4)
+    threads = min(MOST_SHARES, text.extent, work // SHARE)
+    first = Instruction(made, [*arguments, *text.sizes], text.extent, threads if threads > 1 else 1, text.source)
+    return [first, *later]
+
+
+def _partial(kernel, passes, inputs, outputs, places):
+    """Terminal reductions by chunks: the memory of partial results, and the instructions that combine them."""
+    split = len(kernel.extents) - kernel.row
+    flat = split and not kernel.row
+    rows, width = kernel.extents[:split], prod(kernel.extents[split:])
+    n = rows[0] if rows else 1
+    each = prod(rows[1:]) * width
+    if flat:
+        loops = nest(kernel, [*inputs, *outputs]).outer
+        flat = len(loops) <= 1
+        n, each = (-(-prod(rows) // fused.BLOCK), fused.BLOCK) if flat else (loops[0].extent, prod(rows) // loops[0].extent)
+    elif split:
+        n = nest(kernel, [*inputs, *outputs]).outer
+        n, each = (n[0].extent, prod(rows) // n[0].extent * width) if n else (1, width)
+    size = max(1, CHUNK // max(each, 1))
+    if any(kernel.steps[t].axes for t in passes.terminals):
+        size = min(max(size, ROWS[0]), ROWS[1])
+    chunks = -(-n // size)
+    if chunks == 1:
+        return inputs, outputs, places, kernel, 1, n, []
+    outputs, places, steps, later = list(outputs), list(places), list(kernel.steps), []
+    for k, out in enumerate(kernel.outputs):
+        if out.step not in passes.terminals:
+            continue
+        how, axes, count = steps[out.step].what
+        shape, dtype = outputs[k].shape, np.dtype(out.dtype)
+        room = Scratch(chunks * prod(shape) * dtype.itemsize)
+        combine = _combine(kernel.name, how, count, chunks, shape, out.dtype)
+        later += lower(combine, [contiguous((chunks, *shape), dtype)], [outputs[k]], [room, places[len(inputs) + k]])
+        steps[out.step] = steps[out.step]._replace(what=(how, axes, None))
+        outputs[k], places[len(inputs) + k] = contiguous(shape, dtype), room
+    return inputs, outputs, places, kernel._replace(steps=tuple(steps)), chunks, size, later
+
+
+def _combine(name, how, count, chunks, shape, dtype):
+    """The kernel that reduces partial results [chunks, ...] to their whole."""
+    rank = len(shape)
+    axes = tuple(range(1, rank + 1))
+    # extents of 1 are no axes of a step
+    wide = tuple([a for a in axes if shape[a - 1] != 1])
+    dims = tuple([a if a in wide else None for a in axes])
+    steps = (Step("input", 0, (), dtype, (0, *wide)),
+             Step("reduce", (how, (0,), count), (0,), dtype, wide))
+    return Kernel(f"{how}_of_parts", (chunks, *shape), rank if wide else 0, steps, (Operand(0, (0, *dims), dtype),),
+                  (Operand(1, dims, dtype),)) if wide else Kernel(
+        f"{how}_of_parts", (chunks,), 0, steps, (Operand(0, (0, *[None] * rank), dtype),),
+        (Operand(1, (None,) * rank, dtype),))
+
+
+def _fills(kernel, outputs, places):
+    """Where there are no elements: reductions give what they give of nothing."""
+    made = []
+    for out, array, place in zip(kernel.outputs, outputs, places, strict=True):
+        if 0 in array.shape:
+            continue
+        step = kernel.steps[out.step]
+        value = of_nothing(step.what[0], step.dtype, step.what[2]) if step.kind == "reduce" else 0
+        axes = tuple([k for k, n in enumerate(array.shape) if n != 1])
+        dims = tuple([k if k in axes else None for k in range(len(array.shape))])
+        fill = Kernel("fill", tuple(array.shape) or (1,), 0, (Step("literal", value, (), out.dtype, ()),), (),
+                      (Operand(0, dims, out.dtype),))
+        made += lower(fill, [], [array], [place])
+    return made
+
