@@ -1,6 +1,7 @@
 """Programs of kernels that Python enters once."""
 import functools
 import gc
+import sys
 import threading
 
 import numpy as np
@@ -180,7 +181,6 @@ def test_what_runs_outlives_the_state():
 
 def test_references_are_given_back():
     state, x = add_and_scale(), ints(1, 2, 3, 4)
-    import sys
     before = sys.getrefcount(x), sys.getrefcount(None)
     for _ in range(1000):
         state.run(x, x, x)
