@@ -181,6 +181,7 @@ def number_rows(indices, shape, batch_dims=0):
 
 def covered_axes(indices, shape, batch_dims=0):
     """How many axes of `shape` the coordinates in `indices` go along, those of the batch included."""
+    check_integers(indices)
     if indices.ndim == 0:
         raise ValueError("indices need a last axis of coordinates, got a 0-d array")
     lead, m = indices.shape[:-1], indices.shape[-1]
@@ -235,6 +236,7 @@ def take_along_axis(x, indices, axis):
 
 def check_along_shape(shape, indices, axis):
     """The axis counted from the front, for indices that agree with `shape` but for it."""
+    check_integers(indices)
     axis = normal_axis(axis, len(shape))
     expected = shape[:axis] + indices.shape[axis:axis + 1] + shape[axis + 1:]
     if indices.shape != expected:

@@ -236,14 +236,19 @@ def at_least_matrix(a):
         raise ValueError(f"the matrix has shape {a.shape}; at least two dimensions were expected")
 
 
-def matrix_band_part(a, num_lower, num_upper):
-    """a where row - column <= num_lower and column - row <= num_upper, else 0; a negative one keeps all."""
+def check_band(a, num_lower, num_upper):
     at_least_matrix(a)
     m, n = a.shape[-2:]
-    below = np.arange(m)[:, None] - np.arange(n)
     for name, count, size in (("num_lower", num_lower, m), ("num_upper", num_upper, n)):
         if count > size:
             raise ValueError(f"{name} is {count}; at most {size} was expected for matrices of {m} x {n}")
+
+
+def matrix_band_part(a, num_lower, num_upper):
+    """a where row - column <= num_lower and column - row <= num_upper, else 0; a negative one keeps all."""
+    check_band(a, num_lower, num_upper)
+    m, n = a.shape[-2:]
+    below = np.arange(m)[:, None] - np.arange(n)
     kept = (below <= (m if num_lower < 0 else num_lower)) & (-below <= (n if num_upper < 0 else num_upper))
     return np.where(kept, a, a.dtype.type(0))
 

@@ -309,10 +309,14 @@ def _permute(out, words):
         out[i], out[j] = out[j], out[i]
 
 
-def permutation(n, seed, counter):
-    """0 .. n - 1 in random order, int64."""
+def check_count(n):
     if n < 0:
         raise ValueError(f"permutation: n must be at least 0, got {n}")
+
+
+def permutation(n, seed, counter):
+    """0 .. n - 1 in random order, int64."""
+    check_count(n)
     out = memory.empty((n,), _INT64)
     _permute(out, bits((n,), np.uint64, seed, counter))
     return out
@@ -337,12 +341,17 @@ def _check_float(op, dtype):
         raise TypeError(f"{op}: dtype must be float32 or float64, got {dtype}")
 
 
+def check_repeated(op, name, small, large):
+    """ValueError unless a parameter of shape `small` broadcasts to `large`."""
+    pairs = zip(small[::-1], large[::-1], strict=False)
+    if len(small) > len(large) or any(n not in (1, m) for n, m in pairs):
+        raise ValueError(f"{op}: {name}, {small}, does not broadcast to {large}")
+
+
 def _repeated(op, name, value, shape):
     """value as float64 in one dimension, to be read modulo its length."""
     value = np.asarray(value, np.float64)
     if value.shape != tuple(shape)[len(shape) - value.ndim:]:
-        try:
-            value = np.broadcast_to(value, shape)
-        except ValueError:
-            raise ValueError(f"{op}: {name}, {value.shape}, does not broadcast to {tuple(shape)}") from None
+        check_repeated(op, name, value.shape, tuple(shape))
+        value = np.broadcast_to(value, shape)
     return np.ascontiguousarray(value).ravel()

@@ -119,24 +119,30 @@ LOGSUMEXP = Scan(_add_exponentials, -np.inf)
 
 def cumsum(x, axis, exclusive=False, reverse=False):
     """Running sums along the axis; exclusive: of what comes before; reverse: from the end."""
-    return _scan(SUM, _numbers(x, "cumsum"), axis, exclusive, reverse)
+    return _scan(SUM, check_numbers(x, "cumsum"), axis, exclusive, reverse)
 
 
 def cumprod(x, axis, exclusive=False, reverse=False):
     """Running products along the axis; exclusive: of what comes before; reverse: from the end."""
-    return _scan(PROD, _numbers(x, "cumprod"), axis, exclusive, reverse)
+    return _scan(PROD, check_numbers(x, "cumprod"), axis, exclusive, reverse)
 
 
 def cumulative_logsumexp(x, axis, exclusive=False, reverse=False):
     """Running log(sum(exp(x))) along the axis; exclusive starts with -inf."""
-    if x.dtype.kind != "f":
-        raise TypeError(f"cumulative_logsumexp: expected a float type, got {x.dtype}")
-    return _scan(LOGSUMEXP, x, axis, exclusive, reverse)
+    return _scan(LOGSUMEXP, check_floats(x, "cumulative_logsumexp"), axis, exclusive, reverse)
 
 
-def _numbers(x, name):
+def check_numbers(x, name):
+    """x, unless it holds bools."""
     if x.dtype.kind == "b":
         raise TypeError(f"{name}: expected numbers, got bool; cast to a number type first")
+    return x
+
+
+def check_floats(x, name):
+    """x, unless it holds no floats."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: expected a float type, got {x.dtype}")
     return x
 
 

@@ -206,12 +206,16 @@ def add_along(out, indices, values, blocks, lo, hi):
                 out[o, np.uint64(indices[o, i, j]), j] += values[o, i, j]
 
 
+def check_values(indices, values):
+    if values.shape != indices.shape:
+        raise ValueError(f"values {values.shape} and indices {indices.shape} have different shapes")
+
+
 def put_along_axis_add(out, indices, values, axis):
     """out[..., indices[..., i, ...], ...] += values[..., i, ...], in place; equal indices add up."""
     outer, inner = around(out.shape, axis)
+    check_values(indices, values)
     flat = check_along(out.shape, indices, axis)
-    if values.shape != indices.shape:
-        raise ValueError(f"values {values.shape} and indices {indices.shape} have different shapes")
     if values.size == 0:
         return out
     if np.may_share_memory(out, values):

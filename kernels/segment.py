@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from .index import INT64, IndexOutOfRange, contiguous, flat_indices
+from .index import INT64, IndexOutOfRange, check_integers, contiguous, flat_indices
 from .jit import kernel
 from .scatter import add_rows, combine_rows, max_rows, min_rows, multiply_rows
 
@@ -124,6 +124,7 @@ def check_ids(data, ids, segments):
         raise ValueError(f"segment_ids {ids.shape} must be a prefix of the shape of data {data.shape}")
     if segments < 0:
         raise ValueError(f"num_segments must not be negative, got {segments}")
+    check_integers(ids)
 
 
 def _ids(data, ids, segments):

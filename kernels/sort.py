@@ -128,10 +128,14 @@ def argsort_rows(x, kind, flip, out, lo, hi):
             order[i] = low_order[place] if row.itemsize == 8 else place
 
 
-def sort(values, axis=-1, descending=False):
-    """The values in order along the axis, NaN last."""
+def check_order(values):
     if values.dtype.kind not in _KINDS:
         raise TypeError(f"{values.dtype} has no order to sort by")
+
+
+def sort(values, axis=-1, descending=False):
+    """The values in order along the axis, NaN last."""
+    check_order(values)
     axis = normal_axis(axis, values.ndim)
     if not descending:
         return np.sort(values, axis)            # (NumPy's is vectorized)
@@ -245,7 +249,9 @@ def search_rows(sequence, values, right, out, lo, hi):
         out[r, i] = low
 
 
-def check_search(sorted_sequence, values):
+def check_search(sorted_sequence, values, side):
+    if side not in ("left", "right"):
+        raise ValueError(f"side must be 'left' or 'right', got {side!r}")
     if sorted_sequence.ndim == 0 or values.shape[:-1] != sorted_sequence.shape[:-1] or values.ndim == 0:
         raise ValueError(f"sorted_sequence {sorted_sequence.shape} and values {values.shape} must agree "
                          "in all axes but the last")
@@ -253,9 +259,7 @@ def check_search(sorted_sequence, values):
 
 def searchsorted(sorted_sequence, values, side="left", out_type=np.int32):
     """Where each value goes into its sorted row: before equal ones ("left") or after them ("right")."""
-    if side not in ("left", "right"):
-        raise ValueError(f"side must be 'left' or 'right', got {side!r}")
-    check_search(sorted_sequence, values)
+    check_search(sorted_sequence, values, side)
     if sorted_sequence.dtype != values.dtype:
         raise TypeError(f"sorted_sequence is {sorted_sequence.dtype}, values are {values.dtype}")
     out = empty(values.shape, np.dtype(out_type))

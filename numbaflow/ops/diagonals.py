@@ -89,6 +89,11 @@ def matrix_set_diag(input, diagonal, name=None):
     return kernels.matrix_set_diag(input, diagonal)
 
 
+def _banded(input, num_lower, num_upper):
+    kernels.check_band(input, int(num_lower), int(num_upper))
+    return like(input)
+
+
 def _band(input, num_lower, num_upper):
     k = np.arange(input.shape[-2])[:, None] - np.arange(input.shape[-1])
     return np.where(((k <= num_lower) | (num_lower < 0)) & ((-k <= num_upper) | (num_upper < 0)), input,
@@ -97,7 +102,7 @@ def _band(input, num_lower, num_upper):
 
 @op(inputs="input", grads={"input": lambda g, num_lower, num_upper: matrix_band_part(g, num_lower,
                                                                                      num_upper)},
-    holomorphic=False, infer=lambda input: like(_matrix(input)), reference=_band,
+    holomorphic=False, infer=_banded, reference=_band,
     samples=[Sample(normal(3, 3), -1, 0), Sample(normal(2, 3, 4), 0, -1), Sample(normal(4, 3), 1, 1),
              Sample(normal(3, 3), 0, 0), Sample(integers(3, 3), 1, 0), Sample(_Z, 0, -1)])
 def matrix_band_part(input, num_lower, num_upper, name=None):

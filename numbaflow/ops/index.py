@@ -327,8 +327,15 @@ def _put_along(values, indices, axis, shape):
     return out
 
 
+def _put_rule(values, indices, axis, shape):
+    shape = shape_of(shape)
+    scatter.check_values(indices, values)
+    kernels.check_along_shape(shape, indices, one_axis(axis, len(shape)))
+    return shape, values.dtype
+
+
 @op(inputs="values indices", holomorphic=False, reference=_put_along,
-    infer=lambda values, shape: (shape_of(shape), values.dtype),
+    infer=_put_rule,
     grads={"values": lambda g, indices, axis: take_along_axis(g, indices, axis), "indices": None},
     samples=[Sample(normal(3, 2), integers(3, 2, high=4), 1, (3, 4)),
              Sample(normal(5, 2), integers(5, 2, high=3), 0, (3, 2))])

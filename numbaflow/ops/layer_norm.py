@@ -53,8 +53,15 @@ def layer_norm_grad(dy, x, scale, means, inverses, epsilon=1e-3):
     return normalize_rows.layer_norm_grad(dy, x, scale, means, inverses)
 
 
+def _layer_norm_shapes(x, scale, offset):
+    if x.ndim != 2 or not scale.shape == offset.shape == x.shape[1:]:
+        raise ValueError(f"expected x [rows, n], scale [n] and offset [n], got shapes {x.shape}, "
+                         f"{scale.shape} and {offset.shape}")
+    return [like(x), (x.shape[:1], x.dtype), (x.shape[:1], x.dtype)]
+
+
 @op(inputs="x scale offset", residuals="means inverses", promote="x scale offset", floats="x scale offset",
-    infer=lambda x: [like(x), (x.shape[:1], x.dtype), (x.shape[:1], x.dtype)],
+    infer=_layer_norm_shapes,
     reference=_layer_norm, holomorphic=False,
     samples=[Sample(normal(4, 3), normal(3), normal(3)), Sample(normal(2, 5), normal(5), normal(5), 0.1),
              Sample(normal(0, 3), normal(3), normal(3)),
@@ -63,6 +70,7 @@ def layer_norm_grad(dy, x, scale, means, inverses, epsilon=1e-3):
            layer_norm_grad(g, x, scale, means, inverses, epsilon)})
 def layer_norm(x, scale, offset, epsilon=1e-3):
     """(x - mean) / sqrt(variance + epsilon) * scale + offset, by the statistics of each row [rows, n]."""
+    _layer_norm_shapes(x, scale, offset)
     return normalize_rows.layer_norm(x, scale, offset, epsilon)
 
 

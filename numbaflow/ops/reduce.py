@@ -10,6 +10,7 @@ import numpy as np
 from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.optable import Sample, bools, distinct, elementwise, given, integers, normal, op, uniform
+from numbaflow.core.shape import Extent
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import reduce as kernels, scalar
 
@@ -79,9 +80,9 @@ def _kept(shape, gone):
 
 
 def _count(shape, axis, reduction_indices):
-    if axis is None and reduction_indices is None:
-        return float(prod(shape))
-    return float(prod([shape[k] for k in _axes(len(shape), axis, reduction_indices)]))
+    gone = _axes(len(shape), axis, reduction_indices)
+    n = prod([shape[k] for k in gone])
+    return n if isinstance(n, Extent) else float(n)
 
 
 # ---- references and samples
@@ -227,10 +228,14 @@ def _extreme_rule(g, input_tensor, y, input_tensor_shape, input_tensor_dtype, ax
     return hit * spread(g / ties, input_tensor_shape, axis, reduction_indices)
 
 
+def _in_order(x):
+    if x.dtype.kind == "c":
+        raise TypeError(f"complex numbers have no order, got {x.dtype}")
+    return x
+
+
 def _left_in_order(input_tensor, axis, keepdims, reduction_indices, keep_dims):
-    if input_tensor.dtype.kind == "c":
-        raise TypeError(f"complex numbers have no order, got {input_tensor.dtype}")
-    return _left(input_tensor, axis, keepdims, reduction_indices, keep_dims)
+    return _left(_in_order(input_tensor), axis, keepdims, reduction_indices, keep_dims)
 
 
 @op(inputs="input_tensor", reference=_like(np.max), grads={"input_tensor": _extreme_rule},
@@ -319,7 +324,13 @@ def _logsumexp(x, axis, keepdims):
     return y if keepdims else y.reshape(np.sum(x, axis=axis).shape)
 
 
-@op(inputs="input_tensor", floats="input_tensor", infer=_left, reference=_like(_logsumexp),
+def _left_of_floats(input_tensor, axis, keepdims, reduction_indices, keep_dims):
+    if input_tensor.dtype.kind != "f":
+        raise TypeError(f"expected a float type, got {input_tensor.dtype}")
+    return _left(input_tensor, axis, keepdims, reduction_indices, keep_dims)
+
+
+@op(inputs="input_tensor", floats="input_tensor", infer=_left_of_floats, reference=_like(_logsumexp),
     grads={"input_tensor": lambda g, input_tensor, y, input_tensor_shape, axis, reduction_indices:
            spread(g, input_tensor_shape, axis, reduction_indices)
            * exp(input_tensor - spread(y, input_tensor_shape, axis, reduction_indices))},
@@ -421,7 +432,7 @@ def _searched_axis(rank, axis, dimension):
 
 
 def _position_rule(input, axis, dimension, output_type):
-    k = _searched_axis(input.ndim, axis, dimension)
+    k = _searched_axis(_in_order(input).ndim, axis, dimension)
     return input.shape[:k] + input.shape[k + 1:], dtypes.as_numpy(output_type)
 
 

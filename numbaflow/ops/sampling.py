@@ -7,12 +7,12 @@ import numpy as np
 
 from numbaflow.core import dtypes
 from numbaflow.core.errors import UnimplementedError
+from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, given, normal, op, uniform
 from numbaflow.kernels import random as kernels, sampling
 
 from . import draws
 from .arguments import extent_of, shape_of
-from .shape import check_broadcast
 
 __all__ = ["bernoulli_draw", "categorical_draw", "gamma_draw", "gamma_sample_gradient", "normal_draw",
            "permutation_draw", "poisson_draw", "truncated_normal_draw", "uniform_draw"]
@@ -103,9 +103,14 @@ def _later(g):
     raise UnimplementedError("gamma_sample_gradient: random_gamma has gradients of first order only")
 
 
+def _gamma_gradient_rule(alpha, sample):
+    sampling.check_repeated("gamma_grad_alpha", "alpha", alpha.shape, sample.shape)
+    return like(sample)
+
+
 @op(inputs="alpha sample", promote="alpha sample", floats="alpha sample", grads={"alpha": _later,
                                                                                  "sample": _later},
-    infer=lambda alpha, sample: (check_broadcast(alpha.shape, sample.shape), sample.dtype),
+    infer=_gamma_gradient_rule,
     reference=lambda alpha, sample: _quantile_slope(np.asarray(alpha, np.float64),
                                                     np.asarray(sample, np.float64), sample.dtype),
     samples=[Sample(uniform(4, 3, low=0.5, high=5.0), uniform(4, 3, low=0.2, high=6.0), grad=False,
@@ -131,8 +136,9 @@ def _quantile_slope(alpha, sample, dtype):
 
 def _gamma_rule(shape, key, alpha, beta):
     shape, dtype = _drawn(shape, key, alpha.dtype)
-    check_broadcast(alpha.shape, shape)
-    return check_broadcast(beta.shape, shape), dtype
+    sampling.check_repeated("gamma", "alpha", alpha.shape, shape)
+    sampling.check_repeated("gamma", "beta", beta.shape, shape)
+    return shape, dtype
 
 
 @op(inputs="key alpha beta", promote="alpha beta", floats="alpha beta",
@@ -154,7 +160,8 @@ def gamma_draw(shape, key, alpha, beta, name=None):
 
 def _poisson_rule(shape, key, rate, dtype):
     shape, dtype = _drawn(shape, key, dtype)
-    return check_broadcast(rate.shape, shape), dtype
+    sampling.check_repeated("poisson", "lam", rate.shape, shape)
+    return shape, dtype
 
 
 @op(inputs="key rate", floats="rate", grads={"key": None, "rate": None},
@@ -190,7 +197,12 @@ def categorical_draw(logits, key, num_samples, name=None):
     return sampling.categorical(logits, int(num_samples), *_key(key))
 
 
-@op(inputs="key", grads=None, infer=lambda n, key: _drawn((n,), key, dtypes.INT64),
+def _permutation_rule(n, key):
+    sampling.check_count(n)
+    return _drawn((n,), key, dtypes.INT64)
+
+
+@op(inputs="key", grads=None, infer=_permutation_rule,
     reference=draws.permutation, samples=[Sample(10, _KEY), Sample(0, _KEY),
                                                                     Sample(33, _OTHER)])
 def permutation_draw(n, key, name=None):

@@ -36,7 +36,8 @@ def _along(x, axis):
     return like(x)
 
 
-@op(inputs="x", infer=_along, reference=_like(np.cumsum, 0), samples=_SAMPLES, holomorphic=False,
+@op(inputs="x", infer=lambda x, axis: _along(kernels.check_numbers(x, "cumsum"), axis),
+    reference=_like(np.cumsum, 0), samples=_SAMPLES, holomorphic=False,
     grads={"x": lambda g, axis, exclusive, reverse: cumsum(g, axis, exclusive, not reverse)})
 def cumsum(x, axis=0, exclusive=False, reverse=False, name=None):
     """Running sums along an axis.
@@ -64,7 +65,8 @@ def _cumprod_rule(g, x, axis, exclusive, reverse):
     return before * (g + linear_recurrence(x, x * g, axis, True, not reverse))
 
 
-@op(inputs="x", infer=_along, reference=_like(np.cumprod, 1), grads={"x": _cumprod_rule},
+@op(inputs="x", infer=lambda x, axis: _along(kernels.check_numbers(x, "cumprod"), axis),
+    reference=_like(np.cumprod, 1), grads={"x": _cumprod_rule},
     samples=[*_SAMPLES, Sample(given([[0.0, 2.0, 3.0], [2.0, 0.0, 0.0]]), 1)])
 def cumprod(x, axis=0, exclusive=False, reverse=False, name=None):
     """Running products along an axis; the gradient is right where factors are 0, too.
@@ -97,7 +99,8 @@ def _logsumexp_rule(g, x, axis, exclusive, reverse):
     return _share(x, y) * (g + linear_recurrence(kept, kept * g, axis, True, not reverse))
 
 
-@op(inputs="x", floats="x", grads={"x": _logsumexp_rule}, infer=_along,
+@op(inputs="x", floats="x", grads={"x": _logsumexp_rule},
+    infer=lambda x, axis: _along(kernels.check_floats(x, "cumulative_logsumexp"), axis),
     reference=_like(np.logaddexp.accumulate, -np.inf),
     samples=[Sample(normal(3, 4)), Sample(normal(3, 4), 1), Sample(normal(2, 3, 4), -2, reverse=True),
              Sample(normal(5), exclusive=True, grad=False), Sample(normal(0, 3)),

@@ -8,7 +8,7 @@ from numbaflow.core import table
 from numbaflow.core.infer import BY_VALUE
 from numbaflow.core.optable import Sample, distinct, given, integers, normal, op
 from numbaflow.kernels import segment as kernels
-from numbaflow.kernels.index import gather as gather_rows
+from numbaflow.kernels.index import check_integers, gather as gather_rows
 
 from .arguments import extent_of
 from .arithmetic import maximum
@@ -73,8 +73,13 @@ def _spread_reference(g, ids):
     return g[np.maximum(ids, 0)] * keep
 
 
+def _spread_shape(g, ids):
+    check_integers(ids)
+    return (*ids.shape, *g.shape[1:]), g.dtype
+
+
 @op(inputs="g ids", holomorphic=False, reference=_spread_reference,
-    infer=lambda g, ids: ((*ids.shape, *g.shape[1:]), g.dtype),
+    infer=_spread_shape,
     grads={"g": lambda g, ids, g_shape: unsorted_segment_sum(g, ids, g_shape[0]), "ids": None},
     samples=[Sample(normal(3, 2), _UNSORTED), Sample(normal(4), _SORTED)])
 def segment_spread(g, ids):

@@ -107,8 +107,8 @@ def _piece_samples(*keys):
 
 @op(inputs="x", grads={"x": lambda g, key, x_shape: Pieces((g,), (key,), x_shape)}, holomorphic=False,
     infer=_part_shape, reference=lambda x, key: x[key],
-    samples=[*_piece_samples(1, -1, slice(1, 3), slice(None, None, -2), ..., None, (2, 1), (..., 0),
-                             (slice(None), None, slice(-2, None)), (slice(3, 0, -2), 1), slice(2, 2), ()),
+    samples=[*_piece_samples(1, -1, _slice(1, 3), _slice(None, None, -2), ..., None, (2, 1), (..., 0),
+                             (_slice(None), None, _slice(-2, None)), (_slice(3, 0, -2), 1), _slice(2, 2), ()),
              Sample(normal(), ()), Sample(normal(), (None, ...)), Sample(integers(4), -2),
              Sample(normal(2, 3, 4), (1, ..., 2))])
 def getitem(x, key):
@@ -139,7 +139,7 @@ def _sum_of_pieces(parts, keys, shape):
 @op(inputs="*parts", grads={"parts": lambda g, keys: [getitem(g, key) for key in keys]}, holomorphic=False,
     infer=lambda parts, shape: (shape, parts[0].dtype), reference=_sum_of_pieces,
     samples=[Sample([normal(3)], (1,), (2, 3)),
-             Sample([normal(2), normal(3)], (slice(2), slice(None, None, -1)), (3,)),
+             Sample([normal(2), normal(3)], (_slice(2), _slice(None, None, -1)), (3,)),
              Sample([normal()], ((1, 0),), (2, 1)), Sample([normal(1, 2)], (None,), (2,))])
 def add_pieces(parts, keys, shape):
     """Zeros of `shape` to which each part is added at its key: the gradient of slices.
@@ -160,13 +160,23 @@ def add_pieces(parts, keys, shape):
     return out
 
 
+def _set_shape(x, value, key):
+    part = tuple(_part_shape(x, key)[0])
+    pairs = zip(value.shape[::-1], part[::-1], strict=False)
+    more = value.shape[:max(value.ndim - len(part), 0)]
+    if any(n not in (1, m) for n, m in pairs) or any(n != 1 for n in more):
+        raise ValueError(f"could not broadcast input array from shape {value.shape} into shape {part}")
+    return x.shape, x.dtype
+
+
 @op(inputs="x value", promote="x value", holomorphic=False,
     grads={"x": lambda g, key, value_shape: setitem(g, as_tensor(np.zeros(value_shape, g._data.dtype)), key),
            "value": lambda g, key: getitem(g, key)},
-    reference=lambda x, value, key: _with_item(x, value, key), infer=lambda x: (x.shape, x.dtype),
-    samples=[Sample(normal(4, 3), normal(3), 1), Sample(normal(4, 3), normal(2, 3), slice(1, 3)),
-             Sample(normal(4), normal(), -1), Sample(normal(4, 3), normal(3, 1), (slice(3), slice(None, None, 2))),
-             Sample(integers(4), integers(2), slice(None, None, 2))])
+    reference=lambda x, value, key: _with_item(x, value, key), infer=_set_shape,
+    samples=[Sample(normal(4, 3), normal(3), 1), Sample(normal(4, 3), normal(2, 3), _slice(1, 3)),
+             Sample(normal(4), normal(), -1),
+             Sample(normal(4, 3), normal(3, 1), (_slice(3), _slice(None, None, 2))),
+             Sample(integers(4), integers(2), _slice(None, None, 2))])
 def setitem(x, value, key):
     """x with a value, which broadcasts, in place of the part `x[key]`.
 

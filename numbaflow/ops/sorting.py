@@ -44,6 +44,7 @@ def _sort_rule(g, values, axis, direction):
 def _ordered(values, axis, direction):
     one_axis(axis, values.ndim)
     _descends(direction)
+    kernels.check_order(values)
     return like(values)
 
 
@@ -146,8 +147,8 @@ def _searched(sorted_sequence, values, side="left", out_type=np.int32):
     return np.stack([_searched(s, v, side, out_type) for s, v in zip(sorted_sequence, values, strict=True)])
 
 
-def _places(sorted_sequence, values, out_type):
-    kernels.check_search(sorted_sequence, values)
+def _places(sorted_sequence, values, side, out_type):
+    kernels.check_search(sorted_sequence, values, side)
     return values.shape, dtypes.as_numpy(out_type)
 
 
