@@ -36,12 +36,13 @@ class TensorShape(tuple):
 
     def is_fully_defined(self):
         """Whether every extent is known."""
-        return None not in self
+        return not any(n is None or isinstance(n, Extent) for n in self)
 
     def is_compatible_with(self, other):
         """Whether the shapes agree where both are known."""
-        return len(self) == len(other) and all(a is None or b is None or a == b
-                                               for a, b in zip(self, other, strict=True))
+        return len(self) == len(other) and all(
+            a is None or b is None or isinstance(a, Extent) or isinstance(b, Extent) or a == b
+            for a, b in zip(self, other, strict=True))
 
     def assert_is_compatible_with(self, other):
         """ValueError unless the shapes agree."""

@@ -14,6 +14,7 @@ from .device import CPU, check, device, guard
 from .dtypes import DType
 from .errors import InvalidArgumentError
 from .shape import TensorShape
+from .tape import stack
 
 _new = object.__new__
 guard(globals(), "_new")
@@ -224,6 +225,12 @@ def wrap(array):
     return t
 
 
+def known(array):
+    """The tensor of an array that nobody else will write to, a constant of the graph that is being built."""
+    trace = stack.frame[2]
+    return wrap(array) if trace is None else trace.known(array)
+
+
 # ---- values that become tensors
 def as_array(value, dtype=None):
     """A new array of `value`, by TensorFlow's rules: Python floats are float32, ints int32 or else int64."""
@@ -369,7 +376,7 @@ def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
     array = as_array(value, dtype)
     if shape is not None:
         array = _shaped(array, tuple(int(n) for n in shape), verify_shape)
-    return wrap(array)
+    return known(array)
 
 
 def _shaped(array, shape, verify):
@@ -422,4 +429,4 @@ def from_dlpack(x):
 
 as_dtype = dtypes.as_dtype
 __all__ = ["DType", "Tensor", "as_array", "as_tensor", "constant", "convert_to_tensor", "from_dlpack",
-           "scalar_tensor", "wrap"]
+           "known", "scalar_tensor", "wrap"]

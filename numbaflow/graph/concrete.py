@@ -3,10 +3,12 @@
 Without a listening tape a call runs the program.  A tape that traces an input records the call as one op,
 whose backward step is a function like this one, so derivatives of any order are compiled too.
 """
+import copy
 import functools
 import threading
 
 from numbaflow.core import nest
+from numbaflow.core.dim import evaluated
 from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
@@ -100,6 +102,14 @@ class Structure:
         leaves = [next(left) if p is _TENSOR else p.made(left) if type(p) is _Slices else p
                   for p in self._plain]
         return nest.pack(self._template, leaves) if self._nested else leaves[0]
+
+
+    def evaluated(self, sizes):
+        """The structure for numbers in place of unknown extents."""
+        made = copy.copy(self)
+        made._plain = [_Slices(evaluated(p._shape, sizes)) if type(p) is _Slices else evaluated(p, sizes)
+                       for p in self._plain]
+        return made
 
 
 _TENSOR = object()

@@ -12,6 +12,7 @@ from numbaflow.core.tape import IDLE, stack, tracing
 from numbaflow.core.tensor import Tensor, as_tensor
 
 from .concrete import Concrete, Structure
+from .generic import Open
 from .trace import Trace
 
 
@@ -51,10 +52,13 @@ class TensorSpec:
 class Function:
     """A Python function that is traced once for each signature of its arguments, then runs compiled."""
 
-    def __init__(self, python_function, input_signature=None):
+    def __init__(self, python_function, input_signature=None, relaxed=False):
         functools.update_wrapper(self, python_function)
         self.python_function = python_function
         self.input_signature = _signature(input_signature)
+        self._relaxed = relaxed
+        specs = None if self.input_signature is None else nest.flatten(list(self.input_signature))
+        self._open = Open(specs, relaxed)
         self._concrete = {}             # key -> (Concrete, Structure)
         self._quick = {}                # shapes and dtypes of tensors alone -> (what runs, what packs results)
         self._lock = threading.RLock()
@@ -67,7 +71,7 @@ class Function:
         if found is None:
             method = functools.partial(_call_method, self.python_function, weakref.ref(instance))
             functools.update_wrapper(method, self.python_function)
-            found = self._bound[instance] = Function(method, self.input_signature)
+            found = self._bound[instance] = Function(method, self.input_signature, self._relaxed)
         return found
 
     def __call__(self, *args, **kwargs):
@@ -154,14 +158,17 @@ class Function:
         with self._lock:
             found = self._concrete.get(key)
             if found is None:
-                found = self._concrete[key] = self._trace(args, tensors)
+                shapes = [tuple(t._data.shape) for t in tensors]
+                found = self._concrete[key] = self._open.function(
+                    key, shapes, functools.partial(self._trace, args, tensors))
         return found
 
-    def _trace(self, args, tensors):
+    def _trace(self, args, tensors, shapes):
         trace = Trace(getattr(self, "__name__", "function"), may_create=not self._concrete)
         args, kwargs = args if len(args) == 2 and type(args[1]) is dict and type(args[0]) is tuple else (args, {})
         with tracing(trace):
-            traced = [trace.input(t._data.shape, t._dtype, f"argument_{k}") for k, t in enumerate(tensors)]
+            traced = [trace.input(shape, t._dtype, f"argument_{k}")
+                      for k, (shape, t) in enumerate(zip(shapes, tensors, strict=True))]
             left = iter(traced)
             given = [_with_tensors(a, left) for a in args]
             named = {name: _with_tensors(kwargs[name], left) for name in sorted(kwargs)}
@@ -246,9 +253,11 @@ def function(func=None, input_signature=None, autograph=True, experimental_autog
 
     Args:
         func: the function; without it, a decorator.
-        input_signature: a list of TensorSpecs, for which it is traced at once and for all.
-        autograph, experimental_autograph_options, experimental_relax_shapes: taken and not used; Python's
-            `if` and `while` on tensors are errors that say what to use instead.
+        input_signature: a list of TensorSpecs; for extents of None it is traced once, and compiled for each
+            size that comes.
+        autograph, experimental_autograph_options: taken and not used; Python's `if` and `while` on tensors
+            are errors that say what to use instead.
+        experimental_relax_shapes: take extents that differ from those of the first call as None.
 
     Raises:
         TracingError: the function asks for a tensor's value.
@@ -261,8 +270,9 @@ def function(func=None, input_signature=None, autograph=True, experimental_autog
     np.float32(0.0)
     """
     if func is None:
-        return functools.partial(function, input_signature=input_signature)
-    return Function(func, input_signature)
+        return functools.partial(function, input_signature=input_signature,
+                                 experimental_relax_shapes=experimental_relax_shapes)
+    return Function(func, input_signature, experimental_relax_shapes)
 
 
 __all__ = ["Function", "TensorSpec", "Traced", "function"]

@@ -6,6 +6,7 @@ another trace, which is how functions are inlined and differentiated.
 import numpy as np
 
 from numbaflow.core.abstract import Traced, current_trace
+from numbaflow.core.shape import Extent
 from numbaflow.core.tensor import Tensor, wrap
 
 from . import ir
@@ -48,6 +49,13 @@ def _constant(node, inputs):
     return [wrap(np.broadcast_to(value, shape))]
 
 
+def _extents(node, inputs):
+    value, dtype = node.attributes["value"], node.outputs[0].dtype
+    if any(isinstance(n, Extent) for n in (value if isinstance(value, tuple) else [value])):
+        return [current_trace().extents(value, dtype)]
+    return [wrap(np.array(value, dtype))]
+
+
 def _update(node, inputs):
     trace = current_trace()
     if trace is not None:
@@ -59,7 +67,7 @@ def _update(node, inputs):
     return [wrap(s) for s in state]
 
 
-_PRIMITIVES = {ir.CONSTANT: _constant, ir.UPDATE: _update}
+_PRIMITIVES = {ir.CONSTANT: _constant, ir.EXTENTS: _extents, ir.UPDATE: _update}
 
 
 def primitive(op):

@@ -27,6 +27,7 @@ INPUT = Primitive("input")              # a value that is given: an argument, a 
 CONSTANT = Primitive("constant")        # attribute value: an array that broadcasts to the output's shape
 UPDATE = Primitive("update")            # (p, *slots, g, *constants) -> (p, *slots), by the attribute rule
 MATMUL_ADD = Primitive("matmul_add")    # (a, b, c) -> a b + c, with matmul's attributes; nobody else uses c
+EXTENTS = Primitive("extents")          # the attribute value, ints and unknown extents, as a tensor
 FUSED = Primitive("fused")              # elementwise ops and reductions as one kernel; see fuse.py
 
 

@@ -8,9 +8,10 @@ from numbaflow.core import faces
 from numbaflow.core.abstract import Traced, TracingError
 from numbaflow.core.errors import InvalidArgumentError, OpError
 from numbaflow.core.tape import caller, record
+from numbaflow.core.tensor import wrap
 
 from .infer import infer
-from .ir import Graph
+from .ir import EXTENTS, Graph
 
 
 class Trace:
@@ -55,9 +56,18 @@ class Trace:
             found = self._constants[id(array)] = array, self.graph.constant(first, shape)
         return found[1]
 
+    def known(self, array):
+        """The tensor of a known array: as long as it meets no traced one, ops on it run at once."""
+        return wrap(array)
+
     def filled(self, number, shape, dtype):
         """A traced tensor full of one number."""
         return Traced(self, self.graph.constant(np.array(number, dtype), shape))
+
+    def extents(self, value, dtype):
+        """An extent or a tuple of extents as a traced tensor; some of them are unknown."""
+        shape = (len(value),) if isinstance(value, tuple) else ()
+        return self.primitive(EXTENTS, [], {"value": value}, [(shape, dtype)])[0]
 
     def feed(self, function, shape, dtype, name):
         """A traced tensor that is what `function()` gives at the start of every call."""

@@ -3,6 +3,7 @@ from math import prod
 
 import numpy as np
 
+from numbaflow.core.shape import Extent
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.arithmetic import div_no_nan
 from numbaflow.ops.casting import cast
@@ -118,7 +119,7 @@ def _divisor(losses, weights, reduction):
         return reduce_sum(ones_like(losses) * weights)
     size = prod(losses.shape)
     if reduction == Reduction.SUM_OVER_BATCH_SIZE:
-        return float(size)
+        return size if isinstance(size, Extent) else float(size)
     present = reduce_sum(cast(not_equal(weights, 0.0), losses.dtype))
     return present * (size / max(prod(weights.shape), 1))            # each weight stands for that many losses
 

@@ -8,10 +8,12 @@ from operator import index
 import numpy as np
 
 from numbaflow.core import dtypes
+from numbaflow.core.abstract import current_trace
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import BY_VALUE
 from numbaflow.core.optable import Sample, integers, op
-from numbaflow.core.tensor import as_array, as_tensor, wrap
+from numbaflow.core.shape import Extent
+from numbaflow.core.tensor import as_array, as_tensor, known
 
 from .arguments import shape_of
 from .shape import broadcast_to, reshape
@@ -28,7 +30,7 @@ def zeros(shape, dtype=dtypes.FLOAT32, name=None):
     >>> nf.zeros([2, 2]).numpy().tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
-    return _made("zeros", np.zeros, shape, dtype)
+    return _made("zeros", np.zeros, 0, shape, dtype)
 
 
 def ones(shape, dtype=dtypes.FLOAT32, name=None):
@@ -38,12 +40,15 @@ def ones(shape, dtype=dtypes.FLOAT32, name=None):
     >>> nf.ones([3], dtype=nf.int32).numpy().tolist()
     [1, 1, 1]
     """
-    return _made("ones", np.ones, shape, dtype)
+    return _made("ones", np.ones, 1, shape, dtype)
 
 
-def _made(name, make, shape, dtype):
+def _made(name, make, number, shape, dtype):
+    trace, shape, dtype = current_trace(), shape_of(shape), dtypes.as_numpy(dtype)
+    if trace is not None and any(isinstance(n, Extent) for n in shape):
+        return trace.filled(number, shape, dtype)
     try:
-        return wrap(make(shape_of(shape), dtypes.as_numpy(dtype)))
+        return known(make(shape, dtype))
     except ValueError as error:
         raise InvalidArgumentError(f"{name}: {error}; the shape is {shape}") from None
 
@@ -94,7 +99,7 @@ def eye(num_rows, num_columns=None, batch_shape=None, dtype=dtypes.FLOAT32, name
     columns = rows if num_columns is None else index(num_columns)
     if rows < 0 or columns < 0:
         raise InvalidArgumentError(f"eye: expected sizes that are not negative, got {rows} x {columns}")
-    one = wrap(np.eye(rows, columns, dtype=dtypes.as_numpy(dtype)))
+    one = known(np.eye(rows, columns, dtype=dtypes.as_numpy(dtype)))
     return one if batch_shape is None else broadcast_to(one, (*shape_of(batch_shape), rows, columns))
 
 
@@ -125,7 +130,7 @@ def range(start, limit=None, delta=1, dtype=None, name="range"):
         n = len(builtins.range(first, last, step))
     else:
         n = max(0, int(np.ceil((last - first) / step)))
-    return wrap((first + step * np.arange(n)).astype(kind))
+    return known((first + step * np.arange(n)).astype(kind))
 
 
 def _scalar(name, value):
@@ -147,7 +152,7 @@ def linspace(start, stop, num, name=None):
     kind = kind if kind.kind == "f" else dtypes.FLOAT32
     if index(num) < 1:
         raise InvalidArgumentError(f"linspace: expected num of at least 1, got {index(num)}")
-    return wrap(np.linspace(first.item(), last.item(), index(num)).astype(kind))
+    return known(np.linspace(first.item(), last.item(), index(num)).astype(kind))
 
 
 def meshgrid(*args, indexing="xy", name=None):

@@ -9,10 +9,11 @@ from operator import index
 import numpy as np
 
 from numbaflow.core import dtypes
+from numbaflow.core.abstract import current_trace
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
-from numbaflow.core.shape import TensorShape
+from numbaflow.core.shape import Extent, TensorShape
 from numbaflow.core.tensor import as_tensor, wrap
 from numbaflow.kernels import reduce as kernels
 
@@ -312,7 +313,15 @@ def shape(input, name=None, out_type=dtypes.INT32):
     >>> nf.shape([[1, 2, 3]]).numpy().tolist()
     [1, 3]
     """
-    return wrap(np.array(tuple(as_tensor(input).shape), dtypes.as_numpy(out_type)))
+    return _extents(tuple(as_tensor(input).shape), out_type)
+
+
+def _extents(value, dtype):
+    """An extent or a tuple of extents as a tensor, traced where one is unknown."""
+    dtype = dtypes.as_numpy(dtype)
+    if any(isinstance(n, Extent) for n in (value if isinstance(value, tuple) else [value])):
+        return current_trace().extents(value, dtype)
+    return wrap(np.array(value, dtype))
 
 
 def shape_n(input, out_type=dtypes.INT32, name=None):
@@ -332,7 +341,7 @@ def size(input, name=None, out_type=dtypes.INT32):
     >>> nf.size([[1, 2, 3]]).numpy()
     np.int32(3)
     """
-    return wrap(np.array(as_tensor(input).shape.num_elements(), dtypes.as_numpy(out_type)))
+    return _extents(as_tensor(input).shape.num_elements(), out_type)
 
 
 def rank(input, name=None):
