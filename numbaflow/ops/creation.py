@@ -44,11 +44,11 @@ def ones(shape, dtype=dtypes.FLOAT32, name=None):
 
 
 def _made(name, make, number, shape, dtype):
-    trace, shape, dtype = current_trace(), shape_of(shape), dtypes.as_numpy(dtype)
-    if trace is not None and any(isinstance(n, Extent) for n in shape):
-        return trace.filled(number, shape, dtype)
     try:
-        return known(make(shape, dtype))
+        extents, trace = shape_of(shape), current_trace()
+        if trace is not None and any(isinstance(n, Extent) for n in extents):
+            return trace.filled(number, extents, dtypes.as_numpy(dtype))
+        return known(make(extents, dtypes.as_numpy(dtype)))
     except ValueError as error:
         raise InvalidArgumentError(f"{name}: {error}; the shape is {shape}") from None
 
