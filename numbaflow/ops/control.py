@@ -29,15 +29,22 @@ def cond(pred, true_fn=None, false_fn=None, strict=False, name=None, fn1=None, f
     >>> nf.cond(x < 0.0, lambda: -x, lambda: x).numpy()
     np.float32(3.0)
     """
+    true_fn, false_fn = both_branches(true_fn, false_fn, fn1, fn2)
+    return unpacked((true_fn if _truth("cond", pred) else false_fn)(), strict)
+
+
+def both_branches(true_fn, false_fn, fn1, fn2):
+    """The two branches under whatever names they were given; TypeError where one is none."""
     true_fn, false_fn = true_fn if fn1 is None else fn1, false_fn if fn2 is None else fn2
     for what, branch in (("true_fn", true_fn), ("false_fn", false_fn)):
         if branch is None:
             raise TypeError(f"cond(): {what} argument required")
-        _check_callable(what, branch)
-    return _called(true_fn if _truth("cond", pred) else false_fn, strict)
+        check_callable(what, branch)
+    return true_fn, false_fn
 
 
-def _check_callable(what, function):
+def check_callable(what, function):
+    """TypeError for what can't be called."""
     if not callable(function):
         raise TypeError(f"{what} must be callable.")
 
@@ -53,8 +60,8 @@ def _truth(op, pred):
     return bool(pred)
 
 
-def _called(branch, strict):
-    result = branch()
+def unpacked(result, strict):
+    """The element of a list or tuple of one, unless strict."""
     single = type(result) in (list, tuple) and len(result) == 1
     return result[0] if single and not strict else result
 
@@ -77,9 +84,9 @@ def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"
     >>> nf.case([(x < 0.0, lambda: -1), (x > 3.0, lambda: 1)], default=lambda: 0)
     1
     """
-    pairs = _pairs(pred_fn_pairs)
+    pairs = checked_pairs(pred_fn_pairs)
     if default is not None:
-        _check_callable("default", default)
+        check_callable("default", default)
     truths = [_truth("case", pred) for pred, _ in pairs] if exclusive else (_truth("case", pred) for pred,
                                                                             _ in pairs)
     if exclusive and sum(truths) > 1:
@@ -89,10 +96,11 @@ def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"
     if chosen is None:
         raise InvalidArgumentError(f"case: None of the {len(pairs)} conditions evaluated as True, "
                                    "and there is no default")
-    return _called(chosen, strict)
+    return unpacked(chosen(), strict)
 
 
-def _pairs(given):
+def checked_pairs(given):
+    """The pairs (predicate, function) of a list or dict; TypeError for anything else."""
     if isinstance(given, dict):
         given = list(given.items())
     if not isinstance(given, list | tuple):
@@ -100,7 +108,7 @@ def _pairs(given):
     for pair in given:
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise TypeError(f"Each entry in pred_fn_pairs must be a 2-tuple, got {pair!r}")
-        _check_callable(f"fn for pred {pair[0]!r}", pair[1])
+        check_callable(f"fn for pred {pair[0]!r}", pair[1])
     return given
 
 
@@ -130,20 +138,30 @@ def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations
     >>> total.numpy()
     np.float32(16.0)
     """
-    _check_callable("cond", cond)
-    _check_callable("body", body)
+    check_loop(cond, body, loop_vars, parallel_iterations)
+    state, left = nest.map_structure(_converted, loop_vars), limit(maximum_iterations)
+    with recording(back_prop):
+        while left != 0 and _truth("while_loop", cond(*state)):
+            state, left = next_variables(body, state, _converted), left - 1
+    return state[0] if len(state) == 1 and not return_same_structure else state
+
+
+def check_loop(cond, body, loop_vars, parallel_iterations):
+    """Raise for arguments that make no loop."""
+    check_callable("cond", cond)
+    check_callable("body", body)
     if parallel_iterations < 1:
         raise TypeError("parallel_iterations must be a positive integer.")
     if not loop_vars:
         raise ValueError("No loop variables provided")
-    state, limit = nest.map_structure(_converted, loop_vars), _limit(maximum_iterations)
-    with contextlib.nullcontext() if back_prop else silent():
-        while limit != 0 and _truth("while_loop", cond(*state)):
-            state, limit = _next(body, state), limit - 1
-    return state[0] if len(state) == 1 and not return_same_structure else state
 
 
-def _limit(maximum):
+def recording(back_prop):
+    """A context in which tapes record or not."""
+    return contextlib.nullcontext() if back_prop else silent()
+
+
+def limit(maximum):
     """Iterations left; -1 and below for any number."""
     if maximum is None:
         return -1
@@ -152,14 +170,15 @@ def _limit(maximum):
     return int(maximum)
 
 
-def _next(body, state):
+def next_variables(body, state, converted):
+    """What the body gives, in the structure of the loop variables, each made a tensor by `converted`."""
     found = body(*state)
     if len(state) == 1 and not (isinstance(found, list | tuple) and len(found) == 1):
         found = (found,)
     if not isinstance(found, list | tuple) or len(found) != len(state) or _form(found) != _form(state):
         raise ValueError("while_loop: The two structures don't have the same nested structure: "
                          f"the loop variables are {_form(state)}, body gave {_form(found)}")
-    return nest.pack(state, [_converted(x) for x in nest.flatten(found)])
+    return nest.pack(state, [converted(x) for x in nest.flatten(found)])
 
 
 def _form(structure):

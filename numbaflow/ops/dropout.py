@@ -1,6 +1,7 @@
 """Dropout: an op of a value and a key, linear in the value, which is its own gradient under the same key."""
 import numpy as np
 
+from numbaflow.core.abstract import TracingError
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, normal, op
@@ -86,6 +87,8 @@ def _rate(keep_prob, rate):
         what, value, interval = "keep_prob", keep_prob, "(0, 1]"
     try:
         number = float(value)
+    except TracingError:
+        raise
     except (TypeError, ValueError):
         number = np.nan
     dropped = number if keep_prob is None else 1.0 - number

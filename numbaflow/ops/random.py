@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from numbaflow.core import dtypes
+from numbaflow.core.abstract import Traced, current_trace
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tensor import as_tensor, wrap
 
@@ -29,7 +30,7 @@ from .sampling import (
 )
 from .slicing import slice
 
-__all__ = ["bernoulli", "categorical", "multinomial", "random_crop", "random_gamma", "random_key",
+__all__ = ["bernoulli", "categorical", "fold_in", "multinomial", "random_crop", "random_gamma", "random_key",
            "random_normal",
            "random_poisson", "random_shuffle", "random_uniform", "set_random_seed", "stateless_categorical",
            "stateless_gamma", "stateless_normal", "stateless_truncated_normal", "stateless_uniform",
@@ -72,16 +73,44 @@ def _mixed(first, second):
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0].astype(np.int64))
 
 
+class Keys:
+    """What a compiled function asks for the next key of an op seed at the start of every call."""
+
+    def __init__(self, seed=None):
+        self.seed = seed
+
+    def __call__(self):
+        return _sequences.key(self.seed)
+
+
 def random_key(seed=None):
     """A new key, the tensor [seed, counter]: the next of the sequence that belongs to this op seed.
 
-    The only function here that gives something new each time; draws are pure functions of their key.
+    The only function here that gives something new each time; draws are pure functions of their key.  In a
+    compiled function the key is an input, which every call takes from the same sequence.
 
     >>> import numbaflow as nf
     >>> nf.random.random_key(7).shape
     (2,)
     """
+    trace = current_trace()
+    if trace is not None:
+        return trace.feed(Keys(seed), (2,), dtypes.INT64, "key")
     return wrap(_sequences.key(seed))
+
+
+def fold_in(key, number):
+    """The key that belongs to a key and a whole number: another for each number, below 2**31.
+
+    The number goes into the upper half of the counter, where no sequence gets to; what is drawn there is the
+    new key, so that keys may be folded again.
+
+    >>> from numbaflow.ops.random import fold_in
+    >>> fold_in([1, 2], 3).shape
+    (2,)
+    """
+    at = (cast(number, dtypes.INT64) + 1) * np.array([0, 1 << 32])
+    return uniform_draw((2,), cast(key, dtypes.INT64) + at, 0, 2**62, dtypes.INT64)
 
 
 def set_random_seed(seed):
@@ -292,7 +321,17 @@ def random_crop(value, size, seed=None, name=None):
                                    f"{size}")
     places = prod(n + 1 for n in room)
     place = uniform_draw((), random_key(seed), 0, places, dtypes.INT64)
+    if isinstance(place, Traced):
+        return _piece(value, place, [n + 1 for n in room], size)
     return slice(value, np.unravel_index(int(place), [n + 1 for n in room]), size)
+
+
+def _piece(value, place, rooms, size):
+    """The piece at a place that is not known yet, an axis after the other."""
+    for axis in reversed(range(len(rooms))):
+        value = gather(value, place % rooms[axis] + np.arange(size[axis]), axis=axis)
+        place = place // rooms[axis]
+    return value
 
 
 # ---- the same number each time

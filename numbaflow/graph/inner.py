@@ -1,0 +1,100 @@
+"""Traces inside a trace: branches and bodies, with what they take from outside.
+
+An inner trace has inputs for tensors of outer traces that it uses and for variables that it reads; `closed`
+gives several of them the same list of operands.  Random keys are fed to the outermost trace, because a graph
+is a pure function of its inputs; the body of a loop folds the number of the iteration into its keys.
+"""
+from numbaflow.core.abstract import Traced
+from numbaflow.core.tape import tracing
+from numbaflow.ops.random import Keys, fold_in
+
+from .concrete import Concrete
+from .hosted import live
+from .trace import Trace
+
+
+class Inner(Trace):
+    """A trace whose tensors of outer traces and variables become inputs of its own.
+
+    `index` is the traced number of the iteration where it is the body of a loop.
+    """
+
+    def __init__(self, name, parent, index=False):
+        super().__init__(name, parent)
+        self.index = self.input((), "int64", "iteration") if index else None
+
+    def _capture(self, tensor):
+        if not self._inside(tensor._trace):
+            self.refuse_outside(tensor)
+        key = tensor._value, tensor._node       # two tensors of one value may differ on tapes
+        if key not in self.captured:
+            made = self.input(tensor._data.shape, tensor._dtype, "captured")
+            self.captured[key] = tensor, made._value
+        return self.captured[key][1]
+
+    def _inside(self, trace):
+        outer = self.parent
+        while outer is not None and outer is not trace:
+            outer = outer.parent
+        return outer is not None
+
+    def feed(self, function, shape, dtype, name):
+        """What the outermost trace is fed; a key is another one at each iteration."""
+        with tracing(self.parent):
+            fed = self.parent.feed(function, shape, dtype, name)
+        return fold_in(fed, self.index) if self.index is not None and isinstance(function, Keys) else fed
+
+    def read(self, variable):
+        """A variable's value at this point; at the start it is an input."""
+        value = self.assigned.get(variable)
+        if value is None:
+            value = self.reads.get(variable)
+        if value is None:
+            outer = self.parent.read(variable)
+            value = self.reads[variable] = self.graph.input(outer._data.shape, outer._dtype, variable.name)
+        return Traced(self, value)
+
+    def creates(self, variable):
+        """Note a variable made while tracing."""
+        self.parent.creates(variable)
+
+    def has_effect(self):
+        """Whether something in it runs for its effect."""
+        return any(getattr(node.op, "effect", False) for node in self.graph.nodes)
+
+
+class Outside:
+    """What several inner traces take from outside: operands that all of them get, in one order."""
+
+    def __init__(self, inners, but=()):
+        """`but`: variables that are no operands."""
+        self._tensors = {}
+        for inner in inners:
+            for key, (tensor, _) in inner.captured.items():
+                self._tensors.setdefault(key, tensor)
+        self.variables = [v for v in dict.fromkeys(v for inner in inners for v in inner.reads) if v not in but]
+
+    def operands(self):
+        """The tensors outside; variables are read here, where outer tapes hear it."""
+        return [*self._tensors.values(), *[v._read() for v in self.variables]]
+
+    def inputs(self, inner):
+        """The values in an inner trace that stand for the operands; unused ones where it takes no part."""
+        found = []
+        for key, tensor in self._tensors.items():
+            known = inner.captured.get(key)
+            found.append(known[1] if known is not None else
+                         inner.graph.input(tensor._data.shape, tensor._dtype, "captured"))
+        for v in self.variables:
+            known = inner.reads.get(v)
+            data = v._data
+            found.append(known if known is not None else inner.graph.input(data.shape, data.dtype, v.name))
+        return found
+
+
+def concrete(inner, inputs, outputs):
+    """The function of an inner trace with these values as inputs and outputs."""
+    graph = inner.graph
+    graph.inputs, graph.outputs = inputs, outputs
+    graph.nodes = live(graph)
+    return Concrete(inner.name, graph, (), (), ())
