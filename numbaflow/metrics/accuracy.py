@@ -2,9 +2,8 @@
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.tensor import as_tensor, wrap
 
-from .accumulate import largest
+from .accumulate import largest, tensor_of, to, values_of
 from .mean import Mean
 
 
@@ -34,13 +33,14 @@ class Accuracy(Mean):
         return (labels, predictions) if weights is None else (labels, predictions, weights)
 
     def _compare(self, a, b, weights):
-        """Add where the array a equals b; return both as tensors, and the weights if there are any."""
+        """Add where a equals b; return both as tensors, and the weights if there are any."""
         super().call(a == b, weights)
-        return (wrap(a), wrap(b)) if weights is None else (wrap(a), wrap(b), weights)
+        both = tensor_of(a), tensor_of(b)
+        return both if weights is None else (*both, weights)
 
     def _same_shape(self, labels, predictions):
-        """Labels and predictions as arrays of one shape."""
-        a, b = as_tensor(labels)._data, as_tensor(predictions)._data
+        """The values of labels and predictions, of one shape."""
+        a, b = values_of(labels), values_of(predictions)
         if a.shape != b.shape:
             raise InvalidArgumentError(f"{self.name}: Shapes of labels and predictions are unequal: "
                                        f"{a.shape} and {b.shape}")
@@ -116,11 +116,11 @@ class SparseAccuracy(Accuracy):
 
     def call(self, labels, predictions, weights=None):
         """Add right and wrong answers; see the class."""
-        labels, predictions = as_tensor(labels)._data, as_tensor(predictions)._data
+        labels, predictions = values_of(labels), values_of(predictions)
         if predictions.ndim < 1 or labels.shape != predictions.shape[:-1]:
             raise InvalidArgumentError(f"{self.name}: First axis of labels and predictions is unequal: "
                                        f"labels {labels.shape}, predictions {predictions.shape}; "
                                        "expected [batch] and [batch, classes]")
         with np.errstate(invalid="ignore"):         # (NaN is no class: wrong, whatever integer it becomes)
-            labels = labels.astype(np.int64)
+            labels = to(labels, np.int64)
         return self._compare(labels, largest(predictions), weights)

@@ -4,9 +4,9 @@ import numpy as np
 from numbaflow import summary
 from numbaflow.core.dtypes import as_numpy
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.tensor import as_tensor, wrap
+from numbaflow.core.tensor import Tensor, wrap
 
-from .accumulate import add_number, sum_of
+from .accumulate import add_number, broadcast, kept, size_of, sum_of, tensor_of, to, values_of
 from .metric import Metric
 
 
@@ -47,21 +47,21 @@ class Mean(Metric):
         if type(values) in (float, int):
             self._add(values, 1)
         else:
-            data = values if type(values) is np.ndarray else as_tensor(values)._data
-            self._add(sum_of(data), data.size)
+            data = values if type(values) is np.ndarray else values_of(values)
+            self._add(sum_of(data), size_of(data))
         return values
 
     def _call_weighted(self, values, weights):
         dtype = as_numpy(self.dtype)
-        values, weights = as_tensor(values)._data.astype(dtype), as_tensor(weights)._data.astype(dtype)
+        values, weights = to(values_of(values), dtype), to(values_of(weights), dtype)
         try:
-            each = np.broadcast_to(weights, values.shape)
+            each = broadcast(weights, values.shape)
         except ValueError:
             raise InvalidArgumentError(f"{self.name}: weights of shape {weights.shape} for values of shape "
                                        f"{values.shape}; expected one that broadcasts to it") from None
         weighted = values * each
         self._add(sum_of(weighted), sum_of(each))
-        return wrap(weighted), wrap(weights)
+        return tensor_of(weighted), tensor_of(weights)
 
     def _add(self, total, count):
         add_number(self.numer, total)
@@ -75,8 +75,12 @@ class Mean(Metric):
         """
         if not self._built:
             self._build_once()
-        with np.errstate(all="ignore"):
-            mean = wrap(self.numer.numpy() / self.denom.numpy())
+        total, count = kept(self.numer), kept(self.denom)
+        if isinstance(total, Tensor):
+            mean = total / count
+        else:
+            with np.errstate(all="ignore"):
+                mean = wrap(total / count)
         if write_summary:
             summary.scalar(self.name, mean)
         return mean

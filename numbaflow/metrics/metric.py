@@ -84,12 +84,12 @@ class Metric(Trackable):
         if self._built:
             raise RuntimeError("Can't call add_variable() except in build().")
         shape, dtype = () if shape is None else shape, np.float32 if dtype is None else dtype
-        value = (initializer or zeros)(shape, dtype=dtype)
         scope = re.sub(r"[^A-Za-z0-9.]", "_", self._name)
         with name_scope(""):
-            made = Variable(value, trainable=False, name=f"{scope}/{name}", dtype=dtype)
+            made = Variable(lambda: (initializer or zeros)(shape, dtype=dtype), trainable=False,
+                            name=f"{scope}/{name}", dtype=dtype)
         self._vars.append(made)
-        self._initial_values.append(made.numpy())
+        self._initial_values.append(made._data.copy())
         return self._track(made, name)
 
     def init_variables(self):

@@ -100,7 +100,8 @@ def test_a_second_signature_makes_slots_too():
         adam.apply_gradients([(x, v)])
     for v, x in ((first, 1.0), (second, 2.0), (first, 3.0)):
         step(nf.constant(x), v)
-    assert first.numpy() < 1.0 and second.numpy() < 2.0
+    assert first.numpy() < 1.0
+    assert second.numpy() < 2.0
     assert len(adam.variables()) == 6
 
 
@@ -138,7 +139,8 @@ def test_a_hyper_parameter_is_assigned_in_a_function():
         sgd.apply_gradients([(nf.constant(1.0), v)])
     run(nf.constant(0.5))
     run(nf.constant(0.25))
-    assert v.numpy() == -0.75 and sgd.lr.numpy() == 0.25
+    assert v.numpy() == -0.75
+    assert sgd.lr.numpy() == 0.25
     assert sgd.iterations.numpy() == 2
 
 

@@ -8,12 +8,14 @@ from math import log as log_of
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.tape import stack
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops import losses as ops
 from numbaflow.ops.activations import relu, softplus
 from numbaflow.ops.arithmetic import abs, maximum, square, squared_difference
 from numbaflow.ops.casting import cast
 from numbaflow.ops.clipping import clip_by_value
+from numbaflow.ops.comparison import equal, logical_or, where
 from numbaflow.ops.exponential import log
 from numbaflow.ops.guarded import xlogy
 from numbaflow.ops.nn import (
@@ -22,7 +24,7 @@ from numbaflow.ops.nn import (
     sparse_softmax_cross_entropy_with_logits,
 )
 from numbaflow.ops.norms import l2_normalize
-from numbaflow.ops.reduce import reduce_max, reduce_mean, reduce_sum
+from numbaflow.ops.reduce import reduce_all, reduce_max, reduce_mean, reduce_sum
 from numbaflow.ops.shape import expand_dims, squeeze
 
 EPSILON = ops.EPSILON           # Keras' "fuzz factor", which keeps logarithms and quotients finite
@@ -152,6 +154,9 @@ def cosine_similarity(y_true, y_pred, axis=-1):
 # ---- margins
 def _signs(y_true):
     """Labels of 0 and 1 as -1 and 1; others as they are."""
+    if stack.frame[2] is not None:
+        zeros_and_ones = reduce_all(logical_or(equal(y_true, 0.0), equal(y_true, 1.0)))
+        return where(zeros_and_ones, 2.0 * y_true - 1.0, y_true)
     zeros_and_ones = bool(np.all((y_true._data == 0) | (y_true._data == 1)))
     return 2.0 * y_true - 1.0 if zeros_and_ones else y_true
 
@@ -264,11 +269,11 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, axis=-1):
 
 
 def classes(op, labels):
-    """Class numbers as integers."""
+    """Class numbers as integers; in a compiled function floats are not checked."""
     labels = as_tensor(labels)
     if labels._dtype.kind in "iu":
         return labels
-    if labels._dtype.kind == "f" and not np.all(np.isfinite(labels._data)):
+    if labels._dtype.kind == "f" and stack.frame[2] is None and not np.all(np.isfinite(labels._data)):
         raise InvalidArgumentError(f"{op}: labels hold NaN or inf; expected whole numbers of classes")
     return cast(labels, np.int64)
 

@@ -60,8 +60,8 @@ class Metric(AutoTrackable):
         if isinstance(initializer, str):
             from .. import initializers
             initializer = initializers.get(initializer)
-        value = (initializer or zeros)(shape, dtype=dtype)
-        made = Variable(value, trainable=False, name=f"{self.name}/{name}")
+        made = Variable(lambda: (initializer or zeros)(shape, dtype=dtype), trainable=False,
+                        name=f"{self.name}/{name}")
         self._weights.append(made)
         return made
 

@@ -1,14 +1,28 @@
-"""Metrics of yes and no at one or more thresholds: true and false positives and negatives, their ratios."""
+"""Metrics of yes and no at one or more thresholds: true and false positives and negatives, their ratios.
+
+Batches are counted on arrays, in a trace by ops; results are computed by ops.
+"""
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tape import silent
-from numbaflow.core.tensor import wrap
+from numbaflow.core.tensor import Tensor
 from numbaflow.core.trackable import NoDependency
+from numbaflow.metrics.accumulate import to, values_of
+from numbaflow.ops.arithmetic import div_no_nan
+from numbaflow.ops.comparison import where
+from numbaflow.ops.creation import ones_like, zeros_like
+from numbaflow.ops.index import gather
+from numbaflow.ops.nn import one_hot
+from numbaflow.ops.reduce import reduce_any
+from numbaflow.ops.scan import cumsum
+from numbaflow.ops.segment import unsorted_segment_sum
+from numbaflow.ops.shape import reshape
+from numbaflow.ops.sorting import searchsorted, top_k
 
 from ..losses.functions import pair
 from .base import Metric
-from .means import weighted
+from .means import spread, weighted
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
@@ -26,9 +40,16 @@ def confusion_counts(labels, scores, weights, thresholds):
     return found
 
 
-def divided(a, b):
-    """a / b, and 0 where b is 0."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)
+def _traced_counts(labels, scores, weights, thresholds):
+    """`confusion_counts` of tensors, a list of four."""
+    order = np.argsort(thresholds, kind="stable")
+    back, n, found = np.argsort(order), thresholds.size, {}
+    bins = searchsorted(thresholds[order], scores)
+    for row, chosen in enumerate((labels, ~labels)):
+        counts = unsorted_segment_sum(where(chosen, weights, zeros_like(weights)), bins, n + 1)
+        found[row] = gather(cumsum(counts, reverse=True)[1:], back)
+        found[3 - row] = gather(cumsum(counts)[:-1], back)
+    return [found[row] for row in range(4)]
 
 
 def checked_thresholds(thresholds):
@@ -43,7 +64,7 @@ class Confusion(Metric):
     """The base of metrics that stand on COUNTS at thresholds; `_kept` says which of them it needs.
 
     `update_state` takes labels of 0 and 1, predictions from 0 to 1, of one shape, and weights of that shape
-    or of samples.
+    or of samples.  A compiled function does not check that predictions are in that range.
     """
 
     _kept: tuple = ()
@@ -58,37 +79,41 @@ class Confusion(Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add a batch."""
         with silent():
-            y_true, y_pred = (t._data for t in pair(self.name, y_true, y_pred))
-        labels, scores = y_true.astype(bool), y_pred.astype(self.dtype)
-        if not np.all((scores >= 0) & (scores <= 1)):
+            y_true, y_pred = pair(self.name, y_true, y_pred)
+        labels, scores = to(values_of(y_true), bool), to(values_of(y_pred), self.dtype)
+        if not isinstance(scores, Tensor) and not np.all((scores >= 0) & (scores <= 1)):
             raise InvalidArgumentError(f"{self.name}: predictions must be in [0, 1], got values from "
                                        f"{scores.min()} to {scores.max()}")
         self._add(labels, scores, sample_weight)
 
     def _add(self, labels, scores, sample_weight):
-        weights = np.ones(scores.shape)
-        if sample_weight is not None:
-            weights = sample_weights(self.name, weights, sample_weight)
-        counts = confusion_counts(labels.ravel(), scores.ravel(), weights.ravel(), self._at)
+        weights = sample_weights(self.name, scores, sample_weight)
+        if isinstance(scores, Tensor):
+            counts = _traced_counts(*(reshape(x, (-1,)) for x in (labels, scores, weights)), self._at)
+        else:
+            counts = confusion_counts(labels.ravel(), scores.ravel(), weights.ravel(), self._at)
         for name, count in zip(COUNTS, counts, strict=True):
             if name in self._kept:
-                getattr(self, name).assign_add(count.astype(self.dtype))
+                getattr(self, name).assign_add(to(count, self.dtype))
 
     def _counts(self):
-        """The arrays kept, in order."""
-        return [getattr(self, kept)._array() for kept in self._kept]
+        """The tensors kept, in order."""
+        return [getattr(self, name).value() for name in self._kept]
 
     def _one_or_all(self, values):
         """The value at the one threshold there is, or those at all."""
-        return wrap(values[0] if values.size == 1 else values)
+        return values[0] if values.shape == (1,) else values
 
 
 def sample_weights(op, like, given):
-    """Weights in the shape of `like`; those of samples are each for all of its row."""
-    given = np.asarray(given._data if hasattr(given, "_data") else given)
-    if 0 < given.ndim < like.ndim:
-        given = given.reshape(*given.shape, *[1] * (like.ndim - given.ndim))
-    return weighted(op, like, given)[1]
+    """Weights of float64 in the shape of `like`, 1 for None; those of samples are each for all of its row."""
+    weights = values_of(ones_like(like, np.float64))
+    if given is None:
+        return weights
+    given = values_of(given)
+    if 0 < given.ndim < weights.ndim:
+        given = spread(given, weights.ndim)
+    return weighted(op, weights, given)[1]
 
 
 # ---- counts
@@ -101,7 +126,7 @@ class _Count(Confusion):
 
     def result(self):
         """The count so far, at the one threshold or at each."""
-        return self._one_or_all(self._counts()[0].copy())
+        return self._one_or_all(self._counts()[0])
 
     def get_config(self):
         """The arguments that make such a metric."""
@@ -165,7 +190,7 @@ class _Ratio(Confusion):
     def result(self):
         """The ratio so far, 0 for 0 / 0, at the one threshold or at each."""
         tp, other = self._counts()
-        return self._one_or_all(divided(tp, tp + other))
+        return self._one_or_all(div_no_nan(tp, tp + other))
 
     def get_config(self):
         """The arguments that make such a metric."""
@@ -177,6 +202,9 @@ def _only_top(op, scores, k):
     """The scores of each row's k largest; for the others one that is above no threshold."""
     if not scores.ndim or k > scores.shape[-1]:
         raise InvalidArgumentError(f"{op}: top_k of {k} for predictions of shape {scores.shape}")
+    if isinstance(scores, Tensor):
+        places = one_hot(top_k(scores, k).indices, scores.shape[-1], True, False, dtype=bool)
+        return where(reduce_any(places, -2), scores, _UNDER_ALL * ones_like(scores))
     top = np.argsort(-scores, -1, kind="stable")[..., :k]
     kept = np.full_like(scores, _UNDER_ALL)
     np.put_along_axis(kept, top, np.take_along_axis(scores, top, -1), -1)

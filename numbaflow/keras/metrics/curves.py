@@ -1,10 +1,16 @@
 """Metrics over all thresholds: the area under a curve, and one ratio where another has a given value."""
 import numpy as np
 
-from numbaflow.core.tensor import wrap
 from numbaflow.core.trackable import NoDependency
+from numbaflow.ops.arithmetic import abs, div_no_nan, maximum, minimum
+from numbaflow.ops.casting import cast
+from numbaflow.ops.comparison import where
+from numbaflow.ops.creation import ones_like
+from numbaflow.ops.exponential import log
+from numbaflow.ops.index import gather
+from numbaflow.ops.reduce import argmin, reduce_sum
 
-from .confusion import COUNTS, Confusion, checked_thresholds, divided
+from .confusion import COUNTS, Confusion, checked_thresholds
 
 _EPSILON = 1e-7
 
@@ -57,15 +63,16 @@ class AUC(Confusion):
         if self.curve == "PR" and self.summation_method == "interpolation":
             area = _interpolated_pr_area(tp, fp, fn)
         else:
-            recall = divided(tp, tp + fn)
-            x, y = (divided(fp, fp + tn), recall) if self.curve == "ROC" else (recall, divided(tp, tp + fp))
-            area = ((x[:-1] - x[1:]) * self._heights(y)).sum()
-        return wrap(np.asarray(area, self.dtype))
+            recall = div_no_nan(tp, tp + fn)
+            x, y = ((div_no_nan(fp, fp + tn), recall) if self.curve == "ROC"
+                    else (recall, div_no_nan(tp, tp + fp)))
+            area = reduce_sum((x[:-1] - x[1:]) * self._heights(y))
+        return cast(area, self.dtype)
 
     def _heights(self, y):
         if self.summation_method == "interpolation":
             return (y[:-1] + y[1:]) / 2
-        return (np.minimum if self.summation_method == "minoring" else np.maximum)(y[:-1], y[1:])
+        return (minimum if self.summation_method == "minoring" else maximum)(y[:-1], y[1:])
 
     def get_config(self):
         """The arguments that make such a metric."""
@@ -76,11 +83,11 @@ class AUC(Confusion):
 def _interpolated_pr_area(tp, fp, fn):
     """Between two points true positives are linear in all positives: the area of each step in closed form."""
     dtp, p = tp[:-1] - tp[1:], tp + fp
-    slope = divided(dtp, np.maximum(p[:-1] - p[1:], 0))
+    slope = div_no_nan(dtp, maximum(p[:-1] - p[1:], 0))
     intercept = tp[1:] - slope * p[1:]
     both = (p[:-1] > 0) & (p[1:] > 0)
-    ratio = np.where(both, divided(p[:-1], np.where(both, p[1:], 0)), 1)
-    return divided(slope * (dtp + intercept * np.log(ratio)), np.maximum(tp[1:] + fn[1:], 0)).sum()
+    ratio = where(both, div_no_nan(p[:-1], p[1:]), ones_like(dtp))
+    return reduce_sum(div_no_nan(slope * (dtp + intercept * log(ratio)), maximum(tp[1:] + fn[1:], 0)))
 
 
 class _AtBest(Confusion):
@@ -98,10 +105,10 @@ class _AtBest(Confusion):
     def _nearest(self, swapped):
         """Sensitivity where specificity is nearest to the value; the other way round if swapped."""
         tp, fp, tn, fn = self._counts()
-        wanted, given = divided(tp, tp + fn), divided(tn, tn + fp)
+        wanted, given = div_no_nan(tp, tp + fn), div_no_nan(tn, tn + fp)
         if swapped:
             wanted, given = given, wanted
-        return wrap(np.asarray(wanted[np.argmin(np.abs(given - self.value))]))
+        return gather(wanted, argmin(abs(given - self.value), 0))
 
 
 class SensitivityAtSpecificity(_AtBest):

@@ -1,26 +1,29 @@
 """Metrics as functions: one value for each sample.  The losses are among them.
 
-Where answers are right or wrong there are no gradients: these are computed on arrays, past the ops.
+Where answers are right or wrong there are no gradients: these are computed on arrays, past the ops, and on
+tensors only in a trace.
 """
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.tensor import wrap
+from numbaflow.core.tensor import Tensor
 from numbaflow.kernels.sort import in_top_k
-from numbaflow.metrics.accumulate import largest
+from numbaflow.metrics.accumulate import largest, mean_of, tensor_of, to, values_of
+from numbaflow.ops.shape import reshape
+from numbaflow.ops.sorting import in_top_k as in_top_k_of_tensors
 
 from ..losses import functions as losses
 from ..losses.functions import classes, floats, pair
 
 
 def _right(found):
-    """1 where an array of bools is true, 0 elsewhere, a tensor."""
-    return wrap(found.astype(np.float32))
+    """1 where bools are true, 0 elsewhere, a tensor."""
+    return tensor_of(to(found, np.float32))
 
 
-def _arrays(op, y_true, y_pred):
+def _values(op, y_true, y_pred):
     y_true, y_pred = pair(op, y_true, y_pred)
-    return y_true._data, y_pred._data
+    return values_of(y_true), values_of(y_pred)
 
 
 def accuracy(y_true, y_pred):
@@ -30,7 +33,7 @@ def accuracy(y_true, y_pred):
     >>> nf.keras.metrics.accuracy([1, 2], [1, 3]).numpy().tolist()
     [1.0, 0.0]
     """
-    y_true, y_pred = _arrays("accuracy", y_true, y_pred)
+    y_true, y_pred = _values("accuracy", y_true, y_pred)
     return _right(y_true == y_pred)
 
 
@@ -45,8 +48,8 @@ def binary_accuracy(y_true, y_pred, threshold=0.5):
     >>> nf.keras.metrics.binary_accuracy([[1, 1], [0, 0]], [[0.9, 0.2], [0.1, 0.2]]).numpy().tolist()
     [0.5, 1.0]
     """
-    y_true, y_pred = _arrays("binary_accuracy", y_true, y_pred)
-    return wrap(np.mean(y_true == (y_pred > threshold), -1, dtype=np.float32))
+    y_true, y_pred = _values("binary_accuracy", y_true, y_pred)
+    return tensor_of(mean_of(y_true == to(y_pred > threshold, y_true.dtype), -1, np.float32))
 
 
 def categorical_accuracy(y_true, y_pred):
@@ -56,7 +59,7 @@ def categorical_accuracy(y_true, y_pred):
     >>> nf.keras.metrics.categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]).numpy().tolist()
     [1.0, 0.0]
     """
-    y_true, y_pred = _arrays("categorical_accuracy", y_true, y_pred)
+    y_true, y_pred = _values("categorical_accuracy", y_true, y_pred)
     return _right(largest(y_true) == largest(y_pred))
 
 
@@ -72,8 +75,8 @@ def sparse_categorical_accuracy(y_true, y_pred):
 
 
 def _numbered(op, y_true, y_pred):
-    """Arrays of class numbers [...] and of predictions [..., classes]."""
-    y_true, y_pred = classes(op, y_true)._data, floats(y_pred)._data
+    """The values of class numbers [...] and of predictions [..., classes]."""
+    y_true, y_pred = values_of(classes(op, y_true)), values_of(floats(y_pred))
     if y_true.ndim == y_pred.ndim and y_true.ndim and y_true.shape[-1] == 1:
         y_true = y_true[..., 0]
     if not y_pred.ndim or y_true.shape != y_pred.shape[:-1]:
@@ -89,7 +92,7 @@ def top_k_categorical_accuracy(y_true, y_pred, k=5):
     >>> nf.keras.metrics.top_k_categorical_accuracy([[0, 1, 0]], [[0.5, 0.3, 0.2]], k=2).numpy().tolist()
     [1.0]
     """
-    y_true, y_pred = _arrays("top_k_categorical_accuracy", y_true, y_pred)
+    y_true, y_pred = _values("top_k_categorical_accuracy", y_true, y_pred)
     return sparse_top_k_categorical_accuracy(largest(y_true), y_pred, k)
 
 
@@ -101,6 +104,9 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
     [0.0]
     """
     y_true, y_pred = _numbered("sparse_top_k_categorical_accuracy", y_true, y_pred)
+    if isinstance(y_pred, Tensor):
+        rows, flat = reshape(y_pred, (-1, y_pred.shape[-1])), reshape(y_true, (-1,))
+        return _right(reshape(in_top_k_of_tensors(rows, flat, k), y_true.shape))
     rows = y_pred.reshape(y_true.size, y_pred.shape[-1])
     return _right(in_top_k(rows, y_true.ravel(), k).reshape(y_true.shape))
 

@@ -3,35 +3,48 @@ import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tape import listening, silent
-from numbaflow.core.tensor import as_tensor, wrap
+from numbaflow.core.tensor import Tensor, wrap
 from numbaflow.core.trackable import NoDependency
-from numbaflow.metrics.accumulate import add_number, sum_of
+from numbaflow.metrics.accumulate import (
+    add_number,
+    broadcast,
+    divided,
+    kept,
+    mean_of,
+    size_of,
+    sum_of,
+    tensor_of,
+    to,
+    values_of,
+)
+from numbaflow.ops.creation import ones_like
+from numbaflow.ops.exponential import sqrt
+from numbaflow.ops.shape import reshape
 
-from ..losses.functions import pair
+from ..losses.functions import floats as float_tensor, pair
 from .base import Metric
 
 
 def weighted(op, values, weights):
-    """Arrays of values and of their weights in one shape.
+    """Values and their weights in one shape.
 
     Weights with fewer axes than the values weigh the means over the axes that they lack.
     """
-    weights = np.asarray(as_tensor(weights)._data, values.dtype)
+    weights = to(values_of(weights), values.dtype)
     if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = weights[..., 0]
     if 0 < weights.ndim < values.ndim:
-        values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))
+        values = mean_of(values, tuple(range(weights.ndim, values.ndim)))
     try:
-        return values, np.broadcast_to(weights, values.shape)
+        return values, broadcast(weights, values.shape)
     except ValueError:
         raise InvalidArgumentError(f"{op}: sample_weight of shape {weights.shape} for values of shape "
                                    f"{values.shape}; expected one that broadcasts to it") from None
 
 
 def floats(values):
-    """An array of floats of what a metric was given."""
-    data = as_tensor(values)._data
-    return data if data.dtype.kind == "f" else data.astype(np.float32)
+    """The values of what a metric was given, as floats."""
+    return values_of(float_tensor(values))
 
 
 class Reduce(Metric):
@@ -44,8 +57,8 @@ class Reduce(Metric):
     def _add(self, values, sample_weight):
         """Add to the total; return how much the values weigh."""
         if sample_weight is None:
-            data = as_tensor(values)._data
-            total, weight = sum_of(data), data.size
+            data = values_of(values)
+            total, weight = sum_of(data), size_of(data)
         else:
             data, weights = weighted(self.name, floats(values), sample_weight)
             total, weight = sum_of(data * weights), sum_of(weights)
@@ -103,7 +116,9 @@ class Mean(Reduce):
 
     def result(self):
         """The mean so far."""
-        total, count = self.total._array(), self.count._array()
+        total, count = kept(self.total), kept(self.count)
+        if isinstance(total, Tensor):
+            return divided(total, count)
         return wrap(np.array(total.item() / count.item() if count else 0.0, total.dtype))
 
 
@@ -160,11 +175,12 @@ class RootMeanSquaredError(Mean):
         """Add a batch."""
         with silent():
             y_true, y_pred = pair(self.name, y_true, y_pred)
-            super().update_state(np.square(y_pred._data - y_true._data), sample_weight)
+            errors = values_of(y_pred) - values_of(y_true)
+            super().update_state(errors * errors, sample_weight)
 
     def result(self):
         """The root of the mean so far."""
-        return wrap(np.sqrt(super().result()._data))
+        return sqrt(super().result())
 
 
 class MeanRelativeError(Mean):
@@ -183,19 +199,19 @@ class MeanRelativeError(Mean):
 
     def __init__(self, normalizer, name="mean_relative_error", dtype=None):
         super().__init__(name, dtype)
-        self.normalizer = floats(normalizer)
+        self.normalizer = float_tensor(normalizer)._data
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add a batch."""
         with silent():
             y_true, y_pred = pair(self.name, y_true, y_pred)
-        errors = np.abs(y_pred._data - y_true._data)
+        errors = abs(values_of(y_pred) - values_of(y_true))
         try:
-            by = np.broadcast_to(self.normalizer, errors.shape).astype(errors.dtype)
+            by = to(broadcast(values_of(self.normalizer), errors.shape), errors.dtype)
         except ValueError:
             raise InvalidArgumentError(f"{self.name}: a normalizer of shape {self.normalizer.shape} for "
                                        f"predictions {errors.shape}") from None
-        super().update_state(np.divide(errors, by, out=np.zeros_like(errors), where=by != 0), sample_weight)
+        super().update_state(divided(errors, by), sample_weight)
 
     def get_config(self):
         """The arguments that make such a metric."""
@@ -223,16 +239,15 @@ class MeanTensor(Metric):
 
     def update_state(self, values, sample_weight=None):
         """Add values, of the same shape each time."""
-        values = np.asarray(as_tensor(values)._data, self.dtype)
+        values = to(values_of(values), self.dtype)
         if self.total is None:
             self.total, self.count = (self.add_weight(n, values.shape) for n in ("total", "count"))
         if values.shape != self.total._data.shape:
             raise ValueError("MeanTensor input values must always have the same shape. Expected shape (set "
                              f"during the first call): {self.total._data.shape}. Got: {values.shape}")
-        weights = np.ones_like(values)
+        weights = values_of(ones_like(values))
         if sample_weight is not None:
-            given = np.asarray(as_tensor(sample_weight)._data, values.dtype)
-            values, weights = _spread(self.name, values, given)
+            values, weights = _spread(self.name, values, to(values_of(sample_weight), values.dtype))
         self.total.assign_add(values * weights)
         self.count.assign_add(weights)
 
@@ -241,12 +256,17 @@ class MeanTensor(Metric):
         if self.total is None:
             raise ValueError("MeanTensor does not have any result yet. Please use `.update_state(value)` "
                              "before retrieving the result.")
-        total, count = self.total._array(), self.count._array()
-        return wrap(np.divide(total, count, out=np.zeros_like(total), where=count != 0))
+        return tensor_of(divided(kept(self.total), kept(self.count)))
 
 
 def _spread(op, values, weights):
     """Weights [batch] for values [batch, ...], each for all of its row."""
     if 0 < weights.ndim < values.ndim:
-        weights = weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
+        weights = spread(weights, values.ndim)
     return weighted(op, values, weights)
+
+
+def spread(weights, ndim):
+    """Weights with axes of extent 1 behind their own, so that there are `ndim`."""
+    shape = (*weights.shape, *[1] * (ndim - weights.ndim))
+    return reshape(weights, shape) if isinstance(weights, Tensor) else weights.reshape(shape)

@@ -2,10 +2,17 @@
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.tensor import as_tensor, wrap
+from numbaflow.core.tensor import Tensor, as_tensor
+from numbaflow.metrics.accumulate import values_of
+from numbaflow.ops.arithmetic import div_no_nan
+from numbaflow.ops.casting import cast
+from numbaflow.ops.diagonals import diag_part
+from numbaflow.ops.reduce import count_nonzero, reduce_sum
+from numbaflow.ops.segment import unsorted_segment_sum
+from numbaflow.ops.shape import reshape
 
 from .base import Metric
-from .confusion import divided, sample_weights
+from .confusion import sample_weights
 
 
 class MeanIoU(Metric):
@@ -16,7 +23,8 @@ class MeanIoU(Metric):
         name: the metric's name.
         dtype: of its variable and its result.
 
-    Labels and predictions are class numbers of one shape.
+    Labels and predictions are class numbers of one shape.  In a compiled function those out of range are not
+    checked.
 
     >>> import numbaflow as nf
     >>> nf.keras.metrics.MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1]).numpy().round(4)
@@ -34,27 +42,24 @@ class MeanIoU(Metric):
         if y_true.shape != y_pred.shape:
             raise InvalidArgumentError(f"{self.name}: labels have shape {y_true.shape}, predictions "
                                        f"{y_pred.shape}")
-        weights = np.ones(y_true.shape)
-        if sample_weight is not None:
-            weights = sample_weights(self.name, weights, sample_weight)
-        n = self.num_classes
-        counts = np.bincount(y_true.ravel() * n + y_pred.ravel(), weights.ravel(), n * n)
-        self.total_cm.assign_add(counts.reshape(n, n).astype(self.dtype))
+        weights, n = as_tensor(sample_weights(self.name, y_true, sample_weight)), self.num_classes
+        counts = unsorted_segment_sum(weights, y_true * n + y_pred, n * n)
+        self.total_cm.assign_add(cast(reshape(counts, (n, n)), self.dtype))
 
     def _classes(self, value, what):
-        data = as_tensor(value)._data
-        if data.size and not (data.min() >= 0 and data.max() < self.num_classes):
+        data = values_of(value)
+        known = not isinstance(data, Tensor) and data.size
+        if known and not (data.min() >= 0 and data.max() < self.num_classes):
             raise InvalidArgumentError(f"{self.name}: {what} from {data.min()} to {data.max()}; expected "
                                        f"class numbers in [0, {self.num_classes})")
-        return data.astype(np.int64)
+        return cast(data, np.int64)
 
     def result(self):
         """The mean so far, 0 before there are samples."""
-        matrix = self.total_cm._array()
-        both = np.diag(matrix)
-        union = matrix.sum(0) + matrix.sum(1) - both
-        occur = np.count_nonzero(union)
-        return wrap(np.asarray(divided(both, union).sum() / max(occur, 1), self.dtype))
+        matrix = self.total_cm.value()
+        both = diag_part(matrix)
+        union = reduce_sum(matrix, 0) + reduce_sum(matrix, 1) - both
+        return div_no_nan(reduce_sum(div_no_nan(both, union)), cast(count_nonzero(union), self.dtype))
 
     def get_config(self):
         """The arguments that make such a metric."""
