@@ -1,6 +1,7 @@
 """Normalization: by the statistics of a batch and their moving means, and by those of each sample."""
 import numpy as np
 
+from numbaflow.core.tape import silent, stack
 from numbaflow.core.tensor import as_tensor, wrap
 from numbaflow.ops.layer_norm import layer_normalization
 from numbaflow.ops.normalization import fused_batch_norm
@@ -92,6 +93,10 @@ class BatchNormalization(Layer):
 
     def _follow(self, moving, value):
         """moving * momentum + value * (1 - momentum), which no tape records."""
+        if stack.frame[2] is not None:
+            with silent():
+                moving.assign(moving * self.momentum + value._renewed() * (1.0 - self.momentum))
+            return
         moving.assign(moving.numpy() * self.momentum + value._data * (1.0 - self.momentum))
 
     def compute_output_shape(self, input_shape):

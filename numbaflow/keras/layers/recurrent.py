@@ -5,7 +5,9 @@ of memory, and a cell that can projects its inputs for all steps in one product.
 """
 import numpy as np
 
-from numbaflow.core.tensor import as_tensor
+from numbaflow.core.abstract import current_trace
+from numbaflow.core.tape import tracing
+from numbaflow.core.tensor import Tensor, as_tensor
 from numbaflow.core.variable import Variable
 from numbaflow.ops.comparison import where
 from numbaflow.ops.creation import zeros_like
@@ -61,7 +63,8 @@ class RNN(Layer):
         self.cell, self.return_sequences, self.return_state = cell, return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
         self.time_major, self.supports_masking = time_major, True
-        self.__dict__["_states"] = None             # not among the layer's weights
+        # not among the layer's weights; fresh states may become those of another batch size
+        self.__dict__.update(_states=None, _fresh=True)
 
     # ---- shapes
     def build(self, input_shape):
@@ -110,7 +113,10 @@ class RNN(Layer):
         return [output, *states] if self.return_state else output
 
     def _first_states(self, steps, initial_state):
-        if initial_state is None and self._states is not None:
+        if initial_state is None and self.stateful and current_trace() is not None:
+            self._make_states(steps)
+        if initial_state is None and self._states is not None and not (
+                self._fresh and self._states[0].shape[0] != steps.shape[1]):
             initial_state = [s.value() for s in self._states]
         if initial_state is None:
             return initial_states(self.cell, batch_size=steps.shape[1], dtype=steps.dtype)
@@ -153,7 +159,14 @@ class RNN(Layer):
         return outputs, states
 
     # ---- kept states
+    def _make_states(self, steps):
+        """The variables of states before the first step, which a compiled function reads at each call."""
+        if self._states is None or (self._fresh and self._states[0].shape[0] != steps.shape[1]):
+            with tracing(None):
+                self._keep(initial_states(self.cell, batch_size=steps.shape[1], dtype=steps.dtype))
+
     def _keep(self, states):
+        self.__dict__["_fresh"] = False
         if self._states is None or self._states[0].shape != states[0].shape:
             self.__dict__["_states"] = [Variable(s, trainable=False, name=f"{self.name}/state")
                                         for s in states]
@@ -168,7 +181,10 @@ class RNN(Layer):
         if not self.stateful:
             raise AttributeError("Layer must be stateful.")
         if states is None:
-            self.__dict__["_states"] = None
+            if self._states is not None:
+                first = self._states[0]
+                self._keep(initial_states(self.cell, batch_size=first.shape[0], dtype=first.dtype))
+            self.__dict__["_fresh"] = True
             return
         wanted = len(listed(self.cell.state_size))
         if len(listed(states)) != wanted:
@@ -198,7 +214,7 @@ def _masks(mask, layer):
     if mask is None:
         return None
     rows = as_tensor(mask)
-    if rows._data.all():
+    if type(rows) is Tensor and rows._data.all():
         return None
     return [expand_dims(row, 1) for row in unstack(rows, axis=0 if layer.time_major else 1)]
 
