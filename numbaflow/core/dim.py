@@ -281,9 +281,14 @@ def _size(factor, sizes):
 
 # ---- given sizes
 def evaluated(value, sizes):
-    """A value with numbers for the Dims in it, also those in tuples, lists, dicts and slices."""
+    """A value with numbers for the Dims in it, also those in tuples, lists, dicts and slices.
+
+    What else may hold some has a method `evaluated(sizes)`.
+    """
     if isinstance(value, Dim):
         return _value(value._terms.items(), sizes)
+    if hasattr(value, "evaluated"):
+        return value.evaluated(sizes)
     if type(value) is slice:
         return slice(*[evaluated(v, sizes) for v in (value.start, value.stop, value.step)])
     if isinstance(value, (tuple, list)):

@@ -10,6 +10,7 @@ import threading
 from numbaflow.core import nest
 from numbaflow.core.dim import evaluated
 from numbaflow.core.dtypes import DIFFERENTIABLE
+from numbaflow.core.shape import Extent
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
 
@@ -67,6 +68,14 @@ class Concrete:
 
     def _fed(self):
         return self.graph.inputs[len(self.graph.inputs) - len(self.feeds):]
+
+    def evaluated(self, sizes):
+        """The function with numbers in place of unknown extents: itself, where it has none."""
+        from .generic import specialised
+        values = [v for node in self.graph.nodes for v in node.outputs]
+        if not any(isinstance(n, Extent) for v in values for n in v.shape):
+            return self
+        return specialised(self, sizes)
 
     def interpreted(self, tensors):
         """The results op by op, for comparing with the program; variables are not assigned."""

@@ -28,27 +28,34 @@ class Generic:
 
     def specialised(self, extents):
         """(concrete function, structure of its result) for sizes; None when the graph does not serve them."""
-        sizes, generic = self._sizes(extents), self._concrete
-        trace = Trace(generic.name)
-        with tracing(trace):
-            arguments = [trace.input(evaluated(v.shape, sizes), v.dtype, v.node.attributes["name"])
-                         for v in generic.graph.inputs[:generic.arguments]]
-            given = [*arguments, *[v._read() for v in generic.reads],
-                     *[trace.feed(f, evaluated(v.shape, sizes), v.dtype, "fed")
-                       for f, v in zip(generic.feeds, generic._fed(), strict=True)]]
-            found = written(generic.graph, given, sizes)
-            if found is None:
-                return None
-            for variable, t in zip(generic.assigned, found[generic.results:], strict=True):
-                trace.assign(variable, t)
-        return Concrete.of_trace(trace, arguments, found[:generic.results]), self._structure.evaluated(sizes)
+        sizes = self._sizes(extents)
+        try:
+            return specialised(self._concrete, sizes), self._structure.evaluated(sizes)
+        except _OtherShapes:
+            return None
 
 
-def written(graph, given, sizes):
-    """The tensors of a graph's outputs, written into the trace of this thread for sizes.
+class _OtherShapes(Exception):
+    """An op gives another shape for the sizes than the graph says."""
 
-    None where an op gives another shape for these sizes than the graph says.
-    """
+
+def specialised(generic, sizes):
+    """A concrete function with numbers in place of unknown extents, {number of the extent: size}."""
+    trace = Trace(generic.name)
+    with tracing(trace):
+        arguments = [trace.input(evaluated(v.shape, sizes), v.dtype, v.node.attributes["name"])
+                     for v in generic.graph.inputs[:generic.arguments]]
+        given = [*arguments, *[v._read() for v in generic.reads],
+                 *[trace.feed(f, evaluated(v.shape, sizes), v.dtype, "fed")
+                   for f, v in zip(generic.feeds, generic._fed(), strict=True)]]
+        found = _written(generic.graph, given, sizes)
+        for variable, t in zip(generic.assigned, found[generic.results:], strict=True):
+            trace.assign(variable, t)
+    return Concrete.of_trace(trace, arguments, found[:generic.results])
+
+
+def _written(graph, given, sizes):
+    """The tensors of a graph's outputs, written into the trace of this thread for sizes."""
     known = dict(zip(graph.inputs, given, strict=True))
     for node in graph.nodes:
         if node.op is ir.INPUT:
@@ -57,7 +64,7 @@ def written(graph, given, sizes):
         numbered = ir.Node(node.op, [], evaluated(node.attributes, sizes), specs, node.sizes, node.where)
         results = run_node(numbered, [known[v] for v in node.inputs])
         if any(tuple(t._data.shape) != shape for t, (shape, _) in zip(results, specs, strict=True)):
-            return None
+            raise _OtherShapes
         known.update(zip(node.outputs, results, strict=True))
     return [known[v] for v in graph.outputs]
 
