@@ -5,7 +5,7 @@ A name scope is a prefix such as "outer/inner/".  Names of variables and summari
 import contextlib
 import threading
 
-from .tape import silent
+from .tape import tracing
 
 __all__ = ["control_dependencies", "current", "group", "init_scope", "name_scope", "no_op"]
 
@@ -85,7 +85,9 @@ def control_dependencies(control_inputs):
 
 
 def init_scope():
-    """A context in which no tape of this thread records, for making what must outlive the call.
+    """A context in which no tape of this thread records and, in a function that is traced, ops run at once.
+
+    It is for making what must outlive the call.
 
     >>> import numbaflow as nf
     >>> x = nf.constant(3.0)
@@ -96,7 +98,7 @@ def init_scope():
     >>> tape.gradient(y, x) is None
     True
     """
-    return silent()
+    return tracing(None)
 
 
 def group(*inputs, **kwargs):

@@ -11,6 +11,7 @@ from math import prod, sqrt
 import numpy as np
 
 from numbaflow.core import dtypes, scopes
+from numbaflow.core.tape import silent
 from numbaflow.core.tensor import as_tensor
 from numbaflow.core.variable import Variable
 
@@ -243,8 +244,9 @@ def _tuple(shape):
 
 
 def _made(name, shape, dtype, initializer, trainable, constraint):
-    value = _initial(name, shape, dtypes.as_dtype(dtype), initializer)
-    with scopes.init_scope(), scopes.name_scope(None):
+    with scopes.init_scope():
+        value = _initial(name, shape, dtypes.as_dtype(dtype), initializer)
+    with silent(), scopes.name_scope(None):
         return Variable(value, trainable=trainable, name=name, constraint=constraint)
 
 
