@@ -17,6 +17,7 @@ from . import (
     train,
 )
 from .core import errors
+from .core.abstract import TracingError
 from .core.context import (
     ConfigProto,
     disable_eager_execution,
@@ -45,6 +46,7 @@ from .core.shape import TensorShape
 from .core.tensor import Tensor, constant, convert_to_tensor, from_dlpack
 from .core.variable import Variable
 from .data.strings import string
+from .graph.function import TensorSpec, function
 from .ops.activations import sigmoid
 from .ops.arithmetic import (
     abs,
@@ -253,6 +255,8 @@ __all__ = [
     "Sample",
     "Tensor",
     "TensorShape",
+    "TensorSpec",
+    "TracingError",
     "UnconnectedGradients",
     "Variable",
     "VariableScope",
@@ -344,6 +348,7 @@ __all__ = [
     "floordiv",
     "floormod",
     "from_dlpack",
+    "function",
     "gather",
     "gather_nd",
     "get_variable",

@@ -37,10 +37,12 @@ from ..core.gradient_tape import GradientTape
 from ..core.trackable import Trackable as Checkpointable
 from ..core.variable import Variable
 from ..data.iterator import Iterator
+from ..graph.function import TensorSpec, function
 from ..ops.variable_scope import EagerVariableStore, make_template
 from ..train.checkpoint import Checkpoint
 from ..train.saver import Saver, get_optimizer_variables
 
+defun = function
 in_eager_mode = executing_eagerly
 
 __all__ = [
@@ -58,16 +60,19 @@ __all__ = [
     "InfOrNanError",
     "Iterator",
     "Saver",
+    "TensorSpec",
     "Variable",
     "add_execution_callback",
     "async_clear_error",
     "async_wait",
     "clear_execution_callbacks",
     "custom_gradient",
+    "defun",
     "enable_eager_execution",
     "errstate",
     "executing_eagerly",
     "execution_mode",
+    "function",
     "get_optimizer_variables",
     "gradients_function",
     "implicit_gradients",

@@ -140,7 +140,7 @@ def _launch_lines(kernel, arrays):
 
 def _conjugated(run, g, saved):
     """A rule g * f'(x) gives the gradient conj(f'(x)) * g for complex values."""
-    if type(g) is Tensor and (g._dtype is dtypes.FLOAT32 or g._dtype not in dtypes.COMPLEXES):
+    if isinstance(g, Tensor) and (g._dtype is dtypes.FLOAT32 or g._dtype not in dtypes.COMPLEXES):
         return run(g, saved)
     return _conj(run(_conj(g), saved))
 

@@ -6,9 +6,11 @@ code runs.  Every other op of the table is a host call: its own launch on arrays
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.tensor import wrap
 from numbaflow.kernels import blas, instructions as native
 
 from . import ir
+from .interpret import run_node
 from .storage import Layout, Root, blank
 
 VIEWS = {"reshape", "transpose", "expand_dims", "squeeze", "getitem", "broadcast_to", "identity",
@@ -24,17 +26,21 @@ class Ref:
         self.root, self.offset = layout.root, layout.offset
 
 
-class Instruction:
-    """A kernel with its args: ints, and Refs for addresses."""
+ERROR_RECORD = object()         # stands in args for the address of the state's error record
 
-    __slots__ = ("args", "extent", "function", "node", "reads", "threads", "writes")
+
+class Instruction:
+    """A kernel with its args: ints, Refs for addresses, ERROR_RECORD."""
+
+    __slots__ = ("args", "extent", "function", "given", "node", "threads")
 
     def __init__(self, function, args, extent=1, threads=1, node=None):
         self.function, self.args, self.extent, self.threads, self.node = function, args, extent, threads, node
+        self.given = None               # layouts of the node's inputs, of one that can fail: they tell why
 
     def roots(self):
         """The roots it touches."""
-        return [a.root for a in self.args if type(a) is Ref]
+        return [*[a.root for a in self.args if type(a) is Ref], *[x.root for x in self.given or ()]]
 
 
 class HostCall:
@@ -154,7 +160,7 @@ class Lowering:
             self._view(node)
         else:
             lower = _NATIVE.get(node.op.name)
-            if lower is None or not lower(self, node):
+            if not ((lower is not None and lower(self, node)) or self._recorded(node)):
                 self._host(node)
 
     def _fused(self, node):
@@ -192,9 +198,15 @@ class Lowering:
         for value, view in zip(node.outputs, views, strict=True):
             self.layouts[value] = view
 
+    def _recorded(self, node):
+        from .record import recorded
+        return not isinstance(node.op, ir.Primitive) and recorded(self, node, launch_on)
+
     def _host(self, node):
-        host = getattr(node.op, "host", None)
-        function = host if host is not None else launch_on
+        if isinstance(node.op, ir.Primitive):
+            function = getattr(node.op, "host", None) or _run_primitive
+        else:
+            function = launch_on
         outputs = []
         for value in node.outputs:
             root = Root("host", blank(value.shape, value.dtype))
@@ -208,11 +220,16 @@ def launch_on(node, arrays):
     op = node.op
     if op.kernel is not None:
         return [op.kernel[arrays[op.kernel.key].dtype](*arrays)]
-    found = op.launch(*node.grouped(arrays), **node.attributes)
+    found = op.launch(**dict(zip(op.inputs, node.grouped(arrays), strict=True)), **node.attributes)
     if op.residuals:
         first, *rest = found
         return [*(first if op.outputs is not None else [first]), *rest]
     return [found] if op.outputs is None else list(found)
+
+
+def _run_primitive(node, arrays):
+    """The arrays of a primitive's outputs, as `interpret` finds them."""
+    return [t._data for t in run_node(node, [wrap(a) for a in arrays])]
 
 
 def in_place(node):

@@ -9,12 +9,13 @@ import sys
 import numpy as np
 
 from numbaflow.core.errors import InternalError
+from numbaflow.core.faces import explain
 from numbaflow.core.tensor import Tensor, wrap
 from numbaflow.core.variable import ALONE
 from numbaflow.kernels.memory import empty
-from numbaflow.kernels.program import State
+from numbaflow.kernels.program import ERROR, State
 
-from .lower import HostCall, Lowering
+from .lower import ERROR_RECORD, HostCall, Lowering, launch_on
 from .rewrite import optimized
 from .storage import ALIGN, Layout, Root, blank, place
 
@@ -69,7 +70,7 @@ class Program:
         temporary = {root: None for step in self.code for root in step.roots() if root.kind == "temporary"}
         self.temporary_bytes = place(list(temporary))
         rows, args, self._segments, self._from_host = [], [], [], {}
-        self._in_arena, self._kept = [], []
+        self._in_arena, self._in_record, self._kept = [], [], []
         bound = {root: [] for root in (*self._inputs, *[root for root, *_ in self._outputs])}
         start = 0
         for step in self.code:
@@ -85,8 +86,12 @@ class Program:
                 if type(a) is int:
                     args.append(a)
                     continue
-                root, cell = a.root, len(args)
+                cell = len(args)
                 args.append(0)
+                if a is ERROR_RECORD:
+                    self._in_record.append(cell)
+                    continue
+                root = a.root
                 if root.kind == "constant":
                     args[cell] = root.address + a.offset
                     self._kept.append(root.array)
@@ -113,8 +118,10 @@ class Program:
         args = np.array(self._args, np.int64)
         for cell, offset in self._in_arena:
             args[cell] = base + offset
+        error = np.zeros(ERROR, np.int64)
+        args[self._in_record] = error.ctypes.data
         state = State(np.array(self.rows, np.int64).reshape(-1, 4), args, list(self._bound.values()),
-                      release=self._release)
+                      release=self._release, error=error)
         return _Ready(state, arena, base - arena.ctypes.data)
 
     def _write_call(self):
@@ -133,26 +140,27 @@ class Program:
                 at = k if k < self.arguments else k - len(self.reads)
                 lines += [f"    a{k} = given[{at}]._data",
                           f"    if not a{k}.flags.c_contiguous: a{k} = _contiguous(a{k})"]
-        written = [v for v in self.reads if v in self.assigned]
+        assigned = {id(v) for v in self.assigned}
+        written = [k for k, v in enumerate(self.reads) if id(v) in assigned]
         for k, (_, shape, dtype) in enumerate(self._outputs):
             scope[f"s{k}"], scope[f"t{k}"] = shape, dtype
             large = int(np.prod(shape)) * dtype.itemsize >= 1 << 18
             lines.append(f"    o{k} = {'_pooled' if large else '_empty'}(s{k}, t{k})")
             arrays.append(f"o{k}")
         lines += ["    try: state = _states.pop()", "    except IndexError: state = _make()"]
-        locked = [f"v{self.reads.index(v)}" for v in sorted(written, key=lambda v: v._id)]
-        body = [f"a{self.arguments + k} = v{k}._array()" for k, v in enumerate(self.reads) if v not in written]
+        locked = [f"v{k}" for k in sorted(written, key=lambda k: self.reads[k]._id)]
+        body = [f"a{self.arguments + k} = v{k}._array()" for k in range(len(self.reads)) if k not in written]
         for name in locked:
             lines.append(f"    {name}._lock.acquire(); {name}._writing = True")
             body += [f"if _refs({name}._data) > {ALONE}: {name}._data = {name}._data.copy()",
                      f"a{self.arguments + int(name[1:])} = {name}._data"]
         operands = ", ".join(arrays)
-        body.append(f"failed = state.run({operands})" if self._native
-                    else f"failed = _steps(state, ({operands}{',' if arrays else ''}))")
+        given = f"({operands}{',' if arrays else ''})"
+        body += ([f"failed = state.run({operands})", f"if failed is not None: _fail(state, failed, {given})"]
+                 if self._native else [f"failed = _steps(state, {given})"])
         lines += ["    try:", *["        " + line for line in body], "    finally:"]
         lines += [f"        {name}._writing = False; {name}._lock.release()" for name in reversed(locked)]
-        lines += ["        _states.append(state)",
-                  "    if failed is not None: _fail(state, failed)" if self._native else ""]
+        lines.append("        _states.append(state)")
         results = []
         for k, (kind, what) in enumerate(self.result_plan):
             if kind == "given":
@@ -191,7 +199,7 @@ class Program:
             if type(segment) is tuple:
                 failed = ready.state.run_rows(*segment)
                 if failed is not None:
-                    self._fail(ready, failed)
+                    self._fail(ready, failed, roots)
                 continue
             given = [self._real(layout, ready, roots) for layout in segment.inputs]
             found = segment.function(segment.node, given)
@@ -217,9 +225,16 @@ class Program:
             return array.copy()
         return np.ascontiguousarray(array).reshape(array.shape)
 
-    def _fail(self, ready, row):
-        native = [step for step in self.code if type(step) is not HostCall]
-        raise InternalError(None, None, f"{self.name}: instruction {row} ({native[row].node!r}) failed: "
+    def _fail(self, ready, row, arrays):
+        """Raise what the op of a row that failed raises on the same arrays."""
+        step = [step for step in self.code if type(step) is not HostCall][row]
+        if step.given is not None:
+            roots = arrays if type(arrays) is dict else dict(zip(self._bound, arrays, strict=True))
+            try:
+                launch_on(step.node, [self._real(layout, ready, roots) for layout in step.given])
+            except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+                raise explain(step.node.op, error, ()) from None
+        raise InternalError(None, None, f"{self.name}: instruction {row} ({step.node!r}) failed: "
                             f"{ready.state.error.tolist()}")
 
 
