@@ -9,6 +9,7 @@ from numbaflow.kernels import jit
 from numbaflow.kernels.elementwise import Elementwise
 
 from . import fuse, table
+from .abstract import TracingError
 from .faces import explain, launcher, make_face, make_reflected, parameter_names
 from .infer import BY_VALUE, results
 from .plans import Plan
@@ -80,6 +81,8 @@ class Op:
         """
         try:
             return results(self, self._infer_names, inputs, attributes)
+        except TracingError:                # a rule that was given a traced tensor for what must be known
+            raise
         except (ValueError, TypeError, IndexError) as error:
             raise explain(self, error, ()) from None
 
