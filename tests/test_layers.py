@@ -12,23 +12,29 @@ BELOW = {
     "core": {"core", "kernels"},
     "ops": {"ops", "core", "kernels"},
     "data": {"data", "ops", "core", "kernels"},
-    "train": {"train", "ops", "core", "kernels"},
+    "graph": {"graph", "ops", "core", "kernels"},
+    "train": {"train", "graph", "ops", "core", "kernels"},
     "losses": {"losses", "ops", "core", "kernels"},
-    "summary": {"summary", "train", "ops", "core", "kernels"},
-    "metrics": {"metrics", "summary", "train", "ops", "core", "kernels"},
-    "keras": {"keras", "metrics", "summary", "losses", "train", "data", "ops", "core", "kernels"},
+    "summary": {"summary", "train", "graph", "ops", "core", "kernels"},
+    "metrics": {"metrics", "summary", "train", "graph", "ops", "core", "kernels"},
+    "keras": {"keras", "metrics", "summary", "losses", "train", "data", "graph", "ops", "core", "kernels"},
 }
+BELOW["saved_model"] = {"saved_model"} | BELOW["keras"]
+BELOW["onnx"] = {"onnx"} | BELOW["saved_model"]
 BELOW["contrib"] = {"contrib"}.union(*BELOW.values())
 THIRD_PARTY = {
     "kernels": {"numpy", "numba", "llvmlite", "scipy"},
     "core": {"numpy"},
     "ops": {"numpy", "scipy"},
     "data": {"numpy"},
+    "graph": {"numpy"},
     "train": {"numpy"},
     "losses": {"numpy"},
     "summary": {"numpy", "tensorboard", "PIL"},
     "metrics": {"numpy"},
     "keras": {"numpy", "tqdm", "sklearn"},
+    "saved_model": {"numpy"},
+    "onnx": {"numpy", "onnx"},
     "contrib": set(),
 }
 

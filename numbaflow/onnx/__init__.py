@@ -1,0 +1,1 @@
+"""ONNX: inference functions and models as files that other runtimes read."""
