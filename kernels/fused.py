@@ -9,11 +9,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from . import logic
+from . import logic, machine
 from .elementwise import _AT, _STORED
 from .extremes import maximum, minimum
 from .jit import EXACT, body, loop, wide_vectors
 from .program import KERNEL
+from .translate import Untranslatable
 
 BLOCK = 1024                    # elements of a row that one vector loop adds up
 
@@ -75,12 +76,24 @@ _compiled: dict = {}
 
 
 def compiled(name, source, scope):
-    """The C function of a generated kernel, made once for a text and the bodies it names."""
+    """The C function of a generated kernel, made once for a text and the bodies it names.
+
+    Numba compiles what can't be translated straight to LLVM code: loops in bodies, complex numbers.
+    """
     key = source, tuple(sorted((k, id(v)) for k, v in scope.items()))
     found = _compiled.get(key)
     if found is None:
-        names = {"__name__": __name__, **scope}
-        exec(source, names)
-        found = _compiled[key] = loop(names[name], KERNEL, EXACT), scope
+        function = function_of(name, source, scope)
+        try:
+            made = machine.compiled(function, source)
+        except Untranslatable:
+            made = loop(function, KERNEL, EXACT)
+        found = _compiled[key] = made, scope
     return found[0]
 
+
+def function_of(name, source, scope):
+    """The Python function of a generated kernel's text."""
+    names = {"__name__": __name__, **scope}
+    exec(source, names)
+    return names[name]

@@ -174,9 +174,9 @@ def _combine(name, how, count, chunks, shape, dtype):
     dims = tuple([a if a in wide else None for a in axes])
     steps = (Step("input", 0, (), dtype, (0, *wide)),
              Step("reduce", (how, (0,), count), (0,), dtype, wide))
-    return Kernel(f"{how}_of_parts", (chunks, *shape), rank if wide else 0, steps, (Operand(0, (0, *dims), dtype),),
+    return Kernel(f"fused_{how}_of_parts", (chunks, *shape), rank if wide else 0, steps, (Operand(0, (0, *dims), dtype),),
                   (Operand(1, dims, dtype),)) if wide else Kernel(
-        f"{how}_of_parts", (chunks,), 0, steps, (Operand(0, (0, *[None] * rank), dtype),),
+        f"fused_{how}_of_parts", (chunks,), 0, steps, (Operand(0, (0, *[None] * rank), dtype),),
         (Operand(1, (None,) * rank, dtype),))
 
 
@@ -190,7 +190,7 @@ def _fills(kernel, outputs, places):
         value = of_nothing(step.what[0], step.dtype, step.what[2]) if step.kind == "reduce" else 0
         axes = tuple([k for k, n in enumerate(array.shape) if n != 1])
         dims = tuple([k if k in axes else None for k in range(len(array.shape))])
-        fill = Kernel("fill", tuple(array.shape) or (1,), 0, (Step("literal", value, (), out.dtype, ()),), (),
+        fill = Kernel("fused_fill", tuple(array.shape) or (1,), 0, (Step("literal", value, (), out.dtype, ()),), (),
                       (Operand(0, dims, out.dtype),))
         made += lower(fill, [], [array], [place])
     return made

@@ -114,13 +114,13 @@ class Group:
         return True
 
     def _name(self):
-        names = []
+        names = ["fused"]                       # (else a kernel of one op would hide the op's body)
         for node in self.nodes:
             name = node.attributes["rule"].__name__ if node.op is ir.UPDATE else node.op.name
             if not names or names[-1] != name:
                 names.append(name)
         text = "_".join(names)
-        return text if len(text) <= 48 else "_".join([*names[:2], "to", names[-1]])[:64]
+        return text if len(text) <= 48 else "_".join([*names[:3], "to", names[-1]])[:64]
 
     # ---- steps
     def _put(self, kind, what, operands, dtype, axes):

@@ -1,0 +1,119 @@
+"""LLVM modules made machine code, optimized once as a whole and kept on disk beside Numba's kernels."""
+import ast
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from . import elementwise, jit, translate
+from .fingerprint import Unfingerprintable, fingerprint
+from .native import keep
+
+_lock = threading.Lock()
+
+
+@functools.cache
+def _target():
+    """The processor's target machine, as Numba sets it up."""
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=jit._features(), opt=3, codemodel="jitdefault", jit=True,
+        reloc="static" if target.name.startswith("x86") else "default")
+
+
+@functools.cache
+def _engine():
+    return keep(llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine_of_engine()))
+
+
+def _machine_of_engine():
+    _target.cache_clear()
+    made = _target()
+    _target.cache_clear()
+    return made
+
+
+@functools.cache
+def _makers():
+    """A digest of what translates: an edit of it makes new entries."""
+    digest = hashlib.sha256()
+    for module in (translate, elementwise, jit, sys.modules[__name__]):
+        digest.update(Path(module.__file__).read_bytes())
+    return digest.hexdigest()
+
+
+class Compiled:
+    """A kernel's machine code in memory."""
+
+    def __init__(self, address, code):
+        self.address, self.code = address, code
+
+    def assembly(self):
+        """The machine code as text."""
+        return llvm.object_file.ObjectFileRef.from_data(self.code)
+
+
+def compiled(function, source):
+    """The C function of a kernel  f(args, lo, hi)  whose text is `source`; raises Untranslatable."""
+    try:
+        key = (fingerprint(function), _makers(), llvm.get_host_cpu_name(), jit._features(), llvmlite.__version__)
+    except Unfingerprintable:
+        raise translate.Untranslatable("what has no stable description") from None
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:40]
+    symbol, path = f"{function.__name__}_{digest[:16]}", jit.cache_directory() / f"{function.__name__}-{digest}.o"
+    with _lock:
+        try:
+            code = path.read_bytes()
+        except OSError:
+            code = object_code(module_of(function, source, symbol))
+            _write(path, code)
+        engine = _engine()
+        engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        return Compiled(engine.get_function_address(symbol), code)
+
+
+def module_of(function, source, symbol):
+    """The LLVM module of a kernel, as text, before it is optimized."""
+    tree = ast.parse(source).body[0]
+    return str(translate.Translation(symbol, tree, function.__globals__).module)
+
+
+def optimized(text):
+    """The module of LLVM text, optimized."""
+    module, machine = llvm.parse_assembly(text), _target()
+    module.triple, module.data_layout = llvm.get_process_triple(), str(machine.target_data)
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.loop_interleaving = options.slp_vectorization = True
+    options.loop_unrolling = True
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def object_code(text):
+    """Machine code for the module of LLVM text."""
+    return _target().emit_object(optimized(text))
+
+
+def assembly(function, source):
+    """The machine code of a kernel as text: what tests of vectorization read."""
+    return _target().emit_assembly(optimized(module_of(function, source, function.__name__)))
+
+
+def _write(path, code):
+    """Put machine code on disk: written aside and renamed, so that two processes may write at once."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        with os.fdopen(handle, "wb") as file:
+            file.write(code)
+        os.replace(aside, path)
+    except OSError:                             # a cache that can't be written is only slower
+        pass
