@@ -10,6 +10,7 @@ from numbaflow.core.tensor import wrap
 from numbaflow.kernels import blas, instructions as native
 
 from . import ir
+from .codegen import Address, Scratch, in_place, instruction
 from .interpret import run_node
 from .storage import Layout, Root, blank
 
@@ -30,12 +31,13 @@ ERROR_RECORD = object()         # stands in args for the address of the state's 
 
 
 class Instruction:
-    """A kernel with its args: ints, Refs for addresses, ERROR_RECORD."""
+    """A kernel with its args: ints, Refs for addresses, ERROR_RECORD.  Generated kernels have a source."""
 
-    __slots__ = ("args", "extent", "function", "given", "node", "threads")
+    __slots__ = ("args", "extent", "function", "given", "node", "source", "threads")
 
-    def __init__(self, function, args, extent=1, threads=1, node=None):
-        self.function, self.args, self.extent, self.threads, self.node = function, args, extent, threads, node
+    def __init__(self, function, args, extent=1, threads=1, node=None, source=None):
+        self.function, self.args, self.extent, self.threads = function, args, extent, threads
+        self.node, self.source = node, source
         self.given = None               # layouts of the node's inputs, of one that can fail: they tell why
 
     def roots(self):
@@ -101,7 +103,7 @@ class Lowering:
 
     def _may_live_in(self, old, new, users, position):
         node = new.node
-        if node.op is not ir.FUSED and node.op is not ir.UPDATE:
+        if node.op is not ir.FUSED:
             return False
         views = _with_views(old, users)
         if new in self.home or any(v in views for v in self.graph.outputs):
@@ -111,7 +113,7 @@ class Lowering:
         if any(v in views and v is not old for v in node.inputs):
             return False
         uses = [k for k, v in enumerate(node.inputs) if v is old]
-        return all((k, new.number) in in_place(node) for k in uses)
+        return all((new.number, k) in in_place(node) for k in uses)
 
     # ---- memory
     def new(self, value):
@@ -164,23 +166,21 @@ class Lowering:
                 self._host(node)
 
     def _fused(self, node):
-        from .fuse import Address, Scratch, instruction
         inputs = [self.layouts[v] for v in node.inputs]
         outputs = [self.new(v) for v in node.outputs]
         operands, scratch = [*inputs, *outputs], {}
-        for function, args, extent, threads in instruction(node, [x.array for x in inputs],
-                                                           [x.array for x in outputs]):
+        for made in instruction(node, [x.array for x in inputs], [x.array for x in outputs]):
             given = []
-            for a in args:
+            for a in made.arguments:
                 if isinstance(a, Address):
-                    given.append(Ref(operands[a.number]))
+                    given.append(Ref(operands[a.operand]))
                 elif isinstance(a, Scratch):
                     if a not in scratch:
                         scratch[a] = Layout(Root("temporary", blank((a.bytes,), np.uint8)))
                     given.append(Ref(scratch[a]))
                 else:
                     given.append(int(a))
-            self.code.append(Instruction(function, given, extent, threads, node))
+            self.code.append(Instruction(made.function, given, made.extent, made.threads, node, made.source))
 
     def _view(self, node):
         source = self.layouts[node.inputs[0]]
@@ -230,13 +230,6 @@ def launch_on(node, arrays):
 def _run_primitive(node, arrays):
     """The arrays of a primitive's outputs, as `interpret` finds them."""
     return [t._data for t in run_node(node, [wrap(a) for a in arrays])]
-
-
-def in_place(node):
-    """The pairs (input, output) of a node that may be one memory."""
-    if node.op is ir.UPDATE:
-        return {(k, k) for k in range(len(node.outputs))}
-    return set(getattr(node.attributes["kernel"], "in_place", ()))
 
 
 def _with_views(value, users):

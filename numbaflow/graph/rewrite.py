@@ -8,6 +8,7 @@ import numpy as np
 from numbaflow.core import table
 
 from . import ir
+from .fuse import fuse
 from .lower import launch_on
 
 _FOLDED = 1 << 20               # bytes of a constant that is worth keeping in place of its computation
@@ -300,4 +301,4 @@ def _is_product(value):
 
 
 REWRITES = [drop_unused, fold_constants, simplify, merge_equal, fold_constants, simplify, drop_unused,
-            join_products]
+            join_products, fuse]
