@@ -158,4 +158,7 @@ def _make_backward(forward, which, traced):
     graph.outputs = [trace.value(d) for d in found]
     graph.replace(known)
     graph.inputs = [*[t._value for t in given], *[n.outputs[0] for n in saved], *[t._value for t in seeds]]
+    needed = _needed(graph.nodes, graph.outputs)
+    graph.nodes = [n for n in graph.nodes           # effects belong to the forward pass
+                   if not getattr(n.op, "effect", False) or any(v in needed for v in n.outputs)]
     return Concrete(trace.name, graph, (), (), ()), served

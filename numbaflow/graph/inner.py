@@ -5,7 +5,8 @@ gives several of them the same list of operands.  Random keys are fed to the out
 is a pure function of its inputs; the body of a loop folds the number of the iteration into its keys.
 """
 from numbaflow.core.abstract import Traced
-from numbaflow.core.tape import tracing
+from numbaflow.core.tape import silent, tracing
+from numbaflow.ops.control import straight_through
 from numbaflow.ops.random import Keys, fold_in
 
 from .concrete import Concrete
@@ -53,6 +54,13 @@ class Inner(Trace):
             outer = self.parent.read(variable)
             value = self.reads[variable] = self.graph.input(outer._data.shape, outer._dtype, variable.name)
         return Traced(self, value)
+
+    def assign(self, variable, tensor, what="assign"):
+        """Make a tensor the variable's value; gradients take what is read as the variable, as tapes do."""
+        before = self.read(variable)
+        super().assign(variable, tensor, what)
+        with silent():
+            self.assigned[variable] = self.value(straight_through(before, tensor))
 
     def creates(self, variable):
         """Note a variable made while tracing."""

@@ -3,6 +3,8 @@
 For what leaves no record in the graph: a loop of unknown length, a function of Python.  The derivative of a
 function of tensors is a function of tensors, so every order is the same primitive.
 """
+import threading
+
 import numpy as np
 
 from numbaflow.core.accumulate import dense
@@ -52,9 +54,25 @@ def replayed(function, inputs, g, wanted):
                   specs_of([inputs[k] for k in wanted]))
 
 
+class _State(threading.local):
+    depth = 0
+
+
+_state = _State()
+
+
+def replaying():
+    """Whether this thread runs something again for its gradient: what shows should not show twice."""
+    return _state.depth > 0
+
+
 def _replay(node, arrays):
-    with tracing(None):
-        return [t._data for t in node.attributes["function"]([wrap(a) for a in arrays])]
+    _state.depth += 1
+    try:
+        with tracing(None):
+            return [t._data for t in node.attributes["function"]([wrap(a) for a in arrays])]
+    finally:
+        _state.depth -= 1
 
 
 def _gradient(attributes, inputs, outputs, g, wanted):

@@ -1,14 +1,18 @@
-"""Control flow as functions: Python's own, run at once, so that tapes see the path taken."""
+"""Control flow as functions: Python's own, run at once, so that tapes see the path taken.
+
+And `straight_through`, by which gradients take another path than values.
+"""
 import contextlib
 
 import numpy as np
 
 from numbaflow.core import nest
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.optable import Sample, elementwise, integers, normal
 from numbaflow.core.tape import silent
 from numbaflow.core.tensor import Tensor, as_tensor
 
-__all__ = ["case", "cond", "while_loop"]
+__all__ = ["case", "cond", "straight_through", "while_loop"]
 
 
 # ---- branches
@@ -194,3 +198,22 @@ def _converted(value):
                                                                                                      "_read"):
         return as_tensor(value)
     return value
+
+
+# ---- gradients
+def _second(x, y):
+    return y
+
+
+@elementwise(_second, kinds="biufc", holomorphic=False, grads={"x": lambda g: g, "y": None},
+             reference=lambda x, y: np.broadcast_arrays(x, y)[1],
+             samples=[Sample(normal(3, 4), normal(3, 4), grad=False), Sample(integers(4), 7)])
+def straight_through(x, y, name=None):
+    """The value of y with the gradient of x: y may be a step function of x, or what a variable is assigned.
+
+    >>> import numbaflow as nf
+    >>> from numbaflow.ops.control import straight_through
+    >>> f = nf.value_and_gradients_function(lambda x: straight_through(x, nf.round(x)))
+    >>> [t.numpy() for t in (f(2.6)[0], f(2.6)[1][0])]
+    [np.float32(3.0), np.float32(1.0)]
+    """
