@@ -47,18 +47,23 @@ def detached(states):
     return [nf.stop_gradient(s) for s in states]
 
 
+def step(model, optimizer, inputs, targets, states):
+    """One training step; gives the loss and the states to go on from."""
+    with nf.GradientTape() as tape:
+        logits, states = model(inputs, states=states)
+        loss = nf.losses.sparse_softmax_cross_entropy(targets, logits)
+    variables = model.trainable_variables
+    grads, _ = nf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
+    optimizer.apply_gradients(zip(grads, variables, strict=True),
+                              global_step=nf.train.get_or_create_global_step())
+    return loss, detached(states)
+
+
 def train_epoch(model, optimizer, codes, batch_size, length, progress):
     """The mean loss."""
     losses, states = [], None
     for inputs, targets in windows(codes, batch_size, length):
-        with nf.GradientTape() as tape:
-            logits, states = model(inputs, states=states)
-            loss = nf.losses.sparse_softmax_cross_entropy(targets, logits)
-        variables = model.trainable_variables
-        grads, _ = nf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
-        optimizer.apply_gradients(zip(grads, variables, strict=True),
-                                  global_step=nf.train.get_or_create_global_step())
-        states = detached(states)
+        loss, states = step(model, optimizer, inputs, targets, states)
         losses.append(float(loss))
         progress.set_postfix(bits=f"{losses[-1] / math.log(2):.2f}", refresh=False)
         progress.update()

@@ -50,18 +50,23 @@ def batches(names, size):
     return data.cache().shuffle(len(names)).padded_batch(size, ([None], [3]))
 
 
+def step(model, optimizer, letters, colours):
+    """One training step; gives the loss."""
+    with nf.GradientTape() as tape:
+        loss = nf.losses.mean_squared_error(colours, model(letters, training=True))
+    variables = model.trainable_variables
+    grads, _ = nf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
+    optimizer.apply_gradients(zip(grads, variables, strict=True))
+    return loss
+
+
 def train(model, data, epochs):
     """The mean loss of each epoch."""
     optimizer, history = nf.train.AdamOptimizer(0.003), []
     for _ in tqdm(range(epochs), unit="epoch"):
         mean = nf.contrib.eager.metrics.Mean("loss")
         for letters, colours in data:
-            with nf.GradientTape() as tape:
-                loss = nf.losses.mean_squared_error(colours, model(letters, training=True))
-            variables = model.trainable_variables
-            grads, _ = nf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
-            optimizer.apply_gradients(zip(grads, variables, strict=True))
-            mean(loss)
+            mean(step(model, optimizer, letters, colours))
         history.append(float(mean.result()))
     return history
 

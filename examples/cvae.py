@@ -59,18 +59,24 @@ def bound(model, images):
     return nf.reduce_mean(nf.reduce_sum(pixels, [1, 2, 3]) + nf.reduce_sum(divergence, 1))
 
 
+def step(model, optimizer, images):
+    """One training step; gives the bound."""
+    with nf.GradientTape() as tape:
+        loss = bound(model, images)
+    variables = model.trainable_variables
+    optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True),
+                              global_step=nf.train.get_or_create_global_step())
+    return loss
+
+
 def train(model, data, held_out, epochs, steps):
     """The held-out bound after each epoch."""
-    step = nf.train.get_or_create_global_step()
-    optimizer, history = nf.train.AdamOptimizer(nf.train.cosine_decay(2e-3, step, steps)), []
+    rate = nf.train.cosine_decay(2e-3, nf.train.get_or_create_global_step(), steps)
+    optimizer, history = nf.train.AdamOptimizer(rate), []
     with tqdm(range(epochs), unit="epoch") as progress:
         for _ in progress:
             for images in data:
-                with nf.GradientTape() as tape:
-                    loss = bound(model, images)
-                variables = model.trainable_variables
-                grads = tape.gradient(loss, variables)
-                optimizer.apply_gradients(zip(grads, variables, strict=True), global_step=step)
+                step(model, optimizer, images)
             history.append(float(bound(model, held_out)))
             progress.set_postfix(held_out=f"{history[-1]:.2f} nats")
     return history

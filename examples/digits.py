@@ -48,7 +48,7 @@ class Training:
                                               epoch=self.epoch)
         self.manager = nf.train.CheckpointManager(self.checkpoint, str(folder / "checkpoints"), max_to_keep=3)
 
-    def batch(self, images, labels):
+    def learn(self, images, labels):
         """One step; gives the loss."""
         with nf.GradientTape() as tape:
             logits = self.network(shifted(images), training=True)
@@ -56,6 +56,11 @@ class Training:
         variables = self.network.trainable_variables
         grads = tape.gradient(loss, variables)
         self.optimizer.apply_gradients(zip(grads, variables, strict=True), global_step=self.step)
+        return loss
+
+    def batch(self, images, labels):
+        """One step, whose loss is recorded; gives it."""
+        loss = self.learn(images, labels)
         nf.contrib.summary.scalar("loss", loss)
         return float(loss)
 

@@ -71,7 +71,7 @@ class Game:
         for (tape, loss, network), optimizer in zip(players, self.optimizers, strict=True):
             variables = network.trainable_variables
             optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return float(fooling), float(telling)
+        return fooling, telling
 
 
 def draw(before, after, real, path):
@@ -110,7 +110,7 @@ def main():
         for _ in progress:
             losses = []
             for batch in data:
-                losses.append(game.step(batch))
+                losses.append([float(loss) for loss in game.step(batch)])
                 step.assign_add(1)
             fooling, telling = np.mean(losses, 0)
             with summary.always_record_summaries():

@@ -117,22 +117,27 @@ def loss(x, y, chance, scale):
     return nf.reduce_mean(scale / distance - distance / scale)
 
 
+def step(sampler, optimizer, x, scale, forward):
+    """One training step from positions [chains, 2] and as many fresh ones: the next ones and the loss."""
+    chains, fresh = x.shape[0], nf.random_normal(x.shape)
+    with nf.GradientTape() as tape:
+        y, chance = sampler.transition(nf.concat([x, fresh], 0), forward)
+        cost = loss(x, y[:chains], chance[:chains], scale)
+        cost += loss(fresh, y[chains:], chance[chains:], scale)
+    variables = sampler.trainable_variables
+    grads, _ = nf.clip_by_global_norm(tape.gradient(cost, variables), 10.0)
+    optimizer.apply_gradients(zip(grads, variables, strict=True),
+                              global_step=nf.train.get_or_create_global_step())
+    return accepted(x, nf.stop_gradient(y[:chains]), chance[:chains]), cost
+
+
 def train(sampler, chains, steps, scale):
     """The loss of each step."""
     rate = nf.train.exponential_decay(3e-3, nf.train.get_or_create_global_step(), steps, 0.1)
     optimizer = nf.train.AdamOptimizer(rate)
     x, losses = nf.random_normal((chains, 2)), []
     for k in tqdm(range(steps), unit="step"):
-        fresh = nf.random_normal((chains, 2))
-        with nf.GradientTape() as tape:
-            y, chance = sampler.transition(nf.concat([x, fresh], 0), forward=k % 2 == 0)
-            cost = loss(x, y[:chains], chance[:chains], scale)
-            cost += loss(fresh, y[chains:], chance[chains:], scale)
-        variables = sampler.trainable_variables
-        grads, _ = nf.clip_by_global_norm(tape.gradient(cost, variables), 10.0)
-        optimizer.apply_gradients(zip(grads, variables, strict=True),
-                                  global_step=nf.train.get_or_create_global_step())
-        x = accepted(x, nf.stop_gradient(y[:chains]), chance[:chains])
+        x, cost = step(sampler, optimizer, x, scale, forward=k % 2 == 0)
         losses.append(float(cost))
     return losses
 

@@ -16,7 +16,7 @@ def step(model, optimizer, images, labels):
         loss = nf.reduce_mean(losses)
     variables = model.trainable_variables
     optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-    return float(loss)
+    return loss
 
 
 def main():
@@ -38,12 +38,12 @@ def main():
           f"{arguments.size} x {arguments.size} a step")
 
     start = time.perf_counter()
-    first = step(model, optimizer, images, labels)
+    first = float(step(model, optimizer, images, labels))
     print(f"first step, kernels made or loaded: {time.perf_counter() - start:.1f} s, loss {first:.3f}")
     times, losses = [], []
     for _ in tqdm(range(arguments.steps), unit="step"):
         start = time.perf_counter()
-        losses.append(step(model, optimizer, images, labels))
+        losses.append(float(step(model, optimizer, images, labels)))
         times.append(time.perf_counter() - start)
     print(f"median of {arguments.steps} steps: {np.median(times):.3f} s, "
           f"{arguments.batch_size / np.median(times):.2f} images a second, last loss {losses[-1]:.3f}")

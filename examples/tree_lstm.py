@@ -71,6 +71,17 @@ class TreeLSTM(nf.keras.Model):
         return self.logit(nf.concat(roots, 0))[:, 0]
 
 
+def step(model, optimizer, trees, truth):
+    """One training step; gives the loss."""
+    with nf.GradientTape() as tape:
+        loss = nf.losses.sigmoid_cross_entropy(truth, model(trees))
+    variables = model.trainable_variables
+    grads, _ = nf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
+    optimizer.apply_gradients(zip(grads, variables, strict=True),
+                              global_step=nf.train.get_or_create_global_step())
+    return loss
+
+
 def train(model, steps, batch_size, leaves, rng):
     """The loss of each step."""
     rate = nf.train.cosine_decay(0.005, nf.train.get_or_create_global_step(), steps)
@@ -79,13 +90,7 @@ def train(model, steps, batch_size, leaves, rng):
         for _ in progress:
             trees = [expression(rng.randint(1, leaves), rng) for _ in range(batch_size)]
             truth = np.array([value(tree) for tree in trees], np.float32)
-            with nf.GradientTape() as tape:
-                loss = nf.losses.sigmoid_cross_entropy(truth, model(trees))
-            variables = model.trainable_variables
-            grads, _ = nf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
-            optimizer.apply_gradients(zip(grads, variables, strict=True),
-                                      global_step=nf.train.get_or_create_global_step())
-            losses.append(float(loss))
+            losses.append(float(step(model, optimizer, trees, truth)))
             progress.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
     return losses
 
