@@ -87,7 +87,7 @@ def compiled(name, source, scope):
         try:
             made = machine.compiled(function, source)
         except Untranslatable:
-            made = loop(function, KERNEL, EXACT)
+            made = loop(function, KERNEL, EXACT, source)
         found = _compiled[key] = made, scope
     return found[0]
 
@@ -97,3 +97,20 @@ def function_of(name, source, scope):
     names = {"__name__": __name__, **scope}
     exec(source, names)
     return names[name]
+
+
+# ---- checks
+def _check(args, lo, hi):
+    """fail unless the bool at args[0] is true; args[1] is the error record"""
+    truth, failure = at_bool(args[0]), at_int64(args[1])
+    if truth[0] == 0:
+        failure[0] = 1
+
+
+at_bool, at_int64 = _AT["bool"], _AT["int64"]
+
+
+@functools.cache
+def check():
+    """The kernel of a check."""
+    return loop(_check, KERNEL, EXACT)

@@ -5,13 +5,19 @@ path leads from a group through others back to it.
 """
 import heapq
 
-from . import ir
+from . import check, ir  # noqa: F401  (check: how checks are lowered)
+from .codegen import Address, Scratch, in_place, instruction
+from .decompose import decompose
 from .group import Group, is_fusible
-from .space import INDEX, is_view
+from .space import INDEX, REDUCTIONS, is_view
+
+__all__ = ["Address", "Scratch", "fuse", "in_place", "instruction"]
+_NEIGHBOURS = 4                 # groups of the same input that a reduction is tried with
 
 
 def fuse(graph):
     """Rewrite a graph in place: what can be one kernel is one node."""
+    decompose(graph)
     items = _Items(graph)
     for node in graph.nodes:
         if is_view(node) or (node.op is INDEX and not items.is_materialized(node)):
@@ -51,8 +57,11 @@ class _Items:
 
     def _sources(self, node):
         """The numbers of the items that make a node's inputs."""
+        return self._sources_of(node.inputs)
+
+    def _sources_of(self, values):
         found = []
-        for v in node.inputs:
+        for v in values:
             k = self._item.get(_source(v).node)
             if k is not None and k not in found:
                 found.append(k)
@@ -81,25 +90,43 @@ class _Items:
 
     def join(self, node):
         """Put a node into the groups that make its inputs, as many of them as make one kernel with it."""
-        sources = self._sources(node)
-        chosen, group = [], Group([node], self._used)
+        sources, group, chosen = self._sources(node), Group([node], self._used), []
         if group.kernel is None:
             self.stand_alone(node)
             return
         for k in sources:
-            if not isinstance(self._groups[k], Group):
-                continue
-            tried = [*chosen, k]
-            if self._leads_around(tried, sources):
-                continue
-            nodes = [n for i in sorted(tried) for n in self._groups[i].nodes]
-            larger = Group([*self._in_order(nodes), node], self._used)
-            if larger.kernel is not None:
-                chosen, group = tried, larger
+            group, chosen = self._with(k, group, chosen, sources)
+        # a sum of the same rows that the node needs by way of another value; one of the same elements
+        late = [k for k in self._sources_of(group.inputs) if k not in sources and self._reduces(k)] if chosen else []
+        if node.op.name in REDUCTIONS:
+            late += self._neighbours(node, sources)
+        for k in late:
+            group, chosen = self._with(k, group, chosen, sources)
         if chosen:
             self._merge(chosen, group, sources)
         else:
             self._new(group, [node], self._ancestors(sources))
+
+    def _with(self, k, group, chosen, sources):
+        """A group and the numbers of those it is made of, after one more is tried."""
+        other = self._groups[k]
+        if isinstance(other, Group) and not self._leads_around([*chosen, k], sources):
+            larger = Group(self._in_order([*other.nodes, *group.nodes]), self._used)
+            if larger.kernel is not None:
+                return larger, [*chosen, k]
+        return group, chosen
+
+    def _reduces(self, k):
+        return isinstance(self._groups[k], Group) and any(n.op.name in REDUCTIONS for n in self._groups[k].nodes)
+
+    def _neighbours(self, node, sources):
+        """The groups that take the input of a reduction, which comes from elsewhere."""
+        found = []
+        for user in self._real.get(_source(node.inputs[0]), ()):
+            k = self._item.get(user)
+            if k is not None and k not in sources and k not in found and isinstance(self._groups[k], Group):
+                found.append(k)
+        return found[-_NEIGHBOURS:]
 
     def _in_order(self, nodes):
         return sorted(nodes, key=self._position.get)
