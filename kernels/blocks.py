@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .jit import kernel
+from .jit import kernel, range_kernel
 
 
 def c_order(x, axes):
@@ -56,3 +56,10 @@ def fill(out, value):
     """out = value"""
     for i in range(out.size):
         out[i] = value
+
+
+@range_kernel
+def convert_flat(x, out, lo, hi):
+    """out = x in out's dtype"""
+    for i in range(lo, hi):
+        out[i] = x[i]

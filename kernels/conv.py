@@ -3,6 +3,8 @@
 Weights are packed into panels first; a tile then takes any pixels of the output, so that strides, padding and
 ragged edges cost nothing in its loop: a tap outside of the image is read from a row of zeros.
 """
+import functools
+
 import numpy as np
 
 from . import conv_geometry as geometry
@@ -17,6 +19,7 @@ from .conv_tiles import (
 )
 from .jit import kernel, range_kernel
 from .memory import empty
+from .recording import table, zeros
 
 TILES = 8                       # how many tiles a table of addresses is filled for at once
 
@@ -172,11 +175,18 @@ def _run(phase, x, packed, bias, floor, out):
 
 def _bias_panels(bias, groups, outs, dtype):
     """The bias in panels, zeros where there is none."""
+    if bias is None:
+        return _no_bias(groups, outs, dtype)
     lanes = WIDTH // dtype.itemsize
-    panels = np.zeros((groups, -(-outs // lanes) * lanes), dtype)
-    if bias is not None:
-        panels[:, :outs] = bias.reshape(groups, outs)
+    panels = zeros((groups, -(-outs // lanes) * lanes), dtype)
+    panels[:, :outs] = bias.reshape(groups, outs)
     return panels.reshape(-1)
+
+
+@functools.lru_cache(maxsize=256)
+def _no_bias(groups, outs, dtype):
+    lanes = WIDTH // dtype.itemsize
+    return table(np.zeros(groups * -(-outs // lanes) * lanes, dtype))
 
 
 def padded_width(x, pad, slack=0):

@@ -10,6 +10,7 @@ from .conv_filter import BLOCK
 from .conv_tiles import WIDTH, address_of, depthwise_outer_tile, depthwise_tile, rows_of_a_tile
 from .jit import range_kernel
 from .memory import empty
+from .recording import contiguous, zeros
 
 
 @range_kernel
@@ -66,9 +67,23 @@ def _filter_grad(x, dy, taps, grid, channels, dw, lo, hi):
 
 def _widened(x, times):
     """x with each channel repeated, and with zeros for channels up to a panel."""
-    x = np.repeat(x, times, -1) if times > 1 else x
-    missing = WIDTH // x.itemsize - x.shape[-1]
-    return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)]) if missing > 0 else x
+    channels, panel = x.shape[-1] * times, WIDTH // x.itemsize
+    if times == 1 and channels >= panel:
+        return x
+    made = empty((*x.shape[:-1], max(channels, panel)), x.dtype)
+    for k in range(times):
+        made[..., k:channels:times] = x
+    if channels < panel:
+        made[..., channels:] = 0
+    return made
+
+
+def _taps_of(w, which):
+    """Those taps of a filter, in that order."""
+    made = empty((len(which), w.shape[-1]), w.dtype)
+    for k, t in enumerate(which):
+        made[k] = w[t]
+    return made
 
 
 def _run(phase, x, w, bias, floor, out):
@@ -91,11 +106,11 @@ def output(x, w, strides, pads, dilations, bias=None, relu=False):
                              x.itemsize)
     g = phase.grid[0]
     out = empty((x.shape[0], int(g["depth"]), int(g["height"]), int(g["width"]), channels), x.dtype)
-    lines = np.zeros(channels, x.dtype)
+    lines = zeros((channels,), x.dtype)
     if bias is not None:
         lines[:outs] = bias
     _run(phase, x, w, lines, x.dtype.type(0 if relu else -np.inf), out)
-    return out if outs == channels else np.ascontiguousarray(out[..., :outs])
+    return out if outs == channels else contiguous(out[..., :outs])
 
 
 def input_grad(dy, w, x_shape, strides, pads, dilations):
@@ -103,25 +118,25 @@ def input_grad(dy, w, x_shape, strides, pads, dilations):
     outs, times = w.shape[4], w.shape[4] // x_shape[4]
     dy, w = _widened(dy, 1), _widened(w, 1)
     channels = dy.shape[4]
-    out, lines = empty((*x_shape[:4], channels), dy.dtype), np.zeros(channels, dy.dtype)
+    out, lines = empty((*x_shape[:4], channels), dy.dtype), zeros((channels,), dy.dtype)
     for phase in geometry.backward(out.shape, _alike(w.shape, channels), dy.shape, strides, pads, dilations,
                                    channels, dy.itemsize):
-        _run(phase, dy, w.reshape(-1, channels)[phase.which], lines, dy.dtype.type(-np.inf), out)
+        _run(phase, dy, _taps_of(w.reshape(-1, channels), phase.which), lines, dy.dtype.type(-np.inf), out)
     if times > 1:
         return out[..., :outs].reshape(*x_shape, times).sum(-1)
-    return out if outs == channels else np.ascontiguousarray(out[..., :outs])
+    return out if outs == channels else contiguous(out[..., :outs])
 
 
 def filter_grad(x, dy, w_shape, strides, pads, dilations):
     """The gradient of the filter of `output`."""
     outs = w_shape[4]
     if not x.size or not dy.size:
-        return np.zeros(w_shape, x.dtype)
+        return zeros(w_shape, x.dtype)
     x, dy = _widened(x, outs // x.shape[4]), _widened(dy, 1)
     channels = x.shape[4]
     phase = geometry.forward(x.shape, _alike(w_shape, channels), strides, pads, dilations, channels,
                              x.itemsize)
-    dw = np.empty((len(phase.taps), channels), x.dtype)
+    dw = empty((len(phase.taps), channels), x.dtype)
     _filter_grad(-(-channels * x.itemsize // WIDTH), phase.work // 4, x.reshape(-1), dy.reshape(-1),
                  phase.taps, phase.grid, channels, dw.reshape(-1))
-    return np.ascontiguousarray(dw[:, :outs]).reshape(w_shape)
+    return contiguous(dw[:, :outs]).reshape(w_shape)

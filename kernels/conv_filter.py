@@ -10,6 +10,7 @@ from .conv import fill_table, padded_width
 from .conv_tiles import WIDTH, address_of, copy_panel, copy_rows, outer_tile, rows_of_a_tile
 from .jit import kernel, range_kernel
 from .memory import empty
+from .recording import contiguous, zeros
 
 # Pixels that a tile runs through at once: their panels and channels, 88 bytes each, stay in the first cache.
 BLOCK = 256
@@ -129,10 +130,10 @@ def filter_grad(x, dy, w_shape, strides, pads, dilations, groups):
     """The gradient of the filter of `conv.output`, for dy that of its result."""
     merged = geometry.merges(w_shape, pads, dilations, groups)
     if not dy.size or not x.size:
-        return np.zeros(w_shape, x.dtype)
+        return zeros(w_shape, x.dtype)
     if w_shape[:3] == (1, 1, 1) and not any(map(any, pads)):
         d, h, w = strides                                   # pixels that are skipped are not packed
-        x, strides = np.ascontiguousarray(x[:, ::d, ::h, ::w]), (1, 1, 1)
+        x, strides = contiguous(x[:, ::d, ::h, ::w]), (1, 1, 1)
     images, pads, pitch, packed_x = _tile_ready(x, w_shape, pads, merged, groups)
     shape = images.shape if merged else x.shape
     phase = geometry.forward(shape, w_shape, strides, pads, dilations, groups, x.itemsize, pitch)
@@ -143,4 +144,4 @@ def filter_grad(x, dy, w_shape, strides, pads, dilations, groups):
     dw = empty((len(phase.taps) * run, groups, panels * lanes), x.dtype)
     _filter_grad(groups * panels * len(phase.taps) * -(-run // geometry.rows_per_tile()), phase.work // 8,
                  images.reshape(-1), dy.reshape(-1), phase.taps, phase.grid, block, packed_x, dw.reshape(-1))
-    return np.ascontiguousarray(dw[:, :, :outs]).reshape(w_shape)
+    return contiguous(dw[:, :, :outs]).reshape(w_shape)

@@ -12,6 +12,7 @@ from math import prod
 import numpy as np
 
 from .conv_tiles import WIDTH, tile_rows
+from .recording import table
 
 # `tile_rows` asks the processor each time, 0.2 ms; compiled code names it, so that it can't be cached itself.
 rows_per_tile = functools.cache(tile_rows)
@@ -71,7 +72,8 @@ def _phase(images, places, steps, read, channels, offsets, which, write, run, ou
     panel_bytes = max(len(offsets), 1) * run * WIDTH
     g["gang"] = min(max(1, _GANG // panel_bytes), g["panels"])
     work = int(g["pixels"]) * len(offsets) * run * outs * groups
-    return Phase(grid, taps, np.array(which, np.int64), -(-int(g["pixels"]) // rows_per_tile()), work)
+    tiles = -(-int(g["pixels"]) // rows_per_tile())
+    return Phase(table(grid), table(taps), table(np.array(which, np.int64)), tiles, work)
 
 
 def merges(w_shape, pads, dilations, groups):

@@ -6,24 +6,25 @@ nothing; channels that stand first are moved to the end and back.
 import numpy as np
 
 from . import conv, conv_depthwise, conv_filter
+from .recording import contiguous
 
 
 def _last(x, channels_first):
     """The image with channels last and three dimensions, C-contiguous."""
     if channels_first:
         x = np.moveaxis(x, 1, -1)
-    x = np.ascontiguousarray(x)
+    x = contiguous(x)
     return x.reshape(x.shape[0], *(1,) * (5 - x.ndim), *x.shape[1:])
 
 
 def _back(y, rank, channels_first):
     """The result in the layout of the arguments, of `rank` axes."""
     y = y.reshape(y.shape[0], *y.shape[6 - rank:])
-    return np.ascontiguousarray(np.moveaxis(y, -1, 1)) if channels_first else y
+    return contiguous(np.moveaxis(y, -1, 1)) if channels_first else y
 
 
 def _filter(w):
-    w = np.ascontiguousarray(w)
+    w = contiguous(w)
     return w.reshape(*(1,) * (5 - w.ndim), *w.shape)
 
 

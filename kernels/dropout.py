@@ -9,6 +9,7 @@ from .jit import range_kernel, wide_vectors
 from .memory import empty
 from .philox import block
 from .random import LANES, wrapped
+from .recording import contiguous
 
 TILE = 4 * LANES        # elements that one tile of blocks gives a word each
 
@@ -36,6 +37,6 @@ def dropout(x, rate, seed, counter):
     scale = x.dtype.type(1.0 / (1.0 - rate))
     limit = np.uint32(min(round(rate * 2.0**32), 2**32 - 1))
     if x.size:
-        _dropout(-(-x.size // TILE), 4 * x.size, np.ascontiguousarray(x).ravel(), wrapped(seed),
+        _dropout(-(-x.size // TILE), 4 * x.size, contiguous(x).ravel(), wrapped(seed),
                  wrapped(counter), limit, scale, out.ravel())
     return out

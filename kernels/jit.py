@@ -22,7 +22,7 @@ from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 from numba.extending import intrinsic, overload
 
-from . import threads
+from . import recording, threads
 from .fingerprint import Unfingerprintable, fingerprint
 
 # Not nnan or ninf: NaN and inf keep their meaning.  afn allows approximations; the tests hold their accuracy.
@@ -228,16 +228,30 @@ class RangeKernel:
     """A kernel f(*args, lo, hi) over a share of its outer loop, split over threads when the work is large."""
 
     def __init__(self, function, options=OPTIONS):
-        self._function, self._options = function, options
+        self.function, self.options = function, options
         self.__name__, self.__doc__ = function.__name__, function.__doc__
 
     @functools.cached_property
     def serial(self):
         """The kernel itself, f(*args, lo, hi), made when asked for: making all takes 30 ms."""
-        return kernel(self._function, options=self._options)
+        return kernel(self.function, options=self.options)
+
+    def checked(self, n, *args):
+        """Run on this thread for 0 <= i < n: what the kernel gives, -1 if all is well."""
+        if recording.recorders:
+            current = recording.recorder()
+            if current is not None:
+                current.call(self, n, 0, args, check=True)
+                return -1
+        return self.serial(*args, 0, n)
 
     def __call__(self, n, work, *args):
         """Run for 0 <= i < n; `work` is about how many elements that touches."""
+        if recording.recorders:
+            current = recording.recorder()
+            if current is not None:
+                current.call(self, n, work, args)
+                return
         if work >= PARALLEL_WORK:
             threads.split(self.serial, n, args)
         else:

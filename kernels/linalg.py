@@ -9,6 +9,7 @@ import numpy as np
 
 from . import blas, lapack
 from .memory import empty
+from .recording import contiguous
 
 
 # ---- what every function does first and last
@@ -98,7 +99,7 @@ def matrix_triangular_solve(a, b, lower=True, adjoint=False):
     if x.size:
         trsm, how = blas.address("blas", letter + "trsm"), ord("C" if adjoint else "N")
         _run(lapack.solve_triangular, a.shape[:-2], n * n * max(n, b.shape[-1]), "is not invertible", trsm,
-             _stack(np.ascontiguousarray(a)), bool(lower), how, _stack(x))
+             _stack(contiguous(a)), bool(lower), how, _stack(x))
     return x
 
 
@@ -143,7 +144,7 @@ def qr(a, full_matrices=False):
     if a.size:
         geqrf, orgqr = letter + "geqrf", letter + ("ungqr" if a.dtype.kind == "c" else "orgqr")
         _run(lapack.qr, batch, m * n * max(m, n), None, blas.address("lapack", geqrf),
-             blas.address("lapack", orgqr), _stack(np.ascontiguousarray(a)), _stack(q), _stack(r))
+             blas.address("lapack", orgqr), _stack(contiguous(a)), _stack(q), _stack(r))
     else:
         q[...] = np.eye(m, inner)
     return q, r

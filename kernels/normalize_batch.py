@@ -12,6 +12,7 @@ import numpy as np
 from .blocks import around, fill
 from .jit import kernel, range_kernel, wide_vectors
 from .memory import empty
+from .recording import contiguous, table
 from .row_sums import add
 
 ROWS = 64           # rows in one chunk, where channels are last: with TILE float32 columns 64 KiB
@@ -51,7 +52,7 @@ def layout(shape, axis):
         counts = np.repeat(_pieces(rows, ROWS), group).tolist() + [1] * rest
     else:
         group, counts = 1, _pieces(inner, RUN) * outer
-    return Layout(outer, channels, inner, group, np.array(counts, np.int64))
+    return Layout(outer, channels, inner, group, table(np.array(counts, np.int64)))
 
 
 def _pieces(n, size):
@@ -153,18 +154,18 @@ def _moments_first(x, channels, inner, means, squares, lo, hi):
         squares[to] = _square_about(part, means[to])
 
 
-@kernel
-def _merge(means, squares, counts, mean, square):
-    """mean, square = those of all chunks together"""
+@range_kernel
+def _merge(means, squares, counts, mean, square, lo, hi):
+    """mean, square = those of all chunks together, for channels"""
     channels, total = mean.size, 0
-    fill(mean, 0)
-    fill(square, 0)
+    fill(mean[lo:hi], 0)
+    fill(square[lo:hi], 0)
     for j in range(counts.size):
         n = counts[j]
         total += n
         share, weight = n / total, n * (total - n) / total
         m, s = means[j * channels:(j + 1) * channels], squares[j * channels:(j + 1) * channels]
-        for c in range(channels):
+        for c in range(lo, hi):
             delta = m[c] - mean[c]
             mean[c] += delta * share
             square[c] += s[c] + delta * delta * weight
@@ -173,20 +174,22 @@ def _merge(means, squares, counts, mean, square):
 def moments(x, axis):
     """The mean of each channel and the sum of squared distances from it, both float64, and the Layout."""
     cut = layout(x.shape, axis)
-    flat = np.ascontiguousarray(x).ravel()
+    flat = contiguous(x).ravel()
     means, squares = (empty((cut.counts.size * cut.channels,), x.dtype) for _ in range(2))
     if cut.inner == 1:
         rows = cut.outer // cut.group
         chunks, whole = -(-rows // ROWS), rows * cut.wide
         _moments_last(chunks * -(-cut.wide // TILE), x.size, flat, rows, cut.wide, means, squares)
-        means[chunks * cut.wide:], squares[chunks * cut.wide:] = flat[whole:], 0
+        means[chunks * cut.wide:] = flat[whole:]
+        squares[chunks * cut.wide:] = 0
     else:
         _moments_first(cut.outer * cut.channels * -(-cut.inner // RUN), x.size, flat, cut.channels, cut.inner,
                        means, squares)
-    mean, square = np.empty(cut.channels), np.empty(cut.channels)
-    _merge(means, squares, cut.counts, mean, square)
+    mean, square = empty((cut.channels,), FLOAT64), empty((cut.channels,), FLOAT64)
+    _merge(cut.channels, means.size, means, squares, cut.counts, mean, square)
     if not cut.count:
-        mean[:] = square[:] = np.nan            # of nothing
+        mean[:] = np.nan                        # of nothing
+        square[:] = np.nan
     return mean, square, cut
 
 
@@ -216,7 +219,7 @@ def _affine_first(x, inner, mean, scale, offset, out, lo, hi):
 def affine(x, mean, scale, offset, cut):
     """(x - mean) * scale + offset, the three given for each channel in x's dtype."""
     out = empty(x.shape, x.dtype)
-    flat = np.ascontiguousarray(x).ravel()
+    flat = contiguous(x).ravel()
     if cut.inner == 1:
         tiled = [_tiled(v, cut.group) for v in (mean, scale, offset)]
         _affine_last(-(-cut.outer // cut.group), x.size, flat, *tiled, out.ravel())
@@ -226,7 +229,19 @@ def affine(x, mean, scale, offset, cut):
 
 
 def _tiled(v, times):
-    return v if times == 1 else np.tile(v, times)
+    if times == 1:
+        return v
+    made = empty((times, v.size), v.dtype)
+    made[:] = v
+    return made.ravel()
+
+
+@range_kernel
+def _finish(mean, square, scale, count, epsilon, mean_x, factor, variance, inverse, lo, hi):
+    """What batch_norm gives for channels, from their mean and squared distances"""
+    for c in range(lo, hi):
+        inverse[c] = 1.0 / np.sqrt(square[c] / max(count, 1) + epsilon)
+        mean_x[c], factor[c], variance[c] = mean[c], scale[c] * inverse[c], square[c] / max(count - 1, 1)
 
 
 def batch_norm(x, scale, offset, epsilon, axis):
@@ -235,11 +250,26 @@ def batch_norm(x, scale, offset, epsilon, axis):
     The variance that is given back is that of a sample, over count - 1; 1 / sqrt(...) comes last, float64.
     """
     mean, square, cut = moments(x, axis)
-    variance = square / max(cut.count, 1)
-    inverse = 1.0 / np.sqrt(variance + epsilon)
-    mean_x, factor = mean.astype(x.dtype), (scale * inverse).astype(x.dtype)
-    y = affine(x, mean_x, factor, offset, cut)
-    return y, mean_x, (square / max(cut.count - 1, 1)).astype(x.dtype), inverse
+    mean_x, factor, variance = (empty((cut.channels,), x.dtype) for _ in range(3))
+    inverse = empty((cut.channels,), FLOAT64)
+    _finish(cut.channels, 0, mean, square, contiguous(scale), cut.count, float(epsilon), mean_x, factor,
+            variance, inverse)
+    return affine(x, mean_x, factor, contiguous(offset), cut), mean_x, variance, inverse
+
+
+@range_kernel
+def _factors(scale, variance, epsilon, factor, lo, hi):
+    """factor = scale / sqrt(variance + epsilon)"""
+    for c in range(lo, hi):
+        factor[c] = np.float64(scale[c]) / np.sqrt(np.float64(variance[c]) + epsilon)
+
+
+def inference(x, scale, offset, mean, variance, epsilon, axis):
+    """(x - mean) / sqrt(variance + epsilon) * scale + offset, given for each channel."""
+    cut = layout(x.shape, axis)
+    factor = empty(scale.shape, x.dtype)
+    _factors(cut.channels, 0, contiguous(scale), contiguous(variance), float(epsilon), factor)
+    return affine(x, contiguous(mean), factor, contiguous(offset), cut)
 
 
 # ---- gradients
@@ -302,15 +332,22 @@ def _products_first(g, x, channels, inner, mean, totals, products, lo, hi):
         totals[to], products[to] = total, product
 
 
-@kernel
-def _sum_chunks(totals, products, total, product):
-    """total, product = the sums over all chunks"""
+@range_kernel
+def _rest_products(g, x, mean, out, lo, hi):
+    """out = g * (x - mean), for rows of channels"""
+    for i in range(lo, hi):
+        out[i] = g[i] * (x[i] - mean[i % mean.size])
+
+
+@range_kernel
+def _sum_chunks(totals, products, total, product, lo, hi):
+    """total, product = the sums over all chunks, for channels"""
     channels = total.size
-    fill(total, 0)
-    fill(product, 0)
+    fill(total[lo:hi], 0)
+    fill(product[lo:hi], 0)
     for j in range(totals.size // channels):
         t, p = totals[j * channels:(j + 1) * channels], products[j * channels:(j + 1) * channels]
-        for c in range(channels):
+        for c in range(lo, hi):
             total[c] += t[c]
             product[c] += p[c]
 
@@ -324,14 +361,13 @@ def products(g, x, mean, cut):
         _products_last(chunks * -(-cut.wide // TILE), x.size, g, x, rows, cut.wide, _tiled(mean, cut.group),
                        totals, shifted)
         totals[chunks * cut.wide:] = g[whole:]
-        rest = (x[whole:].reshape(-1, cut.channels) - mean).ravel()
-        shifted[chunks * cut.wide:] = g[whole:] * rest
+        _rest_products(x.size - whole, 0, g[whole:], x[whole:], mean, shifted[chunks * cut.wide:])
     else:
         _products_first(cut.outer * cut.channels * -(-cut.inner // RUN), x.size, g, x, cut.channels,
                         cut.inner, mean, totals, shifted)
-    total, product = np.empty(cut.channels), np.empty(cut.channels)
+    total, product = empty((cut.channels,), FLOAT64), empty((cut.channels,), FLOAT64)
     if cut.channels:
-        _sum_chunks(totals, shifted, total, product)
+        _sum_chunks(cut.channels, totals.size, totals, shifted, total, product)
     return total, product
 
 
@@ -358,19 +394,32 @@ def _combine_first(g, x, inner, mean, a, b, c, out, lo, hi):
             y[k] = ga * gs[k] + (xb * (xs[k] - m) + plus)
 
 
+@range_kernel
+def _finish_grad(total, product, dmean, dvariance, scale, inverse, count, factor, b, c, by_scale, by_offset,
+                 lo, hi):
+    """The gradients of batch_norm for channels, and the factors of g, x - mean and 1 in that by x"""
+    n, apart = max(count, 1), 2.0 / max(count - 1, 1)
+    for k in range(lo, hi):
+        f = scale[k] * inverse[k]
+        factor[k], c[k] = f, (dmean[k] - f * total[k]) / n
+        b[k] = -f * inverse[k] * inverse[k] * product[k] / n + dvariance[k] * apart
+        by_scale[k], by_offset[k] = product[k] * inverse[k], total[k]
+
+
 def batch_norm_grad(dy, dmean, dvariance, x, scale, mean, inverse, axis):
     """The gradients by x, scale and offset of `batch_norm` from those of y, mean and variance."""
     cut = layout(x.shape, axis)
-    g, flat = np.ascontiguousarray(dy).ravel(), np.ascontiguousarray(x).ravel()
+    g, flat = contiguous(dy).ravel(), contiguous(x).ravel()
     total, product = products(g, flat, mean, cut)
-    n, factor = max(cut.count, 1), scale * inverse
-    b = -factor * inverse * inverse * product / n + dvariance * (2.0 / max(cut.count - 1, 1))
-    c = (dmean - factor * total) / n
-    per_channel = [v.astype(x.dtype) for v in (factor, b, c)]
+    factor, b, c, by_scale, by_offset = per_channel = [empty((cut.channels,), x.dtype) for _ in range(5)]
+    given = [contiguous(v) for v in (dmean, dvariance, scale, inverse)]
+    mean = contiguous(mean)
+    _finish_grad(cut.channels, 0, total, product, *given, cut.count, *per_channel)
     out = empty(x.shape, x.dtype)
     if cut.inner == 1:
-        tiled = [_tiled(v, cut.group) for v in (mean, *per_channel)]
+        tiled = [_tiled(v, cut.group) for v in (mean, factor, b, c)]
         _combine_last(-(-cut.outer // cut.group), x.size, g, flat, *tiled, out.ravel())
     else:
-        _combine_first(cut.outer * cut.channels, x.size, g, flat, cut.inner, mean, *per_channel, out.ravel())
-    return out, (product * inverse).astype(x.dtype), total.astype(x.dtype)
+        _combine_first(cut.outer * cut.channels, x.size, g, flat, cut.inner, mean, factor, b, c,
+                       out.ravel())
+    return out, by_scale, by_offset

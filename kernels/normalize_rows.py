@@ -8,6 +8,7 @@ import numpy as np
 from .blocks import fill
 from .jit import kernel, range_kernel, wide_vectors
 from .memory import empty
+from .recording import contiguous
 from .reduce import reduce_sum
 
 BLOCK = 1024        # elements that one vector loop adds up
@@ -121,4 +122,4 @@ def layer_norm_grad(dy, x, scale, means, inverses):
 
 
 def _flat(x):
-    return np.ascontiguousarray(x).ravel()
+    return contiguous(x).ravel()

@@ -1,9 +1,9 @@
 """Sums over neighbours along rows: what local response normalization divides by."""
-import numpy as np
 
 from .blocks import fill
 from .jit import range_kernel
 from .memory import empty
+from .recording import contiguous
 from .row_sums import add
 
 
@@ -23,6 +23,6 @@ def neighbour_sum(x, radius):
     out, n = empty(x.shape, x.dtype), x.shape[-1]
     if x.size:
         radius = min(radius, n - 1)
-        flat = np.ascontiguousarray(x).ravel()
+        flat = contiguous(x).ravel()
         _neighbours(x.size // n, x.size * (2 * radius + 1), flat, n, radius, out.ravel())
     return out

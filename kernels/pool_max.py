@@ -11,6 +11,7 @@ from .blocks import fill
 from .jit import kernel, range_kernel
 from .memory import empty
 from .pool_tiles import largest_of_pixels, sum_where
+from .recording import contiguous
 from .windows import covers, places, rows_over, rows_under, spans
 
 UINT8, INT32 = np.dtype(np.uint8), np.dtype(np.int32)
@@ -120,6 +121,20 @@ def _max_grad_planes(g, index, size, count, steps, starts_d, starts_h, starts_w,
                     i += 1
 
 
+@range_kernel
+def _take(x, index, channels, plane, count, steps, starts_d, starts_h, starts_w, out, lo, hi):
+    """out = the elements of x at the numbers in index, 0 for no element, for windows"""
+    windows = count[0] * count[1] * count[2]
+    for i in range(lo, hi):
+        n, rest = divmod(i, windows)
+        d, rest = divmod(rest, count[1] * count[2])
+        h, w = divmod(rest, count[2])
+        start = n * plane + starts_d[d] + starts_h[h] + starts_w[w]
+        for c in range(channels):
+            k = index[i * channels + c]
+            out[i * channels + c] = x[(start + steps[k]) * channels + c] if k < steps.size else 0
+
+
 # ---- launches
 def index_dtype(windows):
     """What numbers the elements of a window."""
@@ -170,13 +185,13 @@ def max_pool_positions(index, windows):
 
 def max_pool_take(x, index, windows):
     """The elements of x that stand where the largest of another array stood; 0 for no element."""
-    at = max_pool_positions(index, windows)
-    lead, last = (windows.batch, (windows.channels,)) if windows.channels_last else (windows.planes, ())
-
-    def flat(array, sizes):
-        return array.reshape((lead, math.prod(sizes), *last))
-    taken = np.take_along_axis(flat(x, windows.size), flat(np.maximum(at, 0), windows.counts), 1)
-    return np.where(at < 0, x.dtype.type(0), taken.reshape(at.shape))
+    out = empty(windows.out_shape, x.dtype)
+    if out.size:
+        steps, starts = places(windows)
+        channels = windows.channels if windows.inner_channels else 1
+        _take(out.size // channels, out.size, _flat(x), _flat(index), channels, math.prod(windows.size),
+              windows.counts, steps, *starts, out.ravel())
+    return out
 
 
 def _lowest(dtype):
@@ -184,4 +199,4 @@ def _lowest(dtype):
 
 
 def _flat(x):
-    return np.ascontiguousarray(x).ravel()
+    return contiguous(x).ravel()

@@ -4,6 +4,7 @@ import numpy as np
 from .blocks import around
 from .jit import kernel, range_kernel
 from .memory import empty
+from .recording import contiguous
 
 TILE = 512          # columns in one task
 
@@ -56,7 +57,7 @@ def linear_recurrence(a, b, axis, exclusive=False, reverse=False):
     out = empty(a.shape, a.dtype)
     if out.size == 0:
         return out
-    flat_a, flat_b = np.ascontiguousarray(a).ravel(), np.ascontiguousarray(b).ravel()
+    flat_a, flat_b = contiguous(a).ravel(), contiguous(b).ravel()
     if inner == 1:
         _rows(m, 4 * out.size, flat_a, flat_b, n, exclusive, reverse, out.ravel())
     else:

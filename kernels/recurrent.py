@@ -3,11 +3,11 @@
 Rows of z hold the blocks i, f, g, o of n numbers each.  All of a step's elementwise work is one pass here; as
 ops it is twelve.
 """
-import numpy as np
 
 from . import scalar
 from .jit import body, range_kernel, wide_vectors
 from .memory import empty
+from .recording import contiguous
 
 WORK = 24           # the five exponentials of an element and the rest, in additions
 
@@ -86,4 +86,4 @@ def lstm_gates_grad(dh, dc, z, c, hard):
 
 
 def _flat(x):
-    return x.ravel() if x.flags.c_contiguous else np.ascontiguousarray(x).ravel()
+    return contiguous(x).ravel()

@@ -10,6 +10,7 @@ import numpy as np
 from .blocks import copy, fill
 from .jit import kernel, range_kernel, wide_vectors
 from .memory import empty
+from .recording import contiguous
 from .row_sums import add_scaled
 
 INT64, FLOAT32 = np.dtype(np.int64), np.float32
@@ -106,7 +107,7 @@ def resize(x, size, align_corners, nearest):
     if out.size:
         rows = sources(height, size[0], align_corners, nearest)
         columns = sources(width, size[1], align_corners, nearest)
-        flat = np.ascontiguousarray(x).ravel()
+        flat = contiguous(x).ravel()
         if nearest:
             _nearest(n * size[0], out.size, flat, height, width, channels, rows[0], columns[0], out.ravel())
         else:
@@ -123,7 +124,7 @@ def resize_grad(dy, size, align_corners, nearest):
         rows = sources(size[0], new[0], align_corners, nearest)
         columns = sources(size[1], new[1], align_corners, nearest)
         runs = _targets(size[0], new[0], align_corners, nearest)
-        flat = np.ascontiguousarray(dy).ravel()
+        flat = contiguous(dy).ravel()
         _adjoint(n * size[0], 2 * (dx.size + dy.size), flat, *size, channels, *rows, *runs, *columns,
                  dx.ravel())
     return dx

@@ -11,6 +11,7 @@ from . import memory
 from .jit import body, kernel, range_kernel
 from .philox import block, box_muller, high_product, negative_log, unit64
 from .random import bits, wrapped
+from .recording import contiguous
 
 _0 = np.uint64(0)
 ATTEMPTS = 0xFFFF                 # the chance of this many rejections is nil; what is left then is nan
@@ -283,7 +284,7 @@ def categorical(logits, num_samples, seed, counter):
 
     A logit of -inf, nan or inf is never drawn; a row with no finite logit is a ValueError.
     """
-    logits = np.ascontiguousarray(logits)
+    logits = contiguous(logits)
     check_logits(logits)
     if logits.dtype.kind != "f":
         raise TypeError(f"categorical: logits must be float32 or float64, got {logits.dtype}")
@@ -354,4 +355,4 @@ def _repeated(op, name, value, shape):
     if value.shape != tuple(shape)[len(shape) - value.ndim:]:
         check_repeated(op, name, value.shape, tuple(shape))
         value = np.broadcast_to(value, shape)
-    return np.ascontiguousarray(value).ravel()
+    return contiguous(value).ravel()

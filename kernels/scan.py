@@ -10,6 +10,7 @@ from .blocks import around, copy, fill
 from .extremes import maximum, minimum
 from .jit import body, kernel, range_kernel
 from .memory import empty
+from .recording import contiguous
 
 CHUNK = 1 << 14     # elements of a row in one task
 TILE = 512          # columns in one task
@@ -151,7 +152,7 @@ def _scan(op, x, axis, exclusive, reverse):
     out = empty(x.shape, x.dtype)
     if x.size == 0:
         return out
-    flat = np.ascontiguousarray(x).ravel()
+    flat = contiguous(x).ravel()
     if inner == 1:
         _scan_rows(op, flat, m, n, exclusive, reverse, out.ravel())
     else:

@@ -9,6 +9,7 @@ from .blocks import fill
 from .extremes import maximum
 from .jit import body, kernel, range_kernel, wide_vectors
 from .memory import empty
+from .recording import contiguous
 
 EXP_WORK = 4        # an exponential costs about as much as that many additions
 # Short rows are taken a block at a time, transposed, so that vectors run across rows: a third of the time for
@@ -250,7 +251,7 @@ def _along(rows, x, axis):
     if x.dtype.kind != "f":
         raise TypeError(f"expected a float type, got {x.dtype}")
     if axis != x.ndim - 1:
-        return np.ascontiguousarray(_along(rows, x.swapaxes(axis, -1), x.ndim - 1).swapaxes(axis, -1))
+        return contiguous(_along(rows, x.swapaxes(axis, -1), x.ndim - 1).swapaxes(axis, -1))
     out = empty(x.shape, x.dtype)
     if x.size:
         n = x.shape[-1]
@@ -261,7 +262,7 @@ def _along(rows, x, axis):
 def _grad_along(rows, g, y, axis):
     if axis != y.ndim - 1:
         dx = _grad_along(rows, g.swapaxes(axis, -1), y.swapaxes(axis, -1), y.ndim - 1)
-        return np.ascontiguousarray(dx.swapaxes(axis, -1))
+        return contiguous(dx.swapaxes(axis, -1))
     out = empty(y.shape, y.dtype)
     if y.size:
         n = y.shape[-1]
@@ -270,7 +271,7 @@ def _grad_along(rows, g, y, axis):
 
 
 def _flat(x):
-    return x.ravel() if x.flags.c_contiguous else np.ascontiguousarray(x).ravel()
+    return contiguous(x).ravel()
 
 
 def sparse_softmax_cross_entropy(labels, logits):

@@ -186,7 +186,7 @@ def top_k(x, k=1, sorted=True):
     """The k largest along the last axis, largest first, and their int32 places; of equal ones the first."""
     check_top(x, k)
     if k > _FEW:
-        places = np.ascontiguousarray(argsort(x, -1, True)[..., :k])
+        places = contiguous(argsort(x, -1, True)[..., :k])
     else:
         y, kind = _words(x)
         places = empty((*x.shape[:-1], k), _INT32)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .jit import kernel
+from .recording import table
 
 
 class Windows(NamedTuple):
@@ -60,7 +61,7 @@ def spans(windows):
 
     A window with no element inside has k0 = k1.
     """
-    return tuple([_spans(*axis) for axis in _axes(windows)])
+    return tuple([table(_spans(*axis)) for axis in _axes(windows)])
 
 
 def _axes(w):
@@ -91,13 +92,14 @@ def _covers(size, count, kernel, stride, dilation, before):
     o, k, at = o[inside], k[inside], at[inside]
     order = np.argsort(at, kind="stable")
     ends = np.searchsorted(at[order], np.arange(size + 1))
-    return ends, np.stack([o[order], k[order]], 1)
+    return table(ends), table(np.stack([o[order], k[order]], 1))
 
 
 @functools.lru_cache(maxsize=1024)
 def shares(windows):
     """For each axis what of a mean one element of a window is: 1 / (elements inside), 0 for none."""
-    return tuple([1.0 / np.where(s[:, 1] > s[:, 0], s[:, 1] - s[:, 0], np.inf) for s in spans(windows)])
+    counts = [s[:, 1] - s[:, 0] for s in spans(windows)]
+    return tuple([table(1.0 / np.where(n > 0, n, np.inf)) for n in counts])
 
 
 @functools.lru_cache(maxsize=1024)
@@ -108,11 +110,11 @@ def places(windows):
     (depth, height, width).
     """
     sizes = (windows.size[1] * windows.size[2], windows.size[2], 1)
-    starts = [(np.arange(count) * stride - before) * n for n, (_, count, _, stride, _, before)
+    starts = [table((np.arange(count) * stride - before) * n) for n, (_, count, _, stride, _, before)
               in zip(sizes, _axes(windows), strict=True)]
     grid = np.indices(windows.kernel).reshape(3, -1)
     steps = sum(k * d * n for k, d, n in zip(grid, windows.dilations, sizes, strict=True))
-    return steps, tuple(starts)
+    return table(steps), tuple(starts)
 
 
 # ---- rows

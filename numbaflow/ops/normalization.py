@@ -162,8 +162,7 @@ def _inference_shape(x, scale, offset, mean, variance, axis):
 def batch_norm_inference(x, scale, offset, mean, variance, epsilon=1e-3, axis=-1):
     """(x - mean) / sqrt(variance + epsilon) * scale + offset, by statistics that are given."""
     axis = _channels(x, axis, scale=scale, offset=offset, mean=mean, variance=variance)
-    factor = (scale / np.sqrt(variance.astype(float) + epsilon)).astype(x.dtype)
-    return normalize_batch.affine(x, mean, factor, offset, normalize_batch.layout(x.shape, axis))
+    return normalize_batch.inference(x, scale, offset, mean, variance, epsilon, axis)
 
 
 def fused_batch_norm(x, scale, offset, mean=None, variance=None, epsilon=0.001, data_format="NHWC",
