@@ -9,6 +9,7 @@ import os
 import pickle
 import sys
 import tempfile
+import time
 import types as python_types
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 from numba.extending import intrinsic, overload
 
-from . import recording, threads
+from . import builds, recording, threads
 from .fingerprint import Unfingerprintable, fingerprint
 
 # Not nnan or ninf: NaN and inf keep their meaning.  afn allows approximations; the tests hold their accuracy.
@@ -215,12 +216,14 @@ def kernel(function=None, *, options=OPTIONS):
     return dispatcher
 
 
-def loop(function, signature, options=OPTIONS):
-    """A C function pointer with the given Numba signature, kept on disk."""
+def loop(function, signature, options=OPTIONS, text=None):
+    """A C function pointer with the given Numba signature, kept on disk; `text` is generated source."""
+    began = time.perf_counter()
     made = CFunc(function, (signature.args, signature.return_type), locals={},
                  options={**options, "nopython": True})
     made._cache = DiskCache(function, salt=f"cfunc {sorted(options['fastmath'])}")
     made.compile()
+    builds.note(made.address, function, began, made.cache_hits > 0, text)
     return made
 
 

@@ -6,12 +6,13 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import elementwise, jit, translate
+from . import builds, elementwise, jit, translate
 from .fingerprint import Unfingerprintable, fingerprint
 from .native import keep
 
@@ -61,6 +62,7 @@ class Compiled:
 
 def compiled(function, source):
     """The C function of a kernel  f(args, lo, hi)  whose text is `source`; raises Untranslatable."""
+    began, cached = time.perf_counter(), True
     try:
         key = (fingerprint(function), _makers(), llvm.get_host_cpu_name(), jit._features(), llvmlite.__version__)
     except Unfingerprintable:
@@ -71,12 +73,15 @@ def compiled(function, source):
         try:
             code = path.read_bytes()
         except OSError:
+            cached = False
             code = object_code(module_of(function, source, symbol))
             _write(path, code)
         engine = _engine()
         engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        return Compiled(engine.get_function_address(symbol), code)
+        made = Compiled(engine.get_function_address(symbol), code)
+    builds.note(made.address, function, began, cached, source)
+    return made
 
 
 def module_of(function, source, symbol):

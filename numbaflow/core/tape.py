@@ -281,7 +281,7 @@ def caller():
     """file:line of the first frame outside this package."""
     frame, package = sys._getframe(1), __name__.split(".")[0]
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
+        name = frame.f_globals.get("__name__", package)
         if name.split(".")[0] != package and not frame.f_code.co_filename.startswith("<numbaflow"):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back

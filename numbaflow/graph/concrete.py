@@ -14,7 +14,7 @@ from numbaflow.core.shape import Extent
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
 
-from . import differentiate
+from . import differentiate, report, text
 from .interpret import interpret
 from .program import Program
 
@@ -81,6 +81,29 @@ class Concrete:
         """The results op by op, for comparing with the program; variables are not assigned."""
         given = [*tensors, *[v._read() for v in self.reads], *[wrap(f()) for f in self.feeds]]
         return interpret(self.graph, given)[:self.results]
+
+    # ---- looking into it
+    def graph_text(self):
+        """The graph as lines of text: as it was traced, and as it is run."""
+        return text.program_text(self)
+
+    def save_plot(self, path):
+        """Draw the graph that is run: .dot and .gv are text, graphviz's dot makes .png, .svg and .pdf."""
+        text.save_plot(self, path)
+
+    def lower(self):
+        """What is run: kernels with source and compile time, and steps; print it."""
+        return report.Lowered(self)
+
+    def profile(self, tensors, repeat=report.REPEAT, call=None):
+        """Print and return where the time of a call of tensors goes; variables stay as they are."""
+        found = report.profile(self, tensors, repeat, call)
+        print(found)
+        return found
+
+    def memory(self):
+        """What memory a call takes."""
+        return report.memory(self)
 
 
 class Structure:

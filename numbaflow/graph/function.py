@@ -101,7 +101,7 @@ class Function:
                 key.append((data.shape, data.dtype))
             else:
                 key.append(_add_argument(a, tensors))
-        given = args
+        given = args, {}
         if kwargs or self.input_signature is not None:
             given, tensors, key = self._checked(args, kwargs)
         key = tuple(key)
@@ -133,7 +133,7 @@ class Function:
         tensors: list = []
         key = [_add_argument(a, tensors) for a in args]
         key += [(name, _add_argument(rest[name], tensors)) for name in sorted(rest)]
-        return (args, rest), tensors, key
+        return (tuple(args), rest), tensors, key
 
     def _fitting(self, args):
         wanted = self.input_signature
@@ -154,34 +154,59 @@ class Function:
             tensors.append(t)
         return tuple(nest.pack(list(args), tensors))
 
-    def _traced(self, key, args, tensors):
+    def _traced(self, key, given, tensors):
         with self._lock:
             found = self._concrete.get(key)
             if found is None:
                 shapes = [tuple(t._data.shape) for t in tensors]
                 found = self._concrete[key] = self._open.function(
-                    key, shapes, functools.partial(self._trace, args, tensors))
+                    key, shapes, functools.partial(self._trace, given, tensors))
         return found
 
-    def _trace(self, args, tensors, shapes):
+    def _trace(self, given, tensors, shapes):
         trace = Trace(getattr(self, "__name__", "function"), may_create=not self._concrete)
-        args, kwargs = args if len(args) == 2 and type(args[1]) is dict and type(args[0]) is tuple else (args, {})
+        args, kwargs = given
         with tracing(trace):
             traced = [trace.input(shape, t._dtype, f"argument_{k}")
                       for k, (shape, t) in enumerate(zip(shapes, tensors, strict=True))]
             left = iter(traced)
-            given = [_with_tensors(a, left) for a in args]
+            traced_args = [_with_tensors(a, left) for a in args]
             named = {name: _with_tensors(kwargs[name], left) for name in sorted(kwargs)}
-            result = self.python_function(*given, **named)
+            result = self.python_function(*traced_args, **named)
             structure = Structure(result)
         return Concrete.of_trace(trace, traced, structure.tensors), structure
 
     def get_concrete_function(self, *args, **kwargs):
         """The compiled function for a signature, given by arguments or by TensorSpecs in their place."""
+        return self._examined(args, kwargs)[0]
+
+    def _examined(self, args, kwargs):
+        """The compiled function for example arguments, and their tensors."""
         args = [_example(a) for a in (args or self.input_signature or ())]
-        tensors, key = [], []
-        args, tensors, key = self._checked(args, {k: _example(v) for k, v in kwargs.items()})
-        return self._traced(tuple(key), args, tensors)[0]
+        given, tensors, key = self._checked(args, {k: _example(v) for k, v in kwargs.items()})
+        return self._traced(tuple(key), given, tensors)[0], tensors
+
+    # ---- looking into it
+    def graph_text(self, *args, **kwargs):
+        """The graph for arguments like these as lines of text: as it was traced, and as it is run."""
+        return self._examined(args, kwargs)[0].graph_text()
+
+    def save_plot(self, path, *args, **kwargs):
+        """Draw the graph for arguments like these: .dot as text; .png, .svg and .pdf need graphviz."""
+        self._examined(args, kwargs)[0].save_plot(path)
+
+    def lower(self, *args, **kwargs):
+        """What runs for arguments like these: kernels with source and compile time, and steps; print it."""
+        return self._examined(args, kwargs)[0].lower()
+
+    def profile(self, *args, repeat=20, **kwargs):
+        """Print and return where the time of a call goes, by medians of `repeat` calls; variables stay."""
+        concrete, tensors = self._examined(args, kwargs)
+        return concrete.profile(tensors, repeat, lambda: self(*args, **kwargs))
+
+    def memory(self, *args, **kwargs):
+        """What memory a call takes: temporaries as planned, results, constants, variables; print it."""
+        return self._examined(args, kwargs)[0].memory()
 
     def __repr__(self):
         return f"<numbaflow function {getattr(self, '__name__', '?')}>"

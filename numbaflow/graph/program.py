@@ -37,7 +37,7 @@ class Program:
         self._outputs: list = []        # (root, shape, dtype)
         self.result_plan = [self._result(lowering, v) for v in graph.outputs[:self.results]]
         lowering.assign_rest()
-        self.code = lowering.code
+        self.code, self.layouts = lowering.code, lowering.layouts
         self._assemble()
         self._states: list = []
         self.call = self._write_call()
