@@ -289,9 +289,8 @@ def memory(concrete):
         return sum(-(-root.array.nbytes // unit) * unit for root in roots if root.kind == kind)
     copied = {step.args[1].root for step in program.code
               if type(step) is not HostCall and step.function is native.copy()}
-    own = {root.variable: root for root in program._inputs if root.kind == "variable"}
-    moved = [v for v in concrete.assigned if own[v] in copied]
-    kept = [v for v in concrete.assigned if v not in moved]
+    moved = {id(root.variable) for root in copied if root.kind == "variable"}
+    names = [[v.name for v in concrete.assigned if (id(v) in moved) is wanted] for wanted in (False, True)]
     return Memory(program.temporary_bytes, size("temporary", ALIGN), size("output"), size("host"),
                   size("constant"), sum(v._array().nbytes for v in concrete.reads),
-                  tuple([v.name for v in kept]), tuple([v.name for v in moved]))
+                  *map(tuple, names))
