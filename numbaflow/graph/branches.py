@@ -1,18 +1,17 @@
 """One of several functions by a number that is known when the program runs.
 
-A node of BRANCH takes that number and the operands of all branches, which are functions with the same inputs and
-results.  Where a tape records, each branch also gives what its gradient needs, in slots that branches share;
-the gradient is a choice among the branches' gradients by the same number.
+A node of BRANCH takes that number and the operands of all branches, which are functions with the same inputs
+and results.  Where a tape records, each branch also gives what its gradient needs, in slots that branches
+share; the gradient is a choice among the branches' gradients by the same number.
 """
 from numbaflow.core import nest
 from numbaflow.core.abstract import current_trace
-from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tape import tracing
 from numbaflow.core.tensor import Tensor, as_tensor, scalar_tensor, wrap
 
 from . import differentiate
-from .hosted import Hosted, backward_of, composed, inlined, specs_of, used_inputs
+from .hosted import Hosted, composed, inlined, specs_of, used_inputs
 from .inner import Inner, Outside, concrete
 
 
@@ -78,7 +77,7 @@ def _backward(branches, which, wanted):
     key = "branches", branches, which, wanted
     found = branches[0]._derivatives.get(key)
     if found is None:
-        each = [backward_of(b, which, wanted) for b in branches]
+        each = [differentiate.backward_of(b, which, wanted) for b in branches]
         served = [k for k in wanted if any(k in s for _, s in each)]
         used = sorted({k for f, _ in each for k in used_inputs(f)})
         specs = specs_of([branches[0].graph.inputs[k] for k in served])
@@ -96,7 +95,8 @@ def _serving(function, own, served, specs, used):
         found = inlined(function, [known[k] if k in known else trace.filled(0, *spec)
                                    for k, spec in enumerate(inputs)])
         found = dict(zip(own, found, strict=True))
-        return [found[k] if k in found else trace.filled(0, *spec) for k, spec in zip(served, specs, strict=True)]
+        return [found[k] if k in found else trace.filled(0, *spec)
+                for k, spec in zip(served, specs, strict=True)]
     return composed(function.name, [inputs[k] for k in used], padded)
 
 
@@ -124,15 +124,13 @@ def choose(what, number, functions, names):
     for inner, _ in inners:
         for v in variables:
             inner.read(v)
+    values = [[*map(inner.value, found), *[inner.value(inner.read(v)) for v in variables]]
+              for (inner, _), found in zip(inners, tensors, strict=True)]
     outside = Outside([inner for inner, _ in inners])
-    branches = []
-    for (inner, _), found in zip(inners, tensors, strict=True):
-        values = [*map(inner.value, found), *[inner.value(inner.read(v)) for v in variables]]
-        branches.append((inner, values))
-    specs = specs_of(branches[0][1])
-    branches = tuple([concrete(inner, outside.inputs(inner), values) for inner, values in branches])
+    branches = tuple([concrete(inner, outside.inputs(inner), outputs)
+                      for (inner, _), outputs in zip(inners, values, strict=True)])
     kind = BRANCH_WITH_EFFECTS if any(inner.has_effect() for inner, _ in inners) else BRANCH
-    made = kind([number, *outside.operands()], {"branches": branches}, specs)
+    made = kind([number, *outside.operands()], {"branches": branches}, specs_of(values[0]))
     count = len(made) - len(variables)
     for v, t in zip(variables, made[count:], strict=True):
         trace.assign(v, t)
@@ -151,8 +149,8 @@ def _one_structure(what, names, results):
     first = results[0]
     for name, other in zip(names[1:], results[1:], strict=True):
         if form(other) != form(first):
-            raise InvalidArgumentError(f"{what}: {names[0]} and {name} must give the same structure: {names[0]} gave "
-                                       f"{form(first)}, {name} gave {form(other)}")
+            raise InvalidArgumentError(f"{what}: {names[0]} and {name} must give the same structure: "
+                                       f"{names[0]} gave {form(first)}, {name} gave {form(other)}")
     return first
 
 
@@ -179,8 +177,10 @@ def _unified(what, names, inners, results):
         column = [x if isinstance(x, Tensor) else scalar_tensor(x, tensors[0]._dtype, what) if tensors
                   else as_tensor(x) for x in leaves]
         if len(set(specs_of(column))) > 1:
-            raise InvalidArgumentError(f"{what}: result {at} must be of one dtype and shape, it is " + " and ".join(
-                f"{t._dtype} of shape {tuple(t._data.shape)} in {name}" for name, t in zip(names, column, strict=True)))
+            found = [f"{t._dtype} of shape {tuple(t._data.shape)} in {name}"
+                     for name, t in zip(names, column, strict=True)]
+            raise InvalidArgumentError(f"{what}: result {at} must be of one dtype and shape, it is "
+                                       f"{' and '.join(found)}")
         columns.append(column)
     return [[column[k] for column in columns] for k in range(len(inners))]
 

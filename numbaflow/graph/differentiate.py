@@ -21,7 +21,8 @@ def call(concrete, tensors):
     if all(t._node is None for t in given):
         return None
     forward = forward_of(concrete)
-    outputs = forward.program.run(given)
+    # anew: a program gives arguments and constants as they are, and tapes mark outputs
+    outputs = [t._renewed() for t in forward.program.run(given)]
     record(_Call(forward, given, outputs), given, tuple(outputs))
     return outputs[:concrete.results]
 
@@ -159,6 +160,6 @@ def _make_backward(forward, which, traced):
     graph.replace(known)
     graph.inputs = [*[t._value for t in given], *[n.outputs[0] for n in saved], *[t._value for t in seeds]]
     needed = _needed(graph.nodes, graph.outputs)
-    graph.nodes = [n for n in graph.nodes           # effects belong to the forward pass
-                   if not getattr(n.op, "effect", False) or any(v in needed for v in n.outputs)]
+    graph.nodes = [n for n in graph.nodes           # effects that nobody needs belong to the forward pass
+                   if n.op is ir.INPUT or any(v in needed for v in n.outputs)]
     return Concrete(trace.name, graph, (), (), ()), served

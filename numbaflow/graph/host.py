@@ -1,16 +1,18 @@
-"""Calls of Python from compiled functions: py_function, py_func, numpy_function, print, Assert.
+"""Calls of Python from compiled functions: py_function, py_func, numpy_function.
 
 Eagerly they just call.  Inside a compiled function they are nodes with an effect, which run in order at each
 call, whether or not their results are used.
 """
 import itertools
-import sys
 from collections import OrderedDict
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
-from numbaflow.core import dtypes, nest
-from numbaflow.core.abstract import Traced, TracingError, current_trace
+from numbaflow.core import dtypes
+from numbaflow.core.abstract import TracingError, current_trace
+from numbaflow.core.accumulate import accumulate
 from numbaflow.core.errors import (
     InvalidArgumentError,
     OpError,
@@ -19,21 +21,23 @@ from numbaflow.core.errors import (
     UnimplementedError,
     UnknownError,
 )
+from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tape import caller, listening, record, tracing
 from numbaflow.core.tensor import as_tensor, wrap
 
 from .hosted import Hosted, specs_of
-from .replay import Derivative, recorded, replayed, replaying
+from .replay import Derivative, recorded, replayed
 
-__all__ = ["Assert", "numpy_function", "print", "py_func", "py_function"]
+__all__ = ["numpy_function", "py_func", "py_function"]
 
 
 # ---- functions of the user
 class _Call:
-    """A Python function with what it must give: tensors of these dtypes, of these shapes where they are known."""
+    """A Python function and the dtypes, and shapes if known, of the tensors it must give."""
 
     def __init__(self, name, function, wanted, shapes, arrays):
-        self.name, self._function, self._wanted, self._shapes, self._arrays = name, function, wanted, shapes, arrays
+        self.name, self._function, self._arrays = name, function, arrays
+        self._wanted, self._shapes = wanted, shapes
 
     def __call__(self, tensors):
         """The list of result tensors; what the function raises becomes an error of the library."""
@@ -59,10 +63,11 @@ class _Call:
 
     def _fitting(self, k, value, dtype):
         if hasattr(value, "_read") and not self._arrays:
-            raise UnknownError(f"{self.name}: Attempting to return a variable from an eagerly executed py_func. Only "
-                               "numeric data structures like Tensors or NumPy arrays should be returned; to return the "
-                               "value of a variable, make sure to obtain the Tensor backing it by calling "
-                               f"`.read_value()` on the variable in question: {value!r}")
+            raise UnknownError(f"{self.name}: Attempting to return a variable from an eagerly executed "
+                               "py_func. Only numeric data structures like Tensors or NumPy arrays should be "
+                               "returned; to return the value of a variable, make sure to obtain the Tensor "
+                               "backing it by calling `.read_value()` on the variable in question: "
+                               f"{value!r}")
         t = wrap(np.array(value, dtype, order="C")) if self._arrays else as_tensor(
             value, None if hasattr(value, "dtype") else dtype)
         if t._dtype != dtype:
@@ -133,8 +138,7 @@ def _pull(node, arrays):
 
 
 def _second(attributes, inputs, outputs, g, wanted):
-    found = dict(zip(wanted, replayed(attributes["derivative"], inputs[1:], g, [k - 1 for k in wanted]), strict=True))
-    return tuple([found[k] for k in wanted])
+    return tuple(replayed(attributes["derivative"], inputs[1:], g, [k - 1 for k in wanted]))
 
 
 _CALL = Hosted("py_function", _call, _gradient, _widened, effect=True)
@@ -165,12 +169,13 @@ def _host_call(what, kind, func, inp, Tout, shape, output_shapes, arrays):
         found = call(inp)
         if not arrays:
             found = _with_zeros(inp, found)
-    elif shapes is None and wanted:
-        raise TracingError(f"{caller()}: {what}: the shape of what {getattr(func, '__name__', func)} gives is not "
-                           f"known while the function is traced: add shape=, {'a shape' if single else 'a list with '}"
-                           f"{'' if single else 'a shape for each result'}")
+    elif shapes is None and wanted and not current_trace().lasting:
+        called = getattr(func, "__name__", func)
+        many = "a shape" if single else "a list with a shape for each result"
+        raise TracingError(f"{caller()}: {what}: the shape of what {called} gives is not known while the "
+                           f"function is traced: add shape=, {many}")
     else:
-        found = kind(inp, {"call": call}, list(zip(shapes or (), wanted, strict=True)))
+        found = kind(inp, {"call": call}, list(zip(shapes or [UNKNOWN] * len(wanted), wanted, strict=True)))
     return found[0] if single else found if wanted else None
 
 
@@ -184,7 +189,10 @@ def _with_zeros(inputs, outputs):
 
 
 class _Zeros:
-    name, variadic, plans = "py_function", (), {}
+    """A call through which no gradient comes."""
+
+    name, variadic = "py_function", ()
+    plans: Mapping = MappingProxyType({})
 
     def plan(self, mask):
         return _ZerosPlan(mask)
@@ -203,7 +211,6 @@ class _ZerosPlan:
         return tuple([wrap(np.zeros(*spec)) for spec in saved])
 
     def backward(self, g, saved, nodes, grads):
-        from numbaflow.core.accumulate import accumulate
         accumulate(grads, nodes, self.run(g, saved))
 
 
@@ -218,8 +225,8 @@ def py_function(func, inp, Tout, name=None, shape=None, output_shapes=None):
             where shapes must be known before func runs.
 
     Returns:
-        A tensor, a list of tensors, or None, as Tout says.  Its gradient is that of what func does, zeros where
-        there is none; it holds for the inputs, not for variables that func reads.
+        A tensor, a list of tensors, or None, as Tout says.  Its gradient is that of what func does, zeros
+        where there is none; inside a compiled function it is for the inputs, not for variables func reads.
 
     Raises:
         InvalidArgumentError: func raised ValueError or TypeError, or gave another dtype or shape.
@@ -252,7 +259,8 @@ def py_func(func, inp, Tout, stateful=True, name=None, shape=None, output_shapes
     >>> py_func(np.sort, [nf.constant([3.0, 1.0])], nf.float32).numpy().tolist()
     [1.0, 3.0]
     """
-    return _host_call("py_func", _NUMPY if stateful else _NUMPY_PURE, func, inp, Tout, shape, output_shapes, True)
+    kind = _NUMPY if stateful else _NUMPY_PURE
+    return _host_call("py_func", kind, func, inp, Tout, shape, output_shapes, True)
 
 
 def numpy_function(func, inp, Tout, name=None, shape=None, output_shapes=None):
@@ -265,116 +273,3 @@ def numpy_function(func, inp, Tout, name=None, shape=None, output_shapes=None):
     [1, 3]
     """
     return _host_call("numpy_function", _NUMPY, func, inp, Tout, shape, output_shapes, True)
-
-
-# ---- asserting and printing
-def Assert(condition, data, summarize=None, name=None):
-    """Raise InvalidArgumentError with the data unless the condition is true.
-
-    Args:
-        condition: a scalar bool.
-        data: a list of tensors, strings and numbers for the message.
-        summarize: how many entries of a tensor's ends to show; 3 unless given.
-
-    >>> import numbaflow as nf
-    >>> from numbaflow.graph.host import Assert
-    >>> Assert(nf.constant(1.0) > 0.0, ["positive"])
-    """
-    condition = as_tensor(condition)
-    if tuple(condition._data.shape) != () or condition._dtype.kind != "b":
-        raise InvalidArgumentError(f"Assert: condition must be a scalar bool, got {condition._dtype} of shape "
-                                   f"{tuple(condition._data.shape)}")
-    _effect(_ASSERT, [condition], _Text(data, " ", "", summarize))
-
-
-def print(*inputs, **kwargs):
-    """Print tensors and strings, in a compiled function at each call.
-
-    Args:
-        inputs: what to print: strings, tensors, structures of them.
-        output_stream: a stream; sys.stderr unless given.
-        summarize: how many entries of the ends of an axis to show; 3 unless given, -1 for all.
-        sep, end: what stands between inputs and after them, " " and a new line unless given.
-
-    >>> import sys
-    >>> import numbaflow as nf
-    >>> from numbaflow.graph import host
-    >>> host.print("x =", nf.constant([1.0, 2.5]), output_stream=sys.stdout)
-    x = [1 2.5]
-    """
-    unknown = set(kwargs) - {"output_stream", "summarize", "sep", "end", "name"}
-    if unknown:
-        raise ValueError(f"print: unrecognized keyword arguments {sorted(unknown)}")
-    text = _Text(inputs, kwargs.get("sep", " "), kwargs.get("end", "\n"), kwargs.get("summarize"),
-                 kwargs.get("output_stream"))
-    _effect(_PRINT, [], text)
-
-
-class _Text:
-    """A text with places for the values of tensors."""
-
-    def __init__(self, inputs, sep, end, summarize, stream=None):
-        self._sep, self._end, self._most, self._stream, self.tensors = sep, end, summarize, stream, []
-        self._parts = [nest.map_structure(self._part, part) if nest.is_nested(part) else self._part(part)
-                       for part in inputs]
-
-    def _part(self, part):
-        if isinstance(part, str) or part is None:
-            return part
-        self.tensors.append(as_tensor(part))
-        return _Place(len(self.tensors) - 1)
-
-    def written(self, arrays):
-        """The text for the values of its tensors."""
-        return self._sep.join([self._one(part, arrays, False) for part in self._parts]) + self._end
-
-    def _one(self, part, arrays, quoted):
-        if isinstance(part, _Place):
-            return self._array(arrays[part])
-        if isinstance(part, dict):
-            return "{" + ", ".join(f"{k!r}: {self._one(part[k], arrays, True)}" for k in nest.ordered_keys(part)) + "}"
-        if isinstance(part, (list, tuple)):
-            inside = ", ".join(self._one(each, arrays, True) for each in part)
-            return f"({inside})" if isinstance(part, tuple) else f"[{inside}]"
-        return repr(part) if quoted else str(part)
-
-    def _array(self, array):
-        ends = 3 if self._most is None else int(self._most)
-        return np.array2string(array, threshold=sys.maxsize if ends < 0 else 0, edgeitems=max(ends, 1),
-                               formatter={"float_kind": "{:g}".format, "bool": lambda b: "1" if b else "0"})
-
-    def show(self, arrays):
-        """Print it."""
-        stream = sys.stderr if self._stream is None else self._stream
-        stream.write(self.written(arrays))
-        stream.flush()
-
-
-class _Place(int):
-    """Stands for a tensor, by its number."""
-
-
-def _asserted(node, arrays):
-    if not arrays[0]:
-        raise InvalidArgumentError(f"assertion failed: {node.attributes['text'].written(arrays[1:])}")
-    return []
-
-
-def _printed(node, arrays):
-    if not replaying():
-        node.attributes["text"].show(arrays)
-    return []
-
-
-_ASSERT = Hosted("assert", _asserted, effect=True)
-_PRINT = Hosted("print", _printed, effect=True)
-
-
-def _effect(kind, first, text):
-    """Run it, or write it down where it waits for values or is to be seen at each call."""
-    if kind is _ASSERT and not isinstance(first[0], Traced):
-        with tracing(None):
-            kind([*first, *[t if not isinstance(t, Traced) else as_tensor(np.nan) for t in text.tensors]],
-                 {"text": text}, [])
-        return
-    kind([*first, *text.tensors], {"text": text}, [])

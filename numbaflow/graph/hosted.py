@@ -1,15 +1,18 @@
 """Primitives that Python runs: branches, loops, calls of the host.
 
-A `Hosted` has `host(node, arrays)`, which compiled programs call between native parts, and a gradient, which is
-made of such primitives again.  Called on tensors it runs or is written down in the trace of this thread, and
-tapes record it, so that one text serves eager tensors, traced ones and derivatives of any order.
+A `Hosted` has `host(node, arrays)`, which compiled programs call between native parts, and a gradient, which
+is made of such primitives again.  Called on tensors it runs or is written down in the trace of this thread,
+and tapes record it, so that one text serves eager tensors, traced ones and derivatives of any order.
 """
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from numbaflow.core.abstract import current_trace
 from numbaflow.core.accumulate import accumulate
 from numbaflow.core.tape import listening, record, tracing
 from numbaflow.core.tensor import wrap
 
-from . import differentiate, ir
+from . import ir
 from .concrete import Concrete
 from .interpret import interpret, primitive
 from .trace import Trace
@@ -45,7 +48,8 @@ class Hosted(ir.Primitive):
         if trace is not None:
             outputs = trace.primitive(self, inputs, attributes, specs)
         else:
-            outputs = [wrap(a) for a in self.host(ir.Node(self, (), attributes, specs), [t._data for t in inputs])]
+            node = ir.Node(self, (), attributes, specs)
+            outputs = [wrap(a) for a in self.host(node, [t._data for t in inputs])]
         if taped:
             record(_Recorded(self, attributes), inputs, tuple(outputs))
         return outputs[:count]
@@ -59,7 +63,8 @@ def _recorded(inputs):
 class _Recorded:
     """What a tape sees of one use of a primitive."""
 
-    variadic, plans = (), {}
+    variadic = ()
+    plans: Mapping = MappingProxyType({})
 
     def __init__(self, hosted, attributes):
         self.name, self.hosted, self.attributes = hosted.name, hosted, attributes
@@ -90,7 +95,7 @@ class _Plan:
 
 # ---- making functions of functions
 def composed(name, specs, function):
-    """The Concrete of a function of traced tensors, which gives a list of tensors, for inputs of these specs."""
+    """The Concrete of a function from a list of traced tensors, of these specs, to a list."""
     trace = Trace(name)
     with tracing(trace):
         given = [trace.input(*spec) for spec in specs]
@@ -120,20 +125,6 @@ def used_inputs(concrete):
 def specs_of(values):
     """(shape, dtype) of tensors or values."""
     return [(v.shape, v.dtype) if isinstance(v, ir.Value) else (v._data.shape, v._data.dtype) for v in values]
-
-
-def backward_of(concrete, which, wanted):
-    """{input number: gradient} as a function (inputs, outputs, gradients of outputs `which`), without dead nodes.
-
-    Gives it and the numbers of the inputs it serves, in the order of its results.
-    """
-    key = "live backward", which, wanted
-    found = concrete._derivatives.get(key)
-    if found is None:
-        backward, served = differentiate.backward_of(concrete, which, wanted)
-        backward.graph.nodes = live(backward.graph)
-        found = concrete._derivatives[key] = backward, tuple(served)
-    return found
 
 
 def inlined(concrete, tensors):

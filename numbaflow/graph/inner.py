@@ -80,7 +80,8 @@ class Outside:
         for inner in inners:
             for key, (tensor, _) in inner.captured.items():
                 self._tensors.setdefault(key, tensor)
-        self.variables = [v for v in dict.fromkeys(v for inner in inners for v in inner.reads) if v not in but]
+        read = dict.fromkeys(v for inner in inners for v in inner.reads)
+        self.variables = [v for v in read if v not in but]
 
     def operands(self):
         """The tensors outside; variables are read here, where outer tapes hear it."""

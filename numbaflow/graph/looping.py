@@ -1,9 +1,11 @@
-"""How a loop is traced: its body and condition once each, on stand-ins for what changes from round to round."""
-from numbaflow.core import dtypes, nest
+"""How a loop is traced: its body and condition once each, on stand-ins for what changes each time."""
+import numpy as np
+
+from numbaflow.core import dtypes, nest, table
 from numbaflow.core.abstract import Traced, current_trace
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tape import tracing
-from numbaflow.core.tensor import Tensor, as_tensor, scalar_tensor
+from numbaflow.core.tensor import Tensor, as_tensor, scalar_tensor, wrap
 
 from .hosted import composed, inlined, specs_of, used_inputs
 from .inner import Inner, Outside, concrete
@@ -14,7 +16,8 @@ _RECORDED = 64 << 20            # bytes of rows that a loop of at most so many i
 _COUNTED = 10_000               # iterations that are counted while tracing
 
 
-def loop(what, body, carried, rows=(), cond=None, bound=None, reverse=False, names=None):
+def loop(what, body, carried, rows=(), cond=None, bound=None, reverse=False, names=None,
+         back_prop=True):
     """(count, carried tensors, stacked tensors) of a loop that is traced here.
 
     Args:
@@ -23,6 +26,7 @@ def loop(what, body, carried, rows=(), cond=None, bound=None, reverse=False, nam
         rows: tensors along whose first axis it goes.
         cond: a function of the carried tensors that gives a scalar bool.
         bound: the most iterations, an int or a tensor; by default as many as there are rows.
+        back_prop: whether gradients go through it.
     """
     trace, n = current_trace(), len(carried)
     step = Inner(f"body of {what}", trace, index=True)
@@ -55,16 +59,19 @@ def loop(what, body, carried, rows=(), cond=None, bound=None, reverse=False, nam
                  "reverse": reverse}, specs)
     for v, t in zip(variables, made[1 + n:1 + len(start)], strict=True):
         trace.assign(v, t)
+    if not back_prop:
+        made = [made[0], *map(table.face("stop_gradient"), made[1:])]
     return made[0], made[1:1 + n], made[1 + len(start):]
 
 
 def _fitting(what, name, value, before):
     """A new value of a loop variable, of its dtype and shape."""
-    t = scalar_tensor(value, before._dtype, what) if type(value) in (bool, int, float, complex) else as_tensor(value)
+    number = type(value) in (bool, int, float, complex)
+    t = scalar_tensor(value, before._dtype, what) if number else as_tensor(value)
     if t._dtype != before._dtype or tuple(t._data.shape) != tuple(before._data.shape):
         raise InvalidArgumentError(
-            f"{what}: {name} was {before._dtype} of shape {tuple(before._data.shape)} and became {t._dtype} of shape "
-            f"{tuple(t._data.shape)} in the body; dtype and shape must stay the same")
+            f"{what}: {name} was {before._dtype} of shape {tuple(before._data.shape)} and became {t._dtype} "
+            f"of shape {tuple(t._data.shape)} in the body; dtype and shape must stay the same")
     return t
 
 
@@ -78,8 +85,8 @@ def _condition(what, trace, cond, carried):
             raise InvalidArgumentError(f"{what}: cond must give a scalar bool, got {holds._dtype} of shape "
                                        f"{tuple(holds._data.shape)}")
     if inner.assigned:
-        raise InvalidArgumentError(f"{what}: cond assigns {', '.join(v.name for v in inner.assigned)}; assign "
-                                   "variables in the body")
+        raise InvalidArgumentError(f"{what}: cond assigns {', '.join(v.name for v in inner.assigned)}; "
+                                   "assign variables in the body")
     return inner, [t._value for t in given], inner.value(holds)
 
 
@@ -105,14 +112,14 @@ def _limits(bound, cond, body, start, has_rows):
 def _count(cond, body, start, bound):
     """How often the body runs, where that follows from values that are known now; else None."""
     n, needed, left = len(start), set(), [k for k in used_inputs(cond) if k]
-    parts = {}
+    parts, specs = {}, specs_of(body.graph.inputs)
     while left:
         k = left.pop()
         if k > n or isinstance(start[k - 1], Traced):
             return None
         if k not in needed:
             needed.add(k)
-            parts[k] = composed("count", specs_of(body.graph.inputs), lambda given, k=k: [inlined(body, given)[k - 1]])
+            parts[k] = composed("count", specs, lambda given, k=k: [inlined(body, given)[k - 1]])
             if any(getattr(node.op, "effect", False) for node in parts[k].graph.nodes):
                 return None
             left += [j for j in used_inputs(parts[k]) if j]
@@ -121,32 +128,27 @@ def _count(cond, body, start, bound):
     def step(given):
         known = dict(zip((0, *order), given, strict=True))
         full = [known[k] if k in known else current_trace().filled(0, *spec)
-                for k, spec in enumerate(specs_of(body.graph.inputs))]
+                for k, spec in enumerate(specs)]
         found = inlined(body, full)
         after = [found[k - 1] for k in order]
         known.update(zip(order, after, strict=True))
         full = [known[k] if k in known else current_trace().filled(0, *spec)
                 for k, spec in enumerate(specs_of(cond.graph.inputs))]
         return [*inlined(cond, full), *after]
-    return _counted(composed("count", [specs_of(body.graph.inputs)[k] for k in (0, *order)], step), cond, start, order,
-                    bound)
+    return _counted(composed("count", [specs[k] for k in (0, *order)], step), cond, start, order, bound)
 
 
 def _counted(step, cond, start, order, bound):
     """Run the counting part op by op."""
     with tracing(None):
         state = [start[k - 1] for k in order]
-        first = [start[k - 1] if k and k in order else as_tensor(_zero(v)) for k, v in enumerate(cond.graph.inputs)]
+        first = [start[k - 1] if k in order else wrap(np.zeros(v.shape, v.dtype))
+                 for k, v in enumerate(cond.graph.inputs)]
         holds, count = bool(inlined(cond, first)[0]), 0
         while holds and count < min(bound, _COUNTED):
             holds, *state = inlined(step, [as_tensor(count, dtypes.INT64), *state])
             count += 1
         return count if not holds or count == bound else None
-
-
-def _zero(value):
-    import numpy as np
-    return np.zeros(value.shape, value.dtype)
 
 
 def paths(structure, name="loop variable"):

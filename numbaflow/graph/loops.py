@@ -1,13 +1,13 @@
 """Loops: a body run again and again on what it gave, over rows of arrays, while a condition holds.
 
-A node of LOOP has the inputs [bound, carried values, arrays, captured values] and the outputs [count, carried
-values, arrays]: iteration i gets row i of each array and gives row i of each output array.  It ends after `bound`
-iterations, or when the condition fails.  Attributes:
+A node of LOOP has the inputs [bound, carried values, arrays, captured values] and the outputs [count,
+carried values, arrays]: iteration i gets row i of each array and gives row i of each output array.  It ends
+after `bound` iterations, or when the condition fails.  Attributes:
 
     body      (i, carried, rows, captured) -> (carried, rows)
     cond      (i, carried, captured) -> bool, or None
     carried, arrays   how many
-    limit     the extent of arrays: what bound may be at most; None where it is unknown and there are no arrays
+    limit     the extent of arrays, which bound may be at most; None where it is unknown, without arrays
     reverse   count down from bound - 1
 
 Where a tape records and the limit is known, what the gradient needs of each iteration is stacked into arrays,
@@ -25,7 +25,7 @@ from numbaflow.core.errors import InternalError
 from numbaflow.core.tensor import wrap
 
 from . import differentiate
-from .hosted import Hosted, backward_of, composed, inlined, specs_of, used_inputs
+from .hosted import Hosted, composed, inlined, specs_of, used_inputs
 from .replay import replayed
 
 
@@ -86,10 +86,10 @@ def _differentiable(values, numbers):
 
 
 def _traced(a, wanted):
-    """The numbers of the body's inputs that get gradients: all that is carried, the rest where it is wanted."""
+    """The numbers of the body's inputs that get gradients: all carried ones, others where it is wanted."""
     values = a["body"].graph.inputs
     carried = _differentiable(values, range(1, 1 + a["carried"]))
-    return tuple([*carried, *[k for k in wanted if k > a["carried"] and values[k].dtype in DIFFERENTIABLE]])
+    return (*carried, *[k for k in wanted if k > a["carried"] and values[k].dtype in DIFFERENTIABLE])
 
 
 def _widened(a, inputs, specs):
@@ -109,7 +109,7 @@ def _wide(body, carried, traced):
     forward = differentiate.forward_of(body)
     outputs, inputs = forward.graph.outputs, forward.graph.inputs
     which = tuple(_differentiable(outputs, range(len(outputs))))
-    backward, _ = backward_of(forward, which, traced)
+    backward, _ = differentiate.backward_of(forward, which, traced)
     used = used_inputs(backward)
     rows = outputs[carried:body.results]
     before = [k for k in used if 1 <= k <= carried and not any(v is inputs[k] for v in rows)]
@@ -127,7 +127,7 @@ def _gradient(a, inputs, outputs, g, wanted):
         return replayed(functools.partial(_on_tensors, a), inputs, g, wanted)
     n, body = a["carried"], a["body"]
     carried = _differentiable(body.graph.outputs, range(n))
-    which = tuple([*carried, *[k - 1 for k in range(1 + n, len(g)) if g[k] is not None]])
+    which = (*carried, *[k - 1 for k in range(1 + n, len(g)) if g[k] is not None])
     traced = _traced(a, wanted)
     key = "loop", n, a["arrays"], which, traced
     back = body._derivatives.get(key)
@@ -144,7 +144,7 @@ class _Backward:
 
     def __init__(self, a, which, traced):
         body, n, m = a["body"], a["carried"], a["arrays"]
-        backward, self.served = backward_of(body, which, traced)
+        backward, self.served = differentiate.backward_of(body, which, traced)
         values, first_captured = body.graph.inputs, 1 + n + m
         count, results = len(values), len(body.graph.outputs)
         self.carried = [k for k in which if k < n]
@@ -158,7 +158,7 @@ class _Backward:
         used = [sources[k] for k in used_inputs(backward)]
         for what, k in used:
             if what in ("carried in", "carried out"):
-                raise InternalError(None, None, f"{body.name}: the gradient needs {what} {k}, which was not kept")
+                raise InternalError(f"{body.name}: the gradient needs {what} {k}, which was not kept")
         self.arrays = list(dict.fromkeys(s for s in used if s[0] in ("array", "stack", "gradient rows")))
         self.captured = list(dict.fromkeys(s for s in used if s[0] == "captured"))
         given = specs_of([values[0], *[body.graph.outputs[k] for k in self.carried],
@@ -177,7 +177,8 @@ class _Backward:
                                        for x, spec in zip(sources, specs, strict=True)])
             found = dict(zip(self.served, found, strict=True))
             add = table.face("add")
-            return [*[found[k + 1] if k + 1 in found else trace.filled(0, values[k + 1].shape, values[k + 1].dtype)
+            flat = specs_of(values)
+            return [*[found[k + 1] if k + 1 in found else trace.filled(0, *flat[k + 1])
                       for k in self.carried],
                     *[add(total, found[k]) for total, k in zip(tensors[c:s], self.summed, strict=True)],
                     *[found[k] for k in self.rows]]

@@ -16,7 +16,7 @@ from .hosted import Hosted, specs_of
 
 
 class Derivative:
-    """(inputs, gradients of outputs `which`) -> gradients of the inputs `wanted`, zeros where there are none."""
+    """(inputs, gradients of outputs `which`) -> gradients of the inputs `wanted`, zeros for none."""
 
     def __init__(self, function, inputs, which, wanted):
         self._function, self._inputs, self._which, self._wanted = function, inputs, which, wanted
