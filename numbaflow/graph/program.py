@@ -15,6 +15,7 @@ from numbaflow.core.variable import ALONE
 from numbaflow.kernels.memory import empty
 from numbaflow.kernels.program import ERROR, State
 
+from . import products  # noqa: F401  (it registers lowerings)
 from .lower import ERROR_RECORD, HostCall, Lowering, launch_on
 from .rewrite import optimized
 from .storage import ALIGN, Layout, Root, blank, place

@@ -6,6 +6,7 @@ included, but for the signs of zeros and the last bits.
 import numpy as np
 
 from numbaflow.core import table
+from numbaflow.kernels.blas import SERIAL_PRODUCT
 
 from . import ir
 from .fuse import fuse
@@ -269,7 +270,8 @@ def _apply(graph, node, name, inputs):
     """The value of a table op in the place of a node."""
     out = node.outputs[0]
     op = table.OPS[name]
-    return graph.add(op, inputs, dict.fromkeys(op.attributes), [(out.shape, out.dtype)], None, node.where).outputs[0]
+    made = graph.add(op, inputs, dict.fromkeys(op.attributes), [(out.shape, out.dtype)], None, node.where)
+    return made.outputs[0]
 
 
 # ---- matrix products
@@ -297,7 +299,8 @@ def join_products(graph):
 
 def _is_product(value):
     node = value.node
-    return (node.op is ir.MATMUL_ADD or node.op.name == "matmul") and value.dtype.kind == "f" and value.ndim == 2
+    return (node.op.name in ("matmul", "matmul_add") and value.dtype.kind == "f" and value.ndim == 2
+            and value.shape[1] * node.inputs[0].size <= SERIAL_PRODUCT)
 
 
 REWRITES = [drop_unused, fold_constants, simplify, merge_equal, fold_constants, simplify, drop_unused,
