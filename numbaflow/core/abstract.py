@@ -5,6 +5,7 @@ this thread, which writes it down; who asks for the value gets an error that nam
 """
 from math import prod
 
+from .shape import extents
 from .symbolic import SymbolicMet
 from .tape import caller, stack
 from .tensor import Tensor
@@ -32,7 +33,7 @@ class Abstract:
     __slots__ = ("dtype", "shape")
 
     def __init__(self, shape, dtype):
-        self.shape, self.dtype = tuple(shape), dtype
+        self.shape, self.dtype = extents(shape), dtype
 
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: prod(self.shape))
@@ -76,7 +77,7 @@ class Traced(Tensor):
         return "a traced tensor has no value yet"
 
     def _renewed(self):
-        return Traced(self._trace, self._value)
+        return type(self)(self._trace, self._value)
 
     def _filled(self, number):
         return self._trace.filled(number, self._data.shape, self._dtype)

@@ -5,6 +5,8 @@ What TensorFlow's programs set up at their start is checked here, so that a mist
 import contextlib
 import threading
 
+from .tape import stack
+
 __all__ = [
     "ASYNC",
     "DEVICE_PLACEMENT_EXPLICIT",
@@ -103,8 +105,13 @@ def disable_eager_execution():
 
 
 def executing_eagerly():
-    """Whether ops run as they are called: True."""
-    return True
+    """Whether ops run as they are called: not inside a function that is traced, a graph or a session.
+
+    >>> import numbaflow as nf
+    >>> nf.executing_eagerly()
+    True
+    """
+    return stack.frame[2] is None
 
 
 # ---- synchronous and asynchronous execution: the words are taken, ops run as they are called in both

@@ -10,7 +10,7 @@ from . import nest, table
 from .accumulate import accumulate
 from .errors import InvalidArgumentError
 from .indexed_slices import IndexedSlices
-from .tape import Tape, listening, push, record, remove
+from .tape import Tape, listening, push, record, remove, stack
 from .tensor import Tensor, as_tensor, wrap
 
 
@@ -123,10 +123,14 @@ def custom_gradient(f):
             raise TypeError("If using @custom_gradient with a function that uses variables, then grad_fn "
                             "must accept a keyword argument 'variables'.")
         outputs = tuple(_untraced(y) for y in nest.flatten(result))
-        if listening():
+        trace = stack.frame[2]
+        in_graph = trace is not None and trace.lasting
+        if in_graph or listening():
             inputs = [_traced_form(a) for a in (*flat_args, *variables)]
             leaves = [len(nest.flatten(a)) for a in args]
             op = _CustomOp(getattr(f, "__name__", "custom_gradient"), grad_fn, leaves, variables)
+            if in_graph:
+                outputs = trace.custom(op, inputs, outputs)
             record(op, inputs, outputs)
         return nest.pack(result, outputs) if nest.is_nested(result) else outputs[0]
     return decorated

@@ -280,6 +280,36 @@ def _size(factor, sizes):
 
 
 # ---- given sizes
+def numbers(value):
+    """The numbers of the unknown extents in a value, also in tuples, lists, dicts and slices."""
+    if isinstance(value, Dim):
+        return _numbers(_key(value))
+    if type(value) is slice:
+        value = (value.start, value.stop, value.step)
+    if isinstance(value, (tuple, list, dict)):
+        return {k for part in (value.values() if isinstance(value, dict) else value) for k in numbers(part)}
+    return set()
+
+
+def _numbers(key):
+    found = set()
+    for factors, _ in key:
+        for kind, *rest in factors:
+            found |= {rest[0]} if kind == "n" else _numbers(rest[0]) | _numbers(rest[1])
+    return found
+
+
+def solved(shape, actual):
+    """The sizes, {number: extent}, of the unknown extents that stand alone in a shape which has numbers now."""
+    found = {}
+    for n, m in zip(shape, actual, strict=True):
+        if isinstance(n, Dim) and len(n._terms) == 1:
+            (factors, c), = n._terms.items()
+            if c == 1 and len(factors) == 1 and factors[0][0] == "n":
+                found[factors[0][1]] = m
+    return found
+
+
 def evaluated(value, sizes):
     """A value with numbers for the Dims in it, also those in tuples, lists, dicts and slices.
 

@@ -5,7 +5,7 @@ A name scope is a prefix such as "outer/inner/".  Names of variables and summari
 import contextlib
 import threading
 
-from .tape import tracing
+from .tape import stack, tracing
 
 __all__ = ["control_dependencies", "current", "group", "init_scope", "name_scope", "no_op"]
 
@@ -70,7 +70,9 @@ class name_scope:
 
 # ---- what orders ops in a graph: eager ops run in the order of the program
 def control_dependencies(control_inputs):
-    """A context that does nothing; functions among `control_inputs` are called before it.
+    """A context for ops of a graph that run after `control_inputs`; functions among these are called before.
+
+    Eager ops run in the order of the program.
 
     >>> import numbaflow as nf
     >>> v = nf.Variable(1.0)
@@ -78,10 +80,10 @@ def control_dependencies(control_inputs):
     ...     print(v.numpy())
     2.0
     """
-    for act in control_inputs or ():
-        if callable(act):
-            act()
-    return contextlib.nullcontext()
+    given = [act() if callable(act) else act for act in control_inputs or ()]
+    trace = stack.frame[2]
+    return contextlib.nullcontext() if trace is None else trace.control_dependencies(
+        None if control_inputs is None else given)
 
 
 def init_scope():
@@ -98,11 +100,14 @@ def init_scope():
     >>> tape.gradient(y, x) is None
     True
     """
-    return tracing(None)
+    trace = stack.frame[2]
+    while trace is not None and not trace.lasting:
+        trace = trace.parent
+    return tracing(trace)
 
 
 def group(*inputs, **kwargs):
-    """None: what is given has run already.
+    """In a graph an op that runs all that is given; otherwise None: it has run already.
 
     Args:
         inputs: results of ops.
@@ -117,11 +122,15 @@ def group(*inputs, **kwargs):
     unknown = set(kwargs) - {"name"}
     if unknown:
         raise ValueError(f"group: unknown keyword arguments {sorted(unknown)}; it takes `name`")
+    trace = stack.frame[2]
+    return None if trace is None else trace.group(inputs, kwargs.get("name") or "group_deps")
 
 
 def no_op(name=None):
-    """None, having done nothing.
+    """In a graph an op that does nothing; otherwise None, having done nothing.
 
     >>> import numbaflow as nf
     >>> nf.no_op()
     """
+    trace = stack.frame[2]
+    return None if trace is None else trace.group((), name or "NoOp")

@@ -58,3 +58,53 @@ class TensorShape(tuple):
 
     def __repr__(self):
         return tuple.__repr__(self)
+
+
+class UnknownShape(TensorShape):
+    """The shape of a tensor in a graph of which not even the number of dimensions is known."""
+
+    __slots__ = ()
+
+    ndims = rank = dims = property(lambda self: None)
+
+    def _no_rank(self, *_):
+        raise ValueError("Cannot take the length of Shape with unknown rank.")
+
+    __len__ = __iter__ = __getitem__ = __add__ = __radd__ = __mul__ = __contains__ = _no_rank
+
+    def as_list(self):
+        """An error: there are no extents to list."""
+        raise ValueError("as_list() is not defined on an unknown TensorShape.")
+
+    def num_elements(self):
+        """None: it is not known."""
+
+    def is_fully_defined(self):
+        """False."""
+        return False
+
+    def is_compatible_with(self, other):
+        """True: nothing is known against it."""
+        return True
+
+    def __bool__(self):
+        return False
+
+    def __eq__(self, other):
+        return isinstance(other, UnknownShape)
+
+    def __ne__(self, other):
+        return not isinstance(other, UnknownShape)
+
+    __hash__ = object.__hash__
+
+    def __repr__(self):
+        return "<unknown>"
+
+
+UNKNOWN = UnknownShape()
+
+
+def extents(shape):
+    """A shape as a tuple, or UNKNOWN."""
+    return shape if shape is UNKNOWN else tuple(shape)

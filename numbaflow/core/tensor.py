@@ -225,10 +225,10 @@ def wrap(array):
     return t
 
 
-def known(array):
+def known(array, name=None):
     """The tensor of an array that nobody else will write to, a constant of the graph that is being built."""
     trace = stack.frame[2]
-    return wrap(array) if trace is None else trace.known(array)
+    return wrap(array) if trace is None else trace.known(array, name)
 
 
 # ---- values that become tensors
@@ -376,7 +376,7 @@ def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
     array = as_array(value, dtype)
     if shape is not None:
         array = _shaped(array, tuple(int(n) for n in shape), verify_shape)
-    return known(array)
+    return known(array, name)
 
 
 def _shaped(array, shape, verify):

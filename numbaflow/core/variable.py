@@ -64,6 +64,7 @@ class Variable(Operators, Trackable):
         trace = stack.frame[2]
         if trace is not None:
             trace.creates(self)
+            initial_value = trace.initial(self, initial_value, dtype)
         with tracing(None):             # a function that is traced makes its variables once, and at once
             value = initial_value() if callable(initial_value) else initial_value
         self._data = as_array(as_tensor(value)._data, dtype) if isinstance(value, (Tensor, Variable)) \
@@ -72,6 +73,8 @@ class Variable(Operators, Trackable):
             raise ValueError(f"Variable: the initial value has shape {self._data.shape}, not {tuple(shape)}")
         self.trainable = True if trainable is None else bool(trainable)
         self.constraint, self._name = constraint, scopes.current() + (name or "Variable")
+        if trace is not None:
+            self._name = trace.variable_name(self._name)
         self._id = next(_ids)
         self._lock, self._writing = threading.RLock(), False
 
@@ -216,8 +219,12 @@ class Variable(Operators, Trackable):
         own = self._data.dtype
         given = as_tensor(value, own if not isinstance(value, Tensor) else None)
         new = given if op is None else table.face(op)(self._read(), given, *args)
-        stack.frame[2].assign(self, new, what)
-        return self
+        return self._assigned(new, what)
+
+    def _assigned(self, new, what):
+        """Note in the trace of this thread the value from here on: what the assignment gives."""
+        made = stack.frame[2].assign(self, new, what)
+        return self if made is None else made
 
     def assign(self, value, use_locking=None, name=None, read_value=True):
         """Set the value; ValueError for another shape."""
@@ -287,8 +294,7 @@ class Variable(Operators, Trackable):
         if "_nd_" not in what:
             indices = table.face("expand_dims")(indices, -1)
         new = table.face(f"tensor_scatter_{verb}")(self._read(), indices, updates)
-        stack.frame[2].assign(self, new, what)
-        return self
+        return self._assigned(new, what)
 
     def _slices(self, sparse_delta, write, what):
         if not isinstance(sparse_delta, IndexedSlices):
@@ -347,18 +353,26 @@ class Variable(Operators, Trackable):
     __hash__ = object.__hash__
 
     def __repr__(self):
-        return (f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}, "
-                f"numpy={array_text(self._array())}>")
+        value = "" if self._graph is not None else f", numpy={array_text(self._array())}"
+        return f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}{value}>"
 
-    initializer = property(lambda self: None, doc="None: a variable is initialized when it is made.")
+    # ---- in a graph
+    _graph = None
+
+    graph = property(lambda self: self._graph, doc="The graph that it was made in, None for an eager one.")
+
+    @property
+    def initializer(self):
+        """The op that gives it its first value in a session; None for an eager one, which begins with it."""
+        return None if self._graph is None else self._graph.initializer(self)
 
     def is_initialized(self, name=None):
         """True, as a tensor: a variable is initialized when it is made."""
         return as_tensor(True)
 
     def initialized_value(self):
-        """The value as a tensor."""
-        return self._read()
+        """The value as a tensor; in a graph the first value."""
+        return self._read() if self._graph is None else self._graph.initial_values[self]
 
     def set_shape(self, shape):
         """Check that a shape is compatible with the variable's; ValueError if not."""
@@ -369,8 +383,10 @@ class Variable(Operators, Trackable):
         raise RuntimeError("initial_value is not supported when eager execution is enabled.")
 
     def eval(self, session=None):
-        """Not for eager variables: use `.numpy()`."""
-        raise RuntimeError("Trying to eval in eager mode; use .numpy()")
+        """The value in a session; not for eager variables: use `.numpy()`."""
+        if self._graph is None:
+            raise RuntimeError("Trying to eval in eager mode; use .numpy()")
+        return self._graph.evaluated(self, None, session)
 
     def to_proto(self, export_scope=None):
         """Not for eager variables."""

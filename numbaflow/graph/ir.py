@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.shape import extents
 
 
 class Primitive:
@@ -37,7 +38,7 @@ class Value:
     __slots__ = ("dtype", "node", "number", "shape")
 
     def __init__(self, node, number, shape, dtype):
-        self.node, self.number, self.shape, self.dtype = node, number, tuple(shape), np.dtype(dtype)
+        self.node, self.number, self.shape, self.dtype = node, number, extents(shape), np.dtype(dtype)
 
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: prod(self.shape))

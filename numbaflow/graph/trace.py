@@ -2,6 +2,8 @@
 
 An op whose inputs are all known runs at once, so what a function computes from constants is a constant.
 """
+import contextlib
+
 import numpy as np
 
 from numbaflow.core import faces
@@ -17,6 +19,8 @@ from .ir import EXTENTS, Graph
 class Trace:
     """Writes a graph.  `variables` holds the current value of each variable that was read or assigned."""
 
+    lasting = False                 # whether it goes on after what is being traced: see graph_mode.Graph
+
     def __init__(self, name, parent=None, may_create=True):
         self.name, self.parent, self.may_create = name, parent, may_create
         self.graph = Graph()
@@ -30,7 +34,7 @@ class Trace:
     # ---- tensors and values
     def input(self, shape, dtype, name=None):
         """A traced tensor that is given from outside."""
-        return Traced(self, self.graph.input(shape, dtype, name))
+        return self.tensor(self.graph.input(shape, dtype, name))
 
     def tensor(self, value):
         """A traced tensor of a value."""
@@ -56,13 +60,13 @@ class Trace:
             found = self._constants[id(array)] = array, self.graph.constant(first, shape)
         return found[1]
 
-    def known(self, array):
+    def known(self, array, name=None):
         """The tensor of a known array: as long as it meets no traced one, ops on it run at once."""
         return wrap(array)
 
     def filled(self, number, shape, dtype):
         """A traced tensor full of one number."""
-        return Traced(self, self.graph.constant(np.array(number, dtype), shape))
+        return self.tensor(self.graph.constant(np.array(number, dtype), shape))
 
     def extents(self, value, dtype):
         """An extent or a tuple of extents as a traced tensor; some of them are unknown."""
@@ -134,7 +138,7 @@ class Trace:
         flat = _flat(inputs)
         sizes = [len(x) if isinstance(x, list) else None for x in inputs] if op.variadic else None
         node = self.graph.add(op, [self.value(t) for t in flat], attributes, specs, sizes, caller())
-        made = [Traced(self, v) for v in node.outputs]
+        made = [self.tensor(v) for v in node.outputs]
         residuals = made[len(made) - len(op.residuals):] if op.residuals else []
         given = made[:len(made) - len(residuals)]
         if any(t._node is not None for t in flat):
@@ -145,7 +149,7 @@ class Trace:
     def primitive(self, op, inputs, attributes, specs):
         """The traced results of a primitive on tensors; tapes do not see it."""
         node = self.graph.add(op, [self.value(t) for t in inputs], attributes, specs, where=caller())
-        return [Traced(self, v) for v in node.outputs]
+        return [self.tensor(v) for v in node.outputs]
 
     # ---- variables
     def read(self, variable):
@@ -172,11 +176,28 @@ class Trace:
         self.read(variable)
         self.assigned[variable] = self.value(tensor)
 
+    def initial(self, variable, value, dtype):
+        """What a variable that is being made begins with, a value or a function that gives one."""
+        return value
+
+    def variable_name(self, name):
+        """The name that a variable gets."""
+        return name
+
     def creates(self, variable):
         """Note a variable made while tracing."""
         if not self.may_create:
             raise ValueError("tf.function-decorated function tried to create variables on non-first call.")
         self.created.append(variable)
+
+
+    # ---- what orders ops: here they run in the order of the program
+    def control_dependencies(self, tensors):
+        """A context for ops that run after others."""
+        return contextlib.nullcontext()
+
+    def group(self, tensors, name):
+        """What stands for all of several ops."""
 
 
 def _flat(inputs):

@@ -13,7 +13,7 @@ from numbaflow.core.abstract import current_trace
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
-from numbaflow.core.shape import Extent, TensorShape
+from numbaflow.core.shape import UNKNOWN, Extent, TensorShape
 from numbaflow.core.tensor import as_tensor, wrap
 from numbaflow.kernels import reduce as kernels
 
@@ -313,12 +313,16 @@ def shape(input, name=None, out_type=dtypes.INT32):
     >>> nf.shape([[1, 2, 3]]).numpy().tolist()
     [1, 3]
     """
-    return _extents(tuple(as_tensor(input).shape), out_type)
+    return _extents(input, "shape", out_type)
 
 
-def _extents(value, dtype):
-    """An extent or a tuple of extents as a tensor, traced where one is unknown."""
-    dtype = dtypes.as_numpy(dtype)
+def _extents(input, what, dtype):
+    """The shape, size or rank as a tensor, traced where an extent is unknown."""
+    input, dtype = as_tensor(input), dtypes.as_numpy(dtype)
+    extents = input.shape
+    if extents is UNKNOWN:
+        return input.graph.asked(what, input, dtype)
+    value = tuple(extents) if what == "shape" else len(extents) if what == "rank" else extents.num_elements()
     if any(isinstance(n, Extent) for n in (value if isinstance(value, tuple) else [value])):
         return current_trace().extents(value, dtype)
     return wrap(np.array(value, dtype))
@@ -341,7 +345,7 @@ def size(input, name=None, out_type=dtypes.INT32):
     >>> nf.size([[1, 2, 3]]).numpy()
     np.int32(3)
     """
-    return _extents(as_tensor(input).shape.num_elements(), out_type)
+    return _extents(input, "size", out_type)
 
 
 def rank(input, name=None):
@@ -351,7 +355,7 @@ def rank(input, name=None):
     >>> nf.rank([[1, 2, 3]]).numpy()
     np.int32(2)
     """
-    return wrap(np.array(len(as_tensor(input).shape), dtypes.INT32))
+    return _extents(input, "rank", dtypes.INT32)
 
 
 def ensure_shape(x, shape, name=None):

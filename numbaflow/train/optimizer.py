@@ -17,7 +17,7 @@ from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
 from numbaflow.kernels.optimizers import summed_rows
 
-from . import traced_steps
+from . import graph_steps, traced_steps
 from .numbers import number
 
 __all__ = ["Optimizer", "number", "unscoped"]
@@ -82,7 +82,8 @@ class Optimizer(Trackable):
         """One step down the gradient of a loss: `compute_gradients`, then `apply_gradients`.
 
         Args:
-            loss: a function without arguments that computes the loss.
+            loss: a function without arguments that computes the loss, or a tensor of a graph: then all this is
+                an operation, which sessions run.
             global_step: a variable to add 1 to.
             var_list: the variables to change, or a function that gives them once `loss` has run; by default
                 the trainable ones that `loss` reads.
@@ -98,6 +99,10 @@ class Optimizer(Trackable):
         >>> x.numpy()
         np.float32(0.5)
         """
+        if graph_steps.elsewhere(loss):
+            with loss.graph.as_default():
+                return self.minimize(loss, global_step, var_list, gate_gradients, aggregation_method,
+                                     colocate_gradients_with_ops, name, grad_loss)
         pairs = self.compute_gradients(loss, var_list, gate_gradients, aggregation_method,
                                        colocate_gradients_with_ops, grad_loss)
         if all(g is None for g, _ in pairs):
@@ -115,6 +120,8 @@ class Optimizer(Trackable):
         if gate_gradients not in (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH):
             raise ValueError("gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
                              f"Optimizer.GATE_GRAPH.  Not {gate_gradients}")
+        if graph_steps.is_tensor(loss):
+            return graph_steps.pairs(loss, var_list, grad_loss)
         if not callable(loss):
             raise RuntimeError("`loss` passed to Optimizer.compute_gradients should be a function when eager "
                                f"execution is enabled; got {type(loss).__name__}.")
@@ -145,6 +152,12 @@ class Optimizer(Trackable):
         pairs = tuple(grads_and_vars)
         if not pairs:
             raise ValueError("No variables provided.")
+        trace = stack.frame[2]
+        if trace is not None and trace.lasting:
+            return graph_steps.applied(self, trace, name or self._name, self._apply, pairs, global_step)
+        return self._apply(pairs, global_step)
+
+    def _apply(self, pairs, global_step):
         held, given, eager = self._held, [], stack.frame[2] is None
         for g, v in pairs:
             if eager and type(g) is Tensor and type(v) is Variable and v._id in held \

@@ -10,6 +10,7 @@ from numbaflow.core.tensor import as_tensor
 from numbaflow.core.variable import Variable
 from numbaflow.ops.clipping import clip_by_value
 from numbaflow.ops.norms import clip_by_norm
+from numbaflow.train import graph_steps
 from numbaflow.train.numbers import held, is_zero, number, put
 from numbaflow.train.optimizer import Optimizer as TrainOptimizer
 
@@ -120,7 +121,7 @@ class Optimizer(TrainOptimizer):
         if self.clipnorm is not None or self.clipvalue is not None:
             with silent():
                 grads_and_vars = [(self._clipped(g, v), v) for g, v in grads_and_vars]
-        super().apply_gradients(grads_and_vars)
+        return super().apply_gradients(grads_and_vars, name=name)
 
     def _clipped(self, g, variable):
         if g is None:
@@ -136,7 +137,8 @@ class Optimizer(TrainOptimizer):
         """One step down the gradient of a loss: `compute_gradients`, then `apply_gradients`.
 
         Args:
-            loss: a function without arguments that computes the loss.
+            loss: a function without arguments that computes the loss, or a tensor of a graph: then all this is
+                an operation, which sessions run.
             var_list: the variables to change, or a function that gives them once `loss` has run; by default
                 the trainable ones that `loss` reads.
             grad_loss: the gradient of what `loss` gives, ones by default.
@@ -145,7 +147,10 @@ class Optimizer(TrainOptimizer):
             RuntimeError: a loss that is no function.
             ValueError: the loss has no gradient for any variable.
         """
-        self.apply_gradients(self.compute_gradients(loss, var_list, grad_loss=grad_loss), name)
+        if graph_steps.elsewhere(loss):
+            with loss.graph.as_default():
+                return self.minimize(loss, var_list, grad_loss, name)
+        return self.apply_gradients(self.compute_gradients(loss, var_list, grad_loss=grad_loss), name)
 
     def _finish(self):
         put(self._iterations, held(self._iterations) + 1)
