@@ -9,6 +9,7 @@ from numbaflow.core import table
 from numbaflow.kernels.blas import SERIAL_PRODUCT
 
 from . import ir
+from .epilogues import fold_biases
 from .fuse import fuse
 from .lower import launch_on
 
@@ -304,4 +305,4 @@ def _is_product(value):
 
 
 REWRITES = [drop_unused, fold_constants, simplify, merge_equal, fold_constants, simplify, drop_unused,
-            join_products, fuse]
+            join_products, fold_biases, fuse]
