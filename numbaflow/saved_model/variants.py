@@ -106,7 +106,11 @@ def variants_of(function):
     elif wanted is not None and not open_axes:
         function.get_concrete_function(*_examples(wanted, True))
     known = [] if open_axes else [_variant(key, *found) for key, found in function._concrete.items()]
-    return known + _generics(function)
+    found = known + _generics(function)
+    for variant in found:
+        for spec, named in zip(variant.specs, specs, strict=False):
+            spec.name = named.name
+    return found
 
 
 def _generics(function):
@@ -127,7 +131,7 @@ def _trace_open(function):
             failed = error
     if not _generics(function):
         raise InvalidArgumentError(f"{function!r}: it can't be traced for unknown extents of {wanted}, as "
-                                   "Python needs their sizes; give them numbers") from failed
+                                   f"Python needs their sizes; give them numbers ({failed})") from failed
 
 
 def _examples(wanted, same):
