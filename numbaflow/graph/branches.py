@@ -7,7 +7,6 @@ share; the gradient is a choice among the branches' gradients by the same number
 from numbaflow.core import nest
 from numbaflow.core.abstract import current_trace
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.tape import tracing
 from numbaflow.core.tensor import Tensor, as_tensor, scalar_tensor, wrap
 
 from . import differentiate
@@ -114,7 +113,7 @@ def choose(what, number, functions, names):
     inners, results = [], []
     for name, function in zip(names, functions, strict=True):
         inner = Inner(f"{name} of {what}", trace)
-        with tracing(inner):
+        with inner.written():
             result = function()
             results.append([_leaf(x) for x in nest.flatten(result)])
         inners.append((inner, result))

@@ -4,8 +4,10 @@ An inner trace has inputs for tensors of outer traces that it uses and for varia
 gives several of them the same list of operands.  Random keys are fed to the outermost trace, because a graph
 is a pure function of its inputs; the body of a loop folds the number of the iteration into its keys.
 """
+import contextlib
+
 from numbaflow.core.abstract import Traced
-from numbaflow.core.tape import silent, tracing
+from numbaflow.core.tape import Tape, listening, push, silent, tracing
 from numbaflow.ops.control import straight_through
 from numbaflow.ops.random import Keys, fold_in
 
@@ -24,10 +26,32 @@ class Inner(Trace):
         super().__init__(name, parent)
         self.index = self.input((), "int64", "iteration") if index else None
 
+    @contextlib.contextmanager
+    def written(self):
+        """A context in which ops go to this trace.
+
+        Outer tapes hear in it what is done to tensors that they trace and whose values are known, which run
+        at once; what is done to traced tensors is recorded as the one node that this trace becomes.
+        """
+        tapes = listening()
+        with tracing(self):
+            for tape in tapes:
+                push(_Ear(tape))
+            yield
+
+    def value(self, tensor):
+        """The graph's value for a tensor; one that is known is an operand where an outer tape traces it."""
+        if not isinstance(tensor, Traced) and tensor._node is not None:
+            return self._operand(tensor, (id(tensor), tensor._node))
+        return super().value(tensor)
+
     def _capture(self, tensor):
         if not self._inside(tensor._trace):
             self.refuse_outside(tensor)
-        key = tensor._value, tensor._node       # two tensors of one value may differ on tapes
+        # two tensors of one value may differ on tapes
+        return self._operand(tensor, (tensor._value, tensor._node))
+
+    def _operand(self, tensor, key):
         if key not in self.captured:
             made = self.input(tensor._data.shape, tensor._dtype, "captured")
             self.captured[key] = tensor, made._value
@@ -69,6 +93,19 @@ class Inner(Trace):
     def has_effect(self):
         """Whether something in it runs for its effect."""
         return any(getattr(node.op, "effect", False) for node in self.graph.nodes)
+
+
+class _Ear(Tape):
+    """Hears for another tape, but no variables: their reads are operands."""
+
+    __slots__ = ()
+
+    def __init__(self, tape):
+        super().__init__(watch_accessed=False)
+        self.token, self.tokens, self.entries = tape.token, tape.tokens, tape.entries
+
+    def __del__(self):
+        """The token lives as long as its tape."""
 
 
 class Outside:

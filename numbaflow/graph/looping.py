@@ -32,7 +32,7 @@ def loop(what, body, carried, rows=(), cond=None, bound=None, reverse=False, nam
     step = Inner(f"body of {what}", trace, index=True)
     given = [step.input(*spec) for spec in specs_of(carried)]
     each = [step.input(t._data.shape[1:], t._dtype) for t in rows]
-    with tracing(step):
+    with step.written():
         found, stacked = body(given, each)
         found = [_fitting(what, *x) for x in zip(names, found, carried, strict=True)]
         stacked = [as_tensor(y) for y in stacked]
@@ -79,7 +79,7 @@ def _condition(what, trace, cond, carried):
     """(trace, values that stand for what is carried, value of the condition)"""
     inner = Inner(f"condition of {what}", trace, index=True)
     given = [inner.input(*spec) for spec in specs_of(carried)]
-    with tracing(inner):
+    with inner.written():
         holds = as_tensor(cond(given))
         if tuple(holds._data.shape) != () or holds._dtype.kind != "b":
             raise InvalidArgumentError(f"{what}: cond must give a scalar bool, got {holds._dtype} of shape "

@@ -194,6 +194,17 @@ def test_back_prop_false_is_a_constant():
     assert np.allclose(nf.gradients_function(rows)(nf.constant(X))[0].numpy(), np.sin(X))
 
 
+def test_gradients_for_tensors_that_are_known_while_tracing():
+    def f(p):
+        def inside(x):
+            y = cond(p, lambda: x * x, lambda: nf.sin(x * 2.0))
+            return y * while_loop(lambda i, t: i < 2, lambda i, t: (i + 1, t * x), [0, 1.0])[1]
+        return nf.gradients_function(inside)(3.0)[0], nf.hessian(inside)(3.0)
+    for p in (True, False):
+        for a, b in zip(f(nf.constant(p)), function(f)(nf.constant(p)), strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
+
+
 # ---- variables
 def _assigning(v, p, n):
     def yes():

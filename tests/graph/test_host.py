@@ -7,7 +7,7 @@ import pytest
 import numbaflow as nf
 from numbaflow.core.abstract import TracingError
 from numbaflow.graph import printing
-from numbaflow.graph.control import while_loop
+from numbaflow.graph.control import cond, while_loop
 from numbaflow.graph.function import function
 from numbaflow.graph.host import numpy_function, py_func, py_function
 
@@ -150,6 +150,16 @@ def test_print():
     assert out.getvalue() == eager * 3
     with pytest.raises(ValueError, match="unrecognized"):
         printing.print(1, color="red")
+
+
+def test_effects_of_the_branch_that_runs():
+    out = io.StringIO()
+    f = function(lambda x: cond(x > 0.0, lambda: printing.print("yes", output_stream=out),
+                                lambda: cond(x < -1.0, lambda: printing.print("far", output_stream=out),
+                                             lambda: printing.print("near", output_stream=out))))
+    for x in (1.0, -2.0, -0.5):
+        assert f(nf.constant(x)) is None
+    assert out.getvalue() == "yes\nfar\nnear\n"
 
 
 def test_print_shows_once_where_a_loop_runs_again_for_its_gradient():
