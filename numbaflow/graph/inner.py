@@ -79,6 +79,11 @@ class Inner(Trace):
             value = self.reads[variable] = self.graph.input(outer._data.shape, outer._dtype, variable.name)
         return Traced(self, value)
 
+    def read_input(self, variable, like):
+        """The input that is a variable's value at the start; one like another trace's if it is not read."""
+        known = self.reads.get(variable)
+        return known if known is not None else self.graph.input(like.shape, like.dtype, variable.name)
+
     def assign(self, variable, tensor, what="assign"):
         """Make a tensor the variable's value; gradients take what is read as the variable, as tapes do."""
         before = self.read(variable)
@@ -117,12 +122,11 @@ class Outside:
         for inner in inners:
             for key, (tensor, _) in inner.captured.items():
                 self._tensors.setdefault(key, tensor)
-        read = dict.fromkeys(v for inner in inners for v in inner.reads)
-        self.variables = [v for v in read if v not in but]
+        self._read = {v: value for inner in inners for v, value in inner.reads.items() if v not in but}
 
     def operands(self):
         """The tensors outside; variables are read here, where outer tapes hear it."""
-        return [*self._tensors.values(), *[v._read() for v in self.variables]]
+        return [*self._tensors.values(), *[v._read() for v in self._read]]
 
     def inputs(self, inner):
         """The values in an inner trace that stand for the operands; unused ones where it takes no part."""
@@ -131,11 +135,7 @@ class Outside:
             known = inner.captured.get(key)
             found.append(known[1] if known is not None else
                          inner.graph.input(tensor._data.shape, tensor._dtype, "captured"))
-        for v in self.variables:
-            known = inner.reads.get(v)
-            data = v._data
-            found.append(known if known is not None else inner.graph.input(data.shape, data.dtype, v.name))
-        return found
+        return [*found, *[inner.read_input(v, value) for v, value in self._read.items()]]
 
 
 def concrete(inner, inputs, outputs):

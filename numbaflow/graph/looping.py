@@ -46,7 +46,7 @@ def loop(what, body, carried, rows=(), cond=None, bound=None, reverse=False, nam
                            *[t._value for t in each], *outside.inputs(step)], outputs)
     if test is not None:
         inner, stand_ins, value = test
-        own = [_read_input(inner, v) for v in variables]
+        own = [inner.read_input(v, step.reads[v]) for v in variables]
         test = concrete(inner, [inner.index._value, *stand_ins, *own, *outside.inputs(inner)], [value])
     bound = bound if bound is not None else rows[0]._data.shape[0]
     start = [*carried, *[v._read() for v in variables]]
@@ -90,12 +90,6 @@ def _condition(what, trace, cond, carried):
     return inner, [t._value for t in given], inner.value(holds)
 
 
-def _read_input(inner, variable):
-    known = inner.reads.get(variable)
-    data = variable._data
-    return known if known is not None else inner.graph.input(data.shape, data.dtype, variable.name)
-
-
 def _limits(bound, cond, body, start, has_rows):
     """(the bound as a tensor, the limit or None, the condition that is left)"""
     if isinstance(bound, Tensor):
@@ -115,7 +109,7 @@ def _count(cond, body, start, bound):
     parts, specs = {}, specs_of(body.graph.inputs)
     while left:
         k = left.pop()
-        if k > n or isinstance(start[k - 1], Traced):
+        if k > n or isinstance(start[k - 1], Traced) or start[k - 1]._data.size != 1:
             return None
         if k not in needed:
             needed.add(k)
