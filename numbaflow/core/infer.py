@@ -48,8 +48,12 @@ def results(op, names, inputs, attributes):
     return [(tuple(shape), np.dtype(dtype)) for shape, dtype in (found if type(found) is list else [found])]
 
 
+class DependsOnValues(InvalidArgumentError):
+    """The shape of a result depends on values, and there are none."""
+
+
 def _unknown(op):
-    return InvalidArgumentError(f"{op.name}: {BY_VALUE}, which are not known yet")
+    return DependsOnValues(f"{op.name}: {BY_VALUE}, which are not known yet")
 
 
 def _elementwise(op, inputs):

@@ -14,7 +14,7 @@ from numbaflow.core.shape import Extent
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
 
-from . import differentiate, report, text
+from . import by_value, differentiate, report, text
 from .interpret import interpret
 from .program import Program
 
@@ -31,6 +31,7 @@ class Concrete:
         self.reads, self.feeds, self.assigned = tuple(reads), tuple(feeds), tuple(assigned)
         self.arguments = len(graph.inputs) - len(self.reads) - len(self.feeds)
         self.results = len(graph.outputs) - len(self.assigned)
+        self.by_value = False           # whether values decide a shape
         self._lock, self._derivatives = threading.Lock(), {}
 
     @classmethod
@@ -39,20 +40,23 @@ class Concrete:
         graph = trace.graph
         graph.inputs = [*[t._value for t in arguments], *trace.reads.values(), *[v for _, v in trace.feeds]]
         graph.outputs = [*[trace.value(t) for t in results], *trace.assigned.values()]
-        return cls(trace.name, graph, trace.reads, [f for f, _ in trace.feeds], trace.assigned)
+        made = cls(trace.name, graph, trace.reads, [f for f, _ in trace.feeds], trace.assigned)
+        if trace.unknowns is not None:
+            made.by_value, trace.unknowns.open = True, False
+        return made
 
     @functools.cached_property
     def program(self):
         """The compiled program, made at the first call."""
         with self._lock:
-            return Program(self)
+            return by_value.Interpreted(self) if self.by_value else Program(self)
 
     def call(self, tensors):
         """The result tensors for argument tensors, in this thread's mode: traced, taped or plain."""
         tapes, _, trace = stack.frame
         if trace is not None:
             return self._inline(trace, tensors)
-        if tapes and (any(t._node is not None for t in tensors) or self.reads):
+        if tapes and not self.by_value and (any(t._node is not None for t in tensors) or self.reads):
             recorded = differentiate.call(self, tensors)
             if recorded is not None:
                 return recorded

@@ -8,10 +8,13 @@ import numpy as np
 
 from numbaflow.core import faces
 from numbaflow.core.abstract import Traced, TracingError
+from numbaflow.core.dim import Unknowns
 from numbaflow.core.errors import InvalidArgumentError, OpError
+from numbaflow.core.infer import DependsOnValues
 from numbaflow.core.tape import caller, record
 from numbaflow.core.tensor import wrap
 
+from . import by_value
 from .infer import infer
 from .ir import EXTENTS, Graph
 
@@ -29,6 +32,7 @@ class Trace:
         self.captured = {}          # a value of an outer trace -> (its tensor, the input that stands for it)
         self.feeds = []             # (function without arguments, the input that is given what it returns)
         self.created = []           # variables made while tracing
+        self.unknowns = None        # the extents that values decide, where there are any
         self._constants = {}        # id of an array -> (the array, its value)
 
     # ---- tensors and values
@@ -117,6 +121,11 @@ class Trace:
                 raise TracingError(f"{caller()}: {op.name}: {a} must be known when the function is traced, got {v!r}")
         try:
             specs = infer(op, [_specs(x) for x in inputs], attributes)
+        except DependsOnValues:
+            if self.parent is not None or self.lasting:
+                raise
+            self.unknowns = self.unknowns or Unknowns(guarded=False)
+            specs = by_value.specs(op, [_specs(x) for x in inputs], attributes, self.unknowns)
         except (ValueError, TypeError, IndexError) as error:
             if isinstance(error, (OpError, TracingError)):
                 raise
