@@ -1,6 +1,8 @@
 """`function`: Python traced once for each signature and then replayed as a compiled program."""
 import functools
 import inspect
+import operator
+import sys
 import threading
 import weakref
 
@@ -140,19 +142,19 @@ class Function:
         if len(args) != len(wanted):
             raise ValueError(f"Python inputs incompatible with input_signature: {len(args)} arguments {args} for "
                              f"{len(wanted)} in {wanted}")
-        flat_specs, flat = nest.flatten(list(wanted)), nest.flatten(list(args))
-        if len(flat) != len(flat_specs):
+        flat: list = []
+        if not all([_add_leaves(spec, a, flat) for spec, a in zip(wanted, args, strict=True)]):
             raise ValueError("Structure of Python function inputs does not match input_signature: inputs "
                              f"{args}, input_signature {wanted}")
         tensors = []
-        for spec, a in zip(flat_specs, flat, strict=True):
+        for spec, a in zip(nest.flatten(list(wanted)), flat, strict=True):
             t = as_tensor(a, None if hasattr(a, "dtype") else spec._dtype)
             if not spec.accepts(t):
                 raise ValueError("Python inputs incompatible with input_signature: inputs "
                                  f"{t!r} of shape {tuple(t._data.shape)} and dtype {t._dtype}, "
                                  f"input_signature {spec}")
             tensors.append(t)
-        return tuple(nest.pack(list(args), tensors))
+        return tuple(nest.pack(list(wanted), tensors))
 
     def _traced(self, key, given, tensors):
         with self._lock:
@@ -208,6 +210,15 @@ class Function:
         """What memory a call takes: temporaries as planned, results, constants, variables; print it."""
         return self._examined(args, kwargs)[0].memory()
 
+    def __reduce__(self):
+        """By name where a module holds it, as for any function, else its Python function and no programs."""
+        python, name = self.python_function, getattr(self, "__qualname__", "")
+        try:
+            held = operator.attrgetter(name)(sys.modules[python.__module__])
+        except (AttributeError, KeyError):
+            held = None
+        return name if held is self else (Function, (python, self.input_signature, self._relaxed))
+
     def __repr__(self):
         return f"<numbaflow function {getattr(self, '__name__', '?')}>"
 
@@ -226,6 +237,18 @@ def _signature(given):
             raise TypeError(f"Invalid input_signature {given}; input_signature must be a possibly nested sequence of "
                             "TensorSpec objects.")
     return tuple(given)
+
+
+def _add_leaves(spec, a, leaves):
+    """Append what stands where specs do, a list for a tensor too; False where the structures differ."""
+    if not nest.is_nested(spec):
+        leaves.append(a)
+        return True
+    if not nest.is_nested(a) or isinstance(a, dict) is not isinstance(spec, dict) or len(a) != len(spec):
+        return False
+    keys = nest.ordered_keys(spec) if isinstance(spec, dict) else range(len(spec))
+    return all([not isinstance(a, dict) or key in a for key in keys]) and all(
+        [_add_leaves(spec[key], a[key], leaves) for key in keys])
 
 
 def _add_argument(a, tensors):

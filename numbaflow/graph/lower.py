@@ -78,7 +78,7 @@ class Lowering:
         moves = []
         for old, value in self._copied_last:
             source, to = self.layouts[value], self.layouts[old]
-            if source.root is to.root:
+            if source.root is to.root and source.whole:
                 continue
             if source.root.kind == "variable":          # which may be assigned itself
                 made = Layout(Root("temporary", blank(value.shape, value.dtype)))

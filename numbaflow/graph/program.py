@@ -203,7 +203,12 @@ class Program:
                     self._fail(ready, failed, roots)
                 continue
             given = [self._real(layout, ready, roots) for layout in segment.inputs]
-            found = segment.function(segment.node, given)
+            try:
+                found = segment.function(segment.node, given)
+            except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+                if segment.function is not launch_on:
+                    raise
+                raise explain(segment.node.op, error, ()) from None
             for root, array in zip(segment.outputs, found, strict=True):
                 roots[root] = array = self._fitting(array, root, given, segment)
                 for cell, offset in self._from_host.get(root, ()):
