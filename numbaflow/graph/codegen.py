@@ -10,7 +10,7 @@ import numpy as np
 
 from numbaflow.kernels import fused
 
-from .kernel import Kernel, Operand, Step, of_nothing
+from .kernel import Kernel, Operand, Step, PARTS, of_nothing
 from .nest import nest
 from .passes import Passes
 from .source import Source
@@ -174,9 +174,9 @@ def _combine(name, how, count, chunks, shape, dtype):
     dims = tuple([a if a in wide else None for a in axes])
     steps = (Step("input", 0, (), dtype, (0, *wide)),
              Step("reduce", (how, (0,), count), (0,), dtype, wide))
-    return Kernel(f"fused_{how}_of_parts", (chunks, *shape), rank if wide else 0, steps, (Operand(0, (0, *dims), dtype),),
+    return Kernel(f"fused_{how}{PARTS}", (chunks, *shape), rank if wide else 0, steps, (Operand(0, (0, *dims), dtype),),
                   (Operand(1, dims, dtype),)) if wide else Kernel(
-        f"fused_{how}_of_parts", (chunks,), 0, steps, (Operand(0, (0, *[None] * rank), dtype),),
+        f"fused_{how}{PARTS}", (chunks,), 0, steps, (Operand(0, (0, *[None] * rank), dtype),),
         (Operand(1, (None,) * rank, dtype),))
 
 

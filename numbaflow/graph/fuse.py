@@ -90,11 +90,16 @@ class _Items:
 
     def join(self, node):
         """Put a node into the groups that make its inputs, as many of them as make one kernel with it."""
-        sources, group, chosen = self._sources(node), Group([node], self._used), []
-        if group.kernel is None:
+        sources, chosen = self._sources(node), []
+        group = self._extended(node, sources)
+        if group is not None:
+            chosen = sources[:1]
+        else:
+            group = Group([node], self._used)
+        if not group.runs:
             self.stand_alone(node)
             return
-        for k in sources:
+        for k in sources if not chosen else ():
             group, chosen = self._with(k, group, chosen, sources)
         # a sum of the same rows that the node needs by way of another value; one of the same elements
         late = [k for k in self._sources_of(group.inputs) if k not in sources and self._reduces(k)] if chosen else []
@@ -107,12 +112,19 @@ class _Items:
         else:
             self._new(group, [node], self._ancestors(sources))
 
+    def _extended(self, node, sources):
+        """The one group that makes a node's inputs, where it simply takes the node in."""
+        if len(sources) == 1 and isinstance(self._groups[sources[0]], Group):
+            group = self._groups[sources[0]]
+            return group if group.extend(node) else None
+        return None
+
     def _with(self, k, group, chosen, sources):
         """A group and the numbers of those it is made of, after one more is tried."""
         other = self._groups[k]
         if isinstance(other, Group) and not self._leads_around([*chosen, k], sources):
             larger = Group(self._in_order([*other.nodes, *group.nodes]), self._used)
-            if larger.kernel is not None:
+            if larger.runs:
                 return larger, [*chosen, k]
         return group, chosen
 
@@ -151,7 +163,7 @@ class _Items:
         for k in chosen[1:]:
             self._groups[k] = None
         self._groups[target], self._reach[target] = group, reach
-        for node in group.nodes:
+        for node in group.nodes if len(chosen) > 1 else group.nodes[-1:]:
             self._item[node] = target
         dead = mask & ~(1 << target)
         for k, old in enumerate(self._reach):
@@ -167,7 +179,7 @@ class _Items:
         for thing in self._groups:
             if isinstance(thing, Group):
                 specs = [(v.shape, v.dtype) for v in thing.outputs]
-                node = ir.Node(ir.FUSED, thing.inputs, {"kernel": thing.kernel}, specs, None, thing.nodes[-1].where)
+                node = ir.Node(ir.FUSED, thing.inputs, {"kernel": thing.kernel()}, specs, None, thing.nodes[-1].where)
                 changed.update(zip(thing.outputs, node.outputs, strict=True))
                 rank[node] = self._position[thing.nodes[-1]]
                 nodes.append(node)

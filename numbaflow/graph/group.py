@@ -1,30 +1,34 @@
 """A group of nodes as one kernel, or the answer that they do not make one."""
+import functools
+
 import numpy as np
 
 from numbaflow.core import dtypes
 
 from . import ir
 from .kernel import Kernel, Operand, Step
-from .passes import COSTLY, step_cost
+from .passes import CHEAP, COSTLY, step_cost
 from .space import INDEX, REDUCTIONS, Space, is_view, reduced_axes
 
 MOST_STEPS, MOST_OPERANDS = 128, 32
 LONE_ROW = 1 << 15              # elements of a space that may be one row, which threads can't share
 
 
+name_of = functools.cache(lambda dtype: dtype.name)     # (NumPy works it out each time)
+
+
 class Group:
-    """Nodes in order that run as one kernel.  `kernel` is None where they can't.
+    """Nodes in order that run as one kernel; `runs` says whether they can.
 
     `used` says whether a value is needed outside of the group.
     """
 
     def __init__(self, nodes, used):
-        self.nodes, self.members = nodes, set(nodes)
+        self.nodes, self.members, self._used = nodes, set(nodes), used
         self.outputs = [v for node in nodes for v in node.outputs if used(v, self.members)]
-        self.kernel, self.inputs = None, []
-        self._space = space = Space(nodes)
-        if space.order is not None and self._find_row():
-            self._build()
+        self.inputs, self._space = [], Space(nodes)
+        self.runs = (len(nodes) <= MOST_STEPS and self._space.order is not None and self._find_row()
+                     and self._build())
 
     # ---- the row
     def _find_row(self):
@@ -32,7 +36,7 @@ class Group:
         space, self.row, self.reductions = self._space, None, {}
         full = tuple(range(len(space.extents)))
         inside = {self._source(v) for node in self.nodes for v in node.inputs}
-        late = []
+        late, self._late = [], set()            # reductions that are done when all else is
         for node in self.nodes:
             if node.op.name not in REDUCTIONS:
                 continue
@@ -46,6 +50,8 @@ class Group:
                     return False
             else:
                 late.append((given, over, left))
+                if over != full[len(full) - len(over):] or not left:
+                    self._late.add(node.outputs[0])
         for given, over, left in sorted(late, key=lambda r: len(r[2]) == 0):
             if not self._fits(full, given, over, left):
                 return False
@@ -82,18 +88,60 @@ class Group:
         inputs = []
         self._operands = inputs
         for node in self.nodes:
-            if not self._add(node):
-                return
-        outputs = []
-        for v in self.outputs:
-            k = self._at[v]
-            if not self._may_store(v, k):
-                return
-            outputs.append(Operand(k, self._space.dims[v], v.dtype.name))
-        if len(self._steps) > MOST_STEPS or len(inputs) + len(outputs) > MOST_OPERANDS or not self._is_worth():
-            return
-        self.kernel = Kernel(self._name(), self._space.extents, len(self.row or ()), tuple(self._steps),
-                             tuple(inputs), tuple(outputs))
+            self._add(node)
+        return (all(self._may_store(v, self._at[v]) for v in self.outputs) and self._is_small()
+                and all(map(self._is_worth, self._steps)))
+
+    def _is_small(self):
+        return len(self._steps) <= MOST_STEPS and len(self.inputs) + len(self.outputs) <= MOST_OPERANDS
+
+    def kernel(self):
+        """The kernel, for a node whose inputs and outputs are those of the group."""
+        outputs = [Operand(self._at[v], self._space.dims[v], name_of(v.dtype)) for v in self.outputs]
+        return Kernel(self._name(), self._space.extents, len(self.row or ()), tuple(self._steps),
+                      tuple(self._operands), tuple(outputs))
+
+    def extend(self, node):
+        """Take in a node that needs no new axes; False, and nothing has changed, where that takes another look."""
+        space, out = self._space, node.outputs[0]
+        if node.op.kernel is None and node.op.name != "cast":
+            return False
+        full = next((v for v in node.inputs if v.shape == out.shape and self._is_whole(v)), None)
+        if full is None or len(self._steps) + len(node.inputs) + 2 > MOST_STEPS:
+            return False
+        dims, new = space.dims[full], []
+        for v in node.inputs:
+            wide = dims[len(dims) - v.ndim:]
+            known = space.dims.get(v)
+            if known is None:
+                if is_view(v.node) or v.node.op is INDEX:
+                    return False
+                known = tuple([a if n != 1 else None for a, n in zip(wide, v.shape, strict=True)])
+                new.append((v, known))
+            if any(a is not None and a != b for a, b in zip(known, wide, strict=True)) or v in self._late:
+                return False
+        if len(self.inputs) + len(new) + len(self.outputs) >= MOST_OPERANDS or not self._is_worth_adding(node, new):
+            return False
+        space.dims.update(new)
+        space.dims[out] = dims
+        self._add(node)
+        self.nodes.append(node)
+        self.members.add(node)
+        self.outputs = [v for v in (*self.outputs, out) if self._used(v, self.members)]
+        return True
+
+    def _is_worth_adding(self, node, new):
+        if node.op.kernel is None or node.op.name in CHEAP:
+            return True
+        axes = {a for _, dims in new for a in dims if a is not None}
+        for v in node.inputs:
+            axes.update(self._steps[self._at[v]].axes if v in self._at else ())
+        return sorted(axes) == list(range(len(axes)))
+
+    def _is_whole(self, value):
+        """Whether a value has all axes of the space."""
+        dims = self._space.dims.get(value)
+        return dims is not None and len([a for a in dims if a is not None]) == len(self._space.extents)
 
     def _may_store(self, value, k):
         """Whether the kernel has a place where a value that is needed outside is known and stored once."""
@@ -103,15 +151,9 @@ class Group:
             return True
         return axes == full or (self.row is not None and axes == self.outer and set(step.axes) <= set(self.outer))
 
-    def _is_worth(self):
+    def _is_worth(self, step):
         """False where costly work would be done again for each index of an axis that it does not depend on."""
-        full = tuple(range(len(self._space.extents)))
-        for step in self._steps:
-            axes = step.axes
-            if axes == full[:len(axes)] or step_cost(step) < COSTLY:
-                continue
-            return False
-        return True
+        return step_cost(step) < COSTLY or step.axes == tuple(range(len(step.axes)))
 
     def _name(self):
         names = ["fused"]                       # (else a kernel of one op would hide the op's body)
@@ -158,39 +200,39 @@ class Group:
             k = self._put("index", None, (), "int64", (axis,)) if axis is not None else self._put(
                 "literal", 0, (), "int64", ())
         elif constant is not None and constant.size == 1:
-            k = self._put("literal", constant.item(), (), value.dtype.name, ())
+            k = self._put("literal", constant.item(), (), name_of(value.dtype), ())
         elif node not in self.members and is_view(node):
             k = self._value(node.inputs[0])
         else:
-            k = self._put("input", len(self.inputs), (), value.dtype.name, self._space.axes(value))
+            k = self._put("input", len(self.inputs), (), name_of(value.dtype), self._space.axes(value))
             self.inputs.append(value)
-            self._operands.append(Operand(k, self._space.dims[value], value.dtype.name))
+            self._operands.append(Operand(k, self._space.dims[value], name_of(value.dtype)))
         self._at[value] = k
         return k
 
     def _add(self, node):
-        """The steps of a node; False where it has none."""
+        """Put down the steps of a node."""
         values = [self._value(v) for v in node.inputs]
         out = node.outputs[0]
         if node.op is ir.UPDATE:
-            return self._add_update(node, values)
+            self._add_update(node, values)
+            return
         if node.op is INDEX:
             self._at.pop(out, None)
             k = self._value(out)
         elif node in self.reductions:
             k = self._add_reduction(node, values[0])
         elif node.op.name == "cast":
-            k = self._as(values[0], out.dtype.name)
+            k = self._as(values[0], name_of(out.dtype))
         elif node.op.name == "add_n":
             k = values[0]
             for v in values[1:]:
-                k = self._apply("add", (k, v), out.dtype.name)
+                k = self._apply("add", (k, v), name_of(out.dtype))
         elif node.op.kernel is None:
             k = values[0]                       # a view
         else:
-            k = self._apply(node.op.name, self._converted(node, values), out.dtype.name)
+            k = self._apply(node.op.name, self._converted(node, values), name_of(out.dtype))
         self._at[out] = k
-        return True
 
     def _converted(self, node, values):
         """The operands of an elementwise op in the dtypes that it computes in."""
@@ -198,12 +240,13 @@ class Group:
         dtype = node.inputs[kernel.key].dtype
         if dtype.kind in "iu" and "i" not in kernel.kinds and "f" in kernel.kinds:
             dtype = np.dtype(np.float64 if dtype.itemsize >= 4 else np.float32)
-        letters = {"x": dtype.name, "?": "bool", "r": dtypes.REAL.get(dtype.name, dtype.name)}
+        name = name_of(dtype)
+        letters = {"x": name, "?": "bool", "r": dtypes.REAL.get(name, name)}
         return [self._as(v, letters[kernel.letter(k)]) for k, v in enumerate(values)]
 
     def _add_reduction(self, node, k):
         given, over, left = self.reductions[node]
-        dtype = node.outputs[0].dtype.name
+        dtype = name_of(node.outputs[0].dtype)
         if node.op.name == "sum_of_squares":
             k = self._apply("square", (k,), dtype)
         how, count = REDUCTIONS[node.op.name], None
@@ -214,11 +257,10 @@ class Group:
         return self._put("reduce", (how, over, count), (k,), dtype, left)
 
     def _add_update(self, node, values):
-        dtype = node.outputs[0].dtype.name
+        dtype = name_of(node.outputs[0].dtype)
         k = self._put("update", node.attributes["rule"], [self._as(v, dtype) for v in values], dtype, self._joined(values))
         for i, v in enumerate(node.outputs):
             self._at[v] = self._put("part", i, (k,), dtype, self._steps[k].axes)
-        return True
 
 
 def is_fusible(node):

@@ -9,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 
+PARTS = "_of_parts"             # ends the names of kernels that combine partial results
+
+
 class Step(NamedTuple):
     """One value.
 

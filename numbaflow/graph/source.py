@@ -2,7 +2,7 @@
 from numbaflow.core import table
 from numbaflow.kernels import fused
 
-from .kernel import of_nothing
+from .kernel import PARTS, of_nothing
 from .passes import Passes
 
 SHORT = 64                      # inner extents up to here are part of the text
@@ -20,6 +20,7 @@ class Source:
         if not kernel.row:
             self.outer, self.inner = loops.outer[:-1], loops.outer[-1:]
         self.size, self.chunks = size, chunks
+        self.short = 0 if kernel.name.endswith(PARTS) else SHORT      # one text serves all sizes of parts
         self.inputs, self.shared = len(kernel.inputs), shared
         self.lines, self.depth, self.names, self.scope = [], 1, {}, {}
         self.sizes, self.head = [], []
@@ -62,6 +63,10 @@ class Source:
         self.sizes.append(value)
         self.head.append((name, len(self.sizes) - 1))
         return name
+
+    def once(self, name, value):
+        """The same, for what is asked for several times."""
+        return name if name in dict(self.head) else self.extra(name, value)
 
     def use(self, name, thing=None):
         """Put a name in the scope of the text."""
@@ -119,7 +124,7 @@ class Source:
             self.outer_index.append([f"i{i} * {self.extra(f'{pointer}_i{i}', loop.strides[k])}"
                                      for i, loop in enumerate(self.outer) if loop.strides[k]])
         for i, loop in enumerate(self.inner):
-            if not (self.flat and not self.chunks) and (loop.extent > SHORT or self.blocks):
+            if not (self.flat and not self.chunks) and (loop.extent > self.short or self.blocks):
                 self.extra(f"n{i}", loop.extent)
         for i, loop in enumerate(self.outer[1:], 1):
             self.extra(f"m{i}", loop.extent)
@@ -231,8 +236,7 @@ class Source:
         n = 1
         for a in self.kernel.outputs[k - self.inputs].dims:
             n *= 1 if a is None else self.kernel.extents[a]
-        return self.extra(f"{self.pointers[k]}_width", n) if f"{self.pointers[k]}_width" not in dict(
-            self.head) else f"{self.pointers[k]}_width"
+        return self.once(f"{self.pointers[k]}_width", n)
 
     def _inner_loops(self, bounds=None, block=False):
         """Open the loops over a row; gives how deep that is."""
@@ -240,7 +244,7 @@ class Source:
             if bounds is not None:
                 text = f"{bounds[0]}, {bounds[1]}"
             else:
-                text = repr(loop.extent) if loop.extent <= SHORT else f"n{i}"
+                text = repr(loop.extent) if loop.extent <= self.short else f"n{i}"
             self.put(f"for j{i} in range({text}):")
             self.depth += 1
 
@@ -295,7 +299,7 @@ class Source:
         if count is None:
             return text
         real = step.dtype.replace("complex64", "float32").replace("complex128", "float64")
-        return f"{text} / {self.use(real)}({float(count)!r})"
+        return f"{text} / {self.use(real)}({self.once(f'count{k}', count)})"
 
     def _is_columns(self, k):
         return k in self.passes.terminals and bool(self.kernel.steps[k].axes) and bool(self.inner)
