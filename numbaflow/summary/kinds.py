@@ -1,6 +1,7 @@
 """The summaries themselves: one function a kind, each a tag, a step and a value in one event.
 
-Every function asks `recorder` first and does nothing more while recording is off.
+Every function asks `recorder` first and does nothing more while recording is off.  In a function that is
+traced it leaves the work for each call.
 """
 import re
 
@@ -10,8 +11,9 @@ from numbaflow.core.tensor import as_tensor
 from numbaflow.train.global_step import get_or_create_global_step
 
 from .histograms import buckets
+from .later import later
 from .pictures import BAD_COLOR, pixels, png
-from .recording import recorder
+from .recording import LATER, recorder
 from .sound import wave_file
 from .writer import protos
 
@@ -44,6 +46,9 @@ def scalar(name, tensor, family=None, step=None):
     writer = recorder()
     if writer is None:
         return
+    if writer is LATER:
+        later(lambda t, s: scalar(name, t, family, s), tensor, step)
+        return
     tag, value = _tag(name, family), _real("scalar", name, tensor)
     if value.size != 1:
         raise InvalidArgumentError(f"scalar: {tag!r} takes one number, got shape {value.shape}")
@@ -73,6 +78,9 @@ def histogram(name, tensor, family=None, step=None):
     """
     writer = recorder()
     if writer is None:
+        return
+    if writer is LATER:
+        later(lambda t, s: histogram(name, t, family, s), tensor, step)
         return
     _, summary_pb2 = protos()
     tag, values = _tag(name, family), _real("histogram", name, tensor)
@@ -108,6 +116,9 @@ def image(name, tensor, bad_color=None, max_images=3, family=None, step=None):
     """
     writer = recorder()
     if writer is None:
+        return
+    if writer is LATER:
+        later(lambda t, s: image(name, t, bad_color, max_images, family, s), tensor, step)
         return
     _, summary_pb2 = protos()
     tag = _tag(name, family)
@@ -148,6 +159,9 @@ def audio(name, tensor, sample_rate, max_outputs, family=None, step=None):
     writer = recorder()
     if writer is None:
         return
+    if writer is LATER:
+        later(lambda t, s: audio(name, t, sample_rate, max_outputs, family, s), tensor, step)
+        return
     _, summary_pb2 = protos()
     tag, sounds, rate = _tag(name, family), _real("audio", name, tensor), float(sample_rate)
     if sounds.ndim not in (2, 3) or rate <= 0:
@@ -186,6 +200,9 @@ def generic(name, tensor, metadata=None, family=None, step=None):
     """
     writer = recorder()
     if writer is None:
+        return
+    if writer is LATER:
+        later(lambda t, s: generic(name, t, metadata, family, s), tensor, step)
         return
     _, summary_pb2 = protos()
     from tensorboard.util.tensor_util import make_tensor_proto
@@ -247,13 +264,18 @@ def graph(param, step=None, name=None):
     data = param if isinstance(param, bytes) else getattr(param, "SerializeToString", lambda: None)()
     if data is None:
         raise TypeError(f"graph: expected a GraphDef or its bytes, got {type(param).__name__}")
+    if writer is LATER:
+        later(lambda data, s: graph(data, s), data, step)
+        return
     writer._add(step=_step(step), graph_def=data)
 
 
 def import_event(tensor, name=None):
     """Record an event that was made elsewhere, given as the bytes of its message."""
     writer = recorder()
-    if writer is not None:
+    if writer is LATER:
+        later(lambda event, _: import_event(event), bytes(tensor), 0)
+    elif writer is not None:
         writer._add_bytes(bytes(tensor))
 
 

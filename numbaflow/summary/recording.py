@@ -5,6 +5,9 @@ summary costs while recording is off.
 """
 import threading
 
+from numbaflow.core.tape import stack
+from numbaflow.ops.arithmetic import floormod
+from numbaflow.ops.comparison import equal
 from numbaflow.train.global_step import get_or_create_global_step
 
 __all__ = ["always_record_summaries", "never_record_summaries", "record_summaries_every_n_global_steps",
@@ -19,13 +22,16 @@ class Here(threading.local):
 
 
 here = Here()
+LATER = object()
 
 
 def recorder():
-    """The writer that a summary goes to now, None where it is not to be recorded."""
+    """The writer that a summary goes to now, None where it is not to be recorded; in a trace LATER."""
     writer = here.writer
     if writer is None:
         return None
+    if stack.frame[2] is not None:
+        return LATER
     condition = here.condition
     return writer if condition is True or (condition and condition()) else None
 
@@ -89,4 +95,7 @@ def record_summaries_every_n_global_steps(n, global_step=None):
     if int(n) < 1:
         raise ValueError(f"record_summaries_every_n_global_steps: n must be positive, got {n}")
     step = get_or_create_global_step() if global_step is None else global_step
-    return _Recording(lambda: int(step) % n == 0)
+
+    def due():
+        return int(step) % n == 0 if stack.frame[2] is None else equal(floormod(step, n), 0)
+    return _Recording(due)
