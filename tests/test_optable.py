@@ -194,7 +194,8 @@ def test_every_op_says_the_shape_of_its_result():
 
 
 def depends_on_values(op, attributes):
-    return op.infer_rule is BY_VALUE or (op.name == "sequence_mask" and attributes["maxlen"] is None)
+    return (op.infer_rule is BY_VALUE or op.name == "segment_slots"
+            or (op.name == "sequence_mask" and attributes["maxlen"] is None))
 
 
 @every(OPS)

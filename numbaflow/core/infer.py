@@ -45,15 +45,25 @@ def results(op, names, inputs, attributes):
     found = op.infer_rule(*[known[name] for name in names])
     if found is BY_VALUE:
         raise _unknown(op)
-    return [(tuple(shape), np.dtype(dtype)) for shape, dtype in (found if type(found) is list else [found])]
+    pairs = [(tuple(shape), np.dtype(dtype)) for shape, dtype in (found if type(found) is list else [found])]
+    if any(n is None for shape, _ in pairs for n in shape):
+        raise _unknown(op, pairs)
+    return pairs
 
 
 class DependsOnValues(InvalidArgumentError):
-    """The shape of a result depends on values, and there are none."""
+    """The shape of a result depends on values, and there are none.
+
+    `specs` says what a rule knows, pairs of a shape, in which None stands for such an extent, and a dtype.
+    """
+
+    def __init__(self, message, specs=None):
+        super().__init__(message)
+        self.specs = specs
 
 
-def _unknown(op):
-    return DependsOnValues(f"{op.name}: {BY_VALUE}, which are not known yet")
+def _unknown(op, specs=None):
+    return DependsOnValues(f"{op.name}: {BY_VALUE}, which are not known yet", specs)
 
 
 def _elementwise(op, inputs):

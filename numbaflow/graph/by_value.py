@@ -6,6 +6,7 @@ extent as a Dim, which has a size when the op before it has run.
 import numpy as np
 
 from numbaflow.core.dim import Dim, evaluated, numbers, solved
+from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tensor import wrap
 
 from . import ir
@@ -14,8 +15,15 @@ from .interpret import run_node
 _EXAMPLE = 7919                 # decides what a trace asks about such an extent: large, and equal to no other
 
 
-def specs(op, inputs, attributes, unknowns):
-    """(shape, dtype) of the results of an op for inputs with shapes, with new Dims for what values decide."""
+def specs(op, inputs, attributes, known, unknowns):
+    """(shape, dtype) of the results of an op for inputs with shapes, with new Dims for what values decide.
+
+    `known` is what the op's rule says, None for an op without one: then the first extents are unknown.
+    """
+    if known is not None:
+        return [(tuple([unknowns.dim(_EXAMPLE) if n is None else n for n in shape]), dtype)
+                for shape, dtype in known]
+
     def example(x):
         if isinstance(x, list):
             return [example(each) for each in x]
@@ -55,7 +63,8 @@ class Interpreted:
             results = run_node(now, [known[v] for v in node.inputs])
             for v, t in zip(node.outputs, results, strict=True):
                 known[v] = t
-                sizes.update(solved(v.shape, t._data.shape))
+                if v.shape is not UNKNOWN:
+                    sizes.update(solved(v.shape, t._data.shape))
         found = [known[v] for v in graph.outputs]
         for variable, t in zip(concrete.assigned, found[concrete.results:], strict=True):
             variable.assign(t)
@@ -63,4 +72,4 @@ class Interpreted:
 
 
 def _settled(value, sizes):
-    return numbers(value.shape) <= sizes.keys()
+    return value.shape is not UNKNOWN and numbers(value.shape) <= sizes.keys()

@@ -162,4 +162,6 @@ def _make_backward(forward, which, traced):
     needed = _needed(graph.nodes, graph.outputs)
     graph.nodes = [n for n in graph.nodes           # effects that nobody needs belong to the forward pass
                    if n.op is ir.INPUT or any(v in needed for v in n.outputs)]
-    return Concrete(trace.name, graph, (), (), ()), served
+    made = Concrete(trace.name, graph, (), (), ())
+    made.by_value = trace.unknowns is not None
+    return made, served

@@ -106,7 +106,7 @@ def _folded(node, values):
     if node.op.kernel is not None and all(c.size == 1 for c in values):
         return np.asarray(launch_on(node, [c.reshape(()) for c in values])[0])
     if node.op.name in ("broadcast_to", "reshape", "transpose", "identity", "expand_dims", "squeeze", "cast") \
-            and values[0].size == 1:
+            and values[0].size == 1 and (out.dtype.kind == "c" or values[0].dtype.kind != "c"):
         return values[0].reshape(()).astype(out.dtype)
     if max([out.nbytes, *[v.nbytes for v in node.inputs]]) > _FOLDED:
         return None

@@ -121,11 +121,11 @@ class Trace:
                 raise TracingError(f"{caller()}: {op.name}: {a} must be known when the function is traced, got {v!r}")
         try:
             specs = infer(op, [_specs(x) for x in inputs], attributes)
-        except DependsOnValues:
+        except DependsOnValues as unknown:
             if self.parent is not None or self.lasting:
                 raise
             self.unknowns = self.unknowns or Unknowns(guarded=False)
-            specs = by_value.specs(op, [_specs(x) for x in inputs], attributes, self.unknowns)
+            specs = by_value.specs(op, [_specs(x) for x in inputs], attributes, unknown.specs, self.unknowns)
         except (ValueError, TypeError, IndexError) as error:
             if isinstance(error, (OpError, TracingError)):
                 raise

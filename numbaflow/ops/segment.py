@@ -107,7 +107,8 @@ def _slots_reference(ids, num_segments):
     return places, slots
 
 
-@op(inputs="ids", outputs="places slots", grads=None, infer=BY_VALUE, reference=_slots_reference,
+@op(inputs="ids", outputs="places slots", grads=None, reference=_slots_reference,
+    infer=lambda ids, num_segments: [((num_segments, None), np.int64), (ids.shape, np.int64)],
     samples=[Sample(_UNSORTED, 4), Sample(_SORTED, 4), Sample(_SORTED.reshape(2, 3), 5)])
 def segment_slots(ids, num_segments):
     """A table, [segments, longest], of which rows each segment has, and for each row its place in the table.

@@ -33,7 +33,8 @@ def close(got, expected, dtype, what):
         if a is None:
             continue
         assert a.dtype == b.dtype and tuple(a.shape) == tuple(b.shape), what
-        tolerance = TOLERANCE["float32" if b.dtype.dtype.itemsize <= 4 or b.dtype.name == "complex64" else dtype]
+        narrow = b.dtype.dtype.itemsize <= 4 or b.dtype.name == "complex64" or dtype == "float32"
+        tolerance = TOLERANCE["float32" if narrow else "float64"]
         scale = max(1.0, float(np.abs(np.nan_to_num(b.numpy(), posinf=0, neginf=0)).max(initial=0.0)))
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=tolerance, atol=tolerance * scale, err_msg=what)
 
