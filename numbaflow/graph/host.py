@@ -11,8 +11,9 @@ from types import MappingProxyType
 import numpy as np
 
 from numbaflow.core import dtypes
-from numbaflow.core.abstract import TracingError, current_trace
+from numbaflow.core.abstract import Traced, TracingError, current_trace
 from numbaflow.core.accumulate import accumulate
+from numbaflow.core.dim import Unknowns
 from numbaflow.core.errors import (
     InvalidArgumentError,
     OpError,
@@ -25,7 +26,7 @@ from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tape import caller, listening, record, tracing
 from numbaflow.core.tensor import as_tensor, wrap
 
-from .hosted import Hosted, specs_of
+from .hosted import Hosted, last_operation, specs_of
 from .replay import Derivative, recorded, replayed
 
 __all__ = ["numpy_function", "py_func", "py_function"]
@@ -72,10 +73,14 @@ class _Call:
             value, None if hasattr(value, "dtype") else dtype)
         if t._dtype != dtype:
             raise InvalidArgumentError(f"{self.name}: result {k} is {t._dtype}, Tout says {dtype}")
-        if self._shapes is not None and t._data.shape != self._shapes[k]:
+        if self._shapes is not None and not _fits(t._data.shape, self._shapes[k]):
             raise InvalidArgumentError(f"{self.name}: result {k} has shape {t._data.shape}, shape= says "
                                        f"{self._shapes[k]}")
         return t
+
+
+def _fits(shape, wanted):
+    return len(shape) == len(wanted) and all(w in (None, n) for n, w in zip(shape, wanted, strict=True))
 
 
 _KINDS = (((ValueError, TypeError), InvalidArgumentError), (StopIteration, OutOfRangeError),
@@ -154,7 +159,7 @@ def _shapes(what, count, shape, output_shapes, single):
     many = [given] if single else list(given)
     if len(many) != count:
         raise InvalidArgumentError(f"{what}: {len(many)} shapes for {count} results")
-    return [tuple([int(n) for n in s]) for s in many]
+    return [tuple([None if n is None else int(n) for n in s]) for s in many]
 
 
 def _host_call(what, kind, func, inp, Tout, shape, output_shapes, arrays):
@@ -169,14 +174,49 @@ def _host_call(what, kind, func, inp, Tout, shape, output_shapes, arrays):
         found = call(inp)
         if not arrays:
             found = _with_zeros(inp, found)
-    elif shapes is None and wanted and not current_trace().lasting:
+    else:
         called = getattr(func, "__name__", func)
         many = "a shape" if single else "a list with a shape for each result"
-        raise TracingError(f"{caller()}: {what}: the shape of what {called} gives is not known while the "
-                           f"function is traced: add shape=, {many}")
-    else:
-        found = kind(inp, {"call": call}, list(zip(shapes or [UNKNOWN] * len(wanted), wanted, strict=True)))
-    return found[0] if single else found if wanted else None
+        found = _traced(kind, call, inp, shapes, wanted,
+                        f"{caller()}: {what}: the shape of what {called} gives is not known while the "
+                        f"function is traced: add shape=, {many}")
+    return found[0] if single else found if wanted else last_operation()
+
+
+def _traced(kind, call, inputs, shapes, wanted, ask):
+    """The traced results; what is not known of their shapes makes a function run op by op."""
+    trace = current_trace()
+    shapes = shapes or [UNKNOWN] * len(wanted)
+    vague = [s is UNKNOWN or None in s for s in shapes]
+    if any(vague) and not trace.lasting:
+        if trace.parent is not None:
+            raise TracingError(ask)
+        trace.unknowns = trace.unknowns or Unknowns(guarded=False)
+        shapes = [s if s is UNKNOWN else tuple([trace.unknowns.dim(_EXAMPLE) if n is None else n for n in s])
+                  for s in shapes]
+    found = kind(inputs, {"call": call}, list(zip(shapes, wanted, strict=True)))
+    return [_Unasked(t, ask) if s is UNKNOWN and not trace.lasting else t
+            for t, s in zip(found, shapes, strict=True)]
+
+
+_EXAMPLE = 7907                 # of an extent that is not known, for what a trace asks about it
+
+
+class _Unasked(Traced):
+    """A result of unknown rank: it can be returned from the function, and nothing else."""
+
+    __slots__ = ("_ask",)
+
+    def __init__(self, tensor, ask):
+        super().__init__(tensor._trace, tensor._value)
+        self._ask = ask
+
+    shape = ndim = property(lambda self: self._refuse())
+
+    def _refuse(self, *_):
+        raise TracingError(self._ask)
+
+    _take_call = __getitem__ = __len__ = __iter__ = get_shape = _refuse
 
 
 def _with_zeros(inputs, outputs):
@@ -221,19 +261,21 @@ def py_function(func, inp, Tout, name=None, shape=None, output_shapes=None):
         func: a function of tensors that gives a tensor, a list of them, or nothing.
         inp: a list of tensors.
         Tout: the dtype of the result, or a list of dtypes; [] for none.
-        shape, output_shapes: the shape of the result, or a list of shapes; needed in a compiled function,
-            where shapes must be known before func runs.
+        shape, output_shapes: the shape of the result, or a list of shapes, for a compiled function.  With
+            None in it, or without it where the function only returns the result, the function around it runs
+            op by op.
 
     Returns:
-        A tensor, a list of tensors, or None, as Tout says.  Its gradient is that of what func does, zeros
-        where there is none; inside a compiled function it is for the inputs, not for variables func reads.
+        A tensor, a list of tensors, or None (in a Graph an operation), as Tout says.  Its gradient is that of
+        what func does, zeros where there is none; inside a compiled function it is for the inputs, not for
+        variables that func reads.
 
     Raises:
         InvalidArgumentError: func raised ValueError or TypeError, or gave another dtype or shape.
         OutOfRangeError, ResourceExhaustedError, UnimplementedError: it raised StopIteration, MemoryError,
             NotImplementedError.
         UnknownError: it raised something else, or gave a variable.
-        TracingError: no shape inside a compiled function.
+        TracingError: no shape inside a compiled function that goes on with the result.
 
     >>> import numbaflow as nf
     >>> from numbaflow.graph.host import py_function

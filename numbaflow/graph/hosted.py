@@ -93,6 +93,12 @@ class _Plan:
         accumulate(grads, nodes, self.run(g, saved))
 
 
+def last_operation():
+    """The operation that was just written, where the trace of this thread has such; else None."""
+    trace = current_trace()
+    return trace.operation(trace.graph.nodes[-1]) if hasattr(trace, "operation") else None
+
+
 # ---- making functions of functions
 def composed(name, specs, function):
     """The Concrete of a function from a list of traced tensors, of these specs, to a list."""

@@ -8,14 +8,14 @@ from numbaflow.core.abstract import Traced
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tensor import as_tensor
 
-from .hosted import Hosted
+from .hosted import Hosted, last_operation
 from .replay import replaying
 
 __all__ = ["Assert", "print"]
 
 
 def Assert(condition, data, summarize=None, name=None):
-    """Raise InvalidArgumentError with the data unless the condition is true.
+    """Raise InvalidArgumentError with the data unless the condition is true; in a Graph give an operation.
 
     Args:
         condition: a scalar bool.
@@ -33,12 +33,14 @@ def Assert(condition, data, summarize=None, name=None):
     text = _Text(data, " ", "", summarize)
     if isinstance(condition, Traced):
         _ASSERT([condition, *text.tensors], {"text": text}, [])
+        return last_operation()
     elif not bool(condition):
         raise InvalidArgumentError(f"assertion failed: {text.known()}")
+    return None
 
 
 def print(*inputs, **kwargs):
-    """Print tensors and strings, in a compiled function at each call.
+    """Print tensors and strings, in a compiled function at each call; in a Graph give an operation.
 
     Args:
         inputs: what to print: strings, tensors, structures of them.
@@ -58,6 +60,7 @@ def print(*inputs, **kwargs):
     text = _Text(inputs, kwargs.get("sep", " "), kwargs.get("end", "\n"), kwargs.get("summarize"),
                  kwargs.get("output_stream"))
     _PRINT(text.tensors, {"text": text}, [])
+    return last_operation()
 
 
 class _Text:

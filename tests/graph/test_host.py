@@ -127,9 +127,28 @@ def test_results_that_are_not_as_said(wrap):
         wrap(lambda x: py_func(lambda a: np.ones(2), [x], nf.float64, shape=[3]))(nf.constant(1.0))
 
 
-def test_a_shape_must_be_given_while_tracing():
+def test_shapes_that_are_not_known():
+    returned = function(lambda x: (py_function(lambda v: v[:int(v[0])], [x], nf.float64), x * 2.0))
+    for n in (1, 3):
+        assert returned(nf.constant([n, 2.0, 3.0], nf.float64))[0].shape == (n,)
+    for use in (lambda y: y + 1.0, lambda y: y[0], lambda y: y.shape, lambda y: nf.reduce_sum(y)):
+        with pytest.raises(TracingError, match="add shape="):
+            function(lambda x: use(py_function(nf.sin, [x], nf.float32)))(nf.constant(1.0))     # noqa: B023
     with pytest.raises(TracingError, match="add shape="):
-        function(lambda x: py_function(nf.sin, [x], nf.float32))(nf.constant(1.0))
+        function(lambda p: cond(p, lambda: py_function(nf.sin, [1.0], nf.float32), lambda: 1.0))(nf.constant(True))
+
+    @function
+    def some(x):
+        return nf.reduce_sum(py_function(lambda v: v[:int(v[0])], [x], nf.float64, shape=[None]) * x[1])
+    for n, total in ((1, 2.0), (3, 16.0)):
+        x = nf.constant([n, 2.0, 3.0], nf.float64)
+        assert some(x).numpy() == total
+        assert np.allclose(nf.gradients_function(some)(x)[0].numpy()[0], 2.0)
+    with pytest.raises(ValueError, match="shape= says"):
+        function(lambda x: py_function(nf.sin, [x], nf.float32, shape=[None]))(nf.constant(1.0))
+
+
+def test_what_is_no_function():
     with pytest.raises(TypeError, match="func must be callable"):
         py_func(3, [], [])
 
