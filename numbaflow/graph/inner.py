@@ -122,7 +122,9 @@ class Outside:
         for inner in inners:
             for key, (tensor, _) in inner.captured.items():
                 self._tensors.setdefault(key, tensor)
-        self._read = {v: value for inner in inners for v, value in inner.reads.items() if v not in but}
+        but = set(but)              # variables are compared by identity there
+        self._read = {v: value for inner in inners for v, value in inner.reads.items()
+                      if v not in but}
 
     def operands(self):
         """The tensors outside; variables are read here, where outer tapes hear it."""

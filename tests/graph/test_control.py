@@ -1,4 +1,6 @@
 """cond, case, while_loop, map_fn, scan, folds in compiled functions, against eager and NumPy."""
+import threading
+
 import numpy as np
 import pytest
 
@@ -241,6 +243,56 @@ def test_an_outer_tape_sees_variables_of_branches_and_bodies():
         with nf.GradientTape() as tape:
             y = g(nf.constant(5))
         np.testing.assert_allclose(tape.gradient(y, v).numpy(), [27.533733, 64.93339], rtol=1e-5)
+
+
+def test_training_steps_in_a_loop():
+    def train(v, optimizer, n):
+        def body(i):
+            with nf.GradientTape() as tape:
+                loss = nf.reduce_sum(v * v)
+            optimizer.apply_gradients([(tape.gradient(loss, v), v)])
+            return i + 1
+        return while_loop(lambda i: i < n, body, [0])
+    values = []
+    for wrap in (lambda f: f, function):
+        v, optimizer = nf.Variable([5.0, -3.0]), nf.train.AdamOptimizer(0.1)
+        wrap(lambda n, v=v, optimizer=optimizer: train(v, optimizer, n))(nf.constant(10))
+        values.append(v.numpy())
+    np.testing.assert_allclose(*values, rtol=1e-5)
+
+
+def test_layers_made_and_used_inside():
+    dense = nf.keras.layers.Dense(4)
+    x = nf.reshape(nf.range(40.0) / 40.0, [5, 2, 4])
+
+    def f(x):
+        return nf.reduce_sum(scan(lambda h, r: nf.tanh(dense(h) + r), x, nf.zeros([2, 4])))
+    found = []
+    for g in (function(f), f):
+        with nf.GradientTape() as tape:
+            y = g(x)
+        found.append([y, *tape.gradient(y, dense.trainable_variables)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
+
+
+def test_loops_in_several_threads():
+    f = function(lambda x: while_loop(lambda t: nf.reduce_sum(t) < 50.0, lambda t: t * 1.5, [x]))
+    right = []
+
+    def work(k):
+        for _ in range(10):
+            x = nf.constant(X * (k + 1))
+            with nf.GradientTape() as tape:
+                tape.watch(x)
+                y = f(x)
+            right.append(np.allclose(tape.gradient(y, x).numpy(), y.numpy() / x.numpy()))
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert right == [True] * 40
 
 
 # ---- rows

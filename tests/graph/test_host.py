@@ -135,7 +135,8 @@ def test_shapes_that_are_not_known():
         with pytest.raises(TracingError, match="add shape="):
             function(lambda x: use(py_function(nf.sin, [x], nf.float32)))(nf.constant(1.0))     # noqa: B023
     with pytest.raises(TracingError, match="add shape="):
-        function(lambda p: cond(p, lambda: py_function(nf.sin, [1.0], nf.float32), lambda: 1.0))(nf.constant(True))
+        function(lambda p: cond(p, lambda: py_function(nf.sin, [1.0], nf.float32), lambda: 1.0))(
+            nf.constant(True))
 
     @function
     def some(x):
