@@ -4,6 +4,7 @@ A tag is a `Form`; `register` adds more.  Arrays and functions are kept aside, i
 given, and the data is their number there.
 """
 import math
+import sys
 from collections import namedtuple
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from numbaflow.ops.random import Keys
 
 from .concrete import Concrete
 from .function import TensorSpec
+from .ir import Value
+from .printing import _Place, _Text
 
 
 class EncodingError(TypeError):
@@ -79,6 +82,7 @@ def decode(data, store):
 
 
 def _described(value):
+    value = getattr(value, "_function", value)          # what a call of Python calls
     name = getattr(value, "__qualname__", None)
     return f"the Python {type(value).__name__} {name or repr(value)[:80]}"
 
@@ -198,15 +202,16 @@ def _read_extent(data, store):
 
 def write_unknowns(unknowns):
     """Unknown extents with what was assumed about them."""
+    assumed = unknowns._assumed
     return {"examples": list(unknowns.examples.items()),
-            "assumed": [[*what, answer] for what, answer in unknowns._assumed.items()]}
+            "assumed": None if assumed is None else [[*what, answer] for what, answer in assumed.items()]}
 
 
 def read_unknowns(data):
     """Unknowns of what `write_unknowns` gave, open for the checks of what refers to them."""
-    made = Unknowns()
+    made = Unknowns(guarded=data["assumed"] is not None)
     made.examples = {number: int(example) for number, example in data["examples"]}
-    for relation, key, answer in data["assumed"]:
+    for relation, key, answer in data["assumed"] or ():
         dim = Dim(dict(_nested(key)), made)
         if made.decide(dim, relation) is not answer:
             raise ValueError("what is assumed about unknown extents does not hold for the example")
@@ -217,10 +222,33 @@ def _nested(data):
     return tuple([_nested(d) for d in data]) if isinstance(data, list) else data
 
 
+# ---- texts that are printed
+_STREAMS = {"stdout": lambda: sys.stdout, "stderr": lambda: sys.stderr}
+
+
+def _write_text(text, store):
+    stream = None if text._stream is None else next(
+        (name for name, stream in _STREAMS.items() if stream() is text._stream), None)
+    if stream is None and text._stream is not None:
+        raise EncodingError(f"{_described(text._stream)}, a stream to print to, can't be written to a file")
+    return {"parts": encode(text._parts, store), "sep": text._sep, "end": text._end, "stream": stream,
+            "summarize": encode(text._most, store)}
+
+
+def _read_text(data, store):
+    stream = None if data["stream"] is None else _STREAMS[data["stream"]]()
+    made = _Text((), _text(data["sep"]), _text(data["end"]), decode(data["summarize"], store), stream)
+    made._parts = decode(data["parts"], store)
+    return made
+
+
+register("place", _Place, lambda v, _: int(v), lambda d, _: _Place(d))
+register("text", _Text, _write_text, _read_text)
 register("array", np.ndarray, _write_array, _read_array)
 register("tensor", lambda v: type(v) is Tensor, lambda v, s: _write_array(v._data, s),
          lambda d, s: wrap(_read_array(d, s)))
 register("function", Concrete, lambda v, s: s.function(v), lambda d, s: s.function(d))
+register("value", Value, lambda v, s: s.value_number(v), lambda d, s: s.graph_value(d))
 register("rule", _is_rule, _rule_name, _read_rule)
 register("spec", TensorSpec, lambda v, s: [encode(v.shape, s), v.dtype.name, v.name], _read_spec)
 register("extent", Dim, _write_extent, _read_extent)

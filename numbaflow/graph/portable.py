@@ -8,9 +8,12 @@ import hashlib
 import numpy as np
 
 from numbaflow.core import dtypes, table
-from numbaflow.core.errors import DataLossError, InvalidArgumentError, NotFoundError, OpError
+from numbaflow.core.dim import Unknowns
+from numbaflow.core.errors import DataLossError, InvalidArgumentError, NotFoundError
+from numbaflow.core.infer import DependsOnValues
 
 from . import interpret, ir
+from .by_value import specs as specs_by_value
 from .concrete import Concrete
 from .encoding import decode, encode, read_unknowns, write_unknowns
 from .infer import infer, spec
@@ -26,6 +29,7 @@ class Writer:
         self.written_unknowns = []
         self._numbers = {}              # id of a function or variable, digest of an array -> number
         self._alive = []                # what ids belong to
+        self._values = []               # the values of the graphs that are being written, and their numbers
 
     def _number(self, key, entries, entry):
         found = self._numbers.get(key)
@@ -42,6 +46,10 @@ class Writer:
         """The number of an array; equal ones have the same."""
         digest = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
         return self._number((digest, array.shape, array.dtype.name), self.arrays, array)
+
+    def value_number(self, value):
+        """The number of a value of the graph that is being written."""
+        return self._values[-1][value]
 
     def unknowns(self, unknowns):
         """The number of some unknown extents."""
@@ -62,12 +70,14 @@ class Writer:
         return self._numbers[key]
 
     def _function(self, concrete):
-        numbers, nodes, graph = {}, [], concrete.graph
+        nodes, graph = [], concrete.graph
+        numbers = {v: k for k, v in enumerate(v for node in graph.nodes for v in node.outputs)}
+        self._values.append(numbers)
         for node in graph.nodes:
             nodes.append(self._node(concrete, node, [numbers[v] for v in node.inputs]))
-            for v in node.outputs:
-                numbers[v] = len(numbers)
-        return {"name": concrete.name, "nodes": nodes, "inputs": [numbers[v] for v in graph.inputs],
+        self._values.pop()
+        return {"name": concrete.name, "nodes": nodes, "by_value": concrete.by_value,
+                "inputs": [numbers[v] for v in graph.inputs],
                 "outputs": [numbers[v] for v in graph.outputs],
                 "reads": [self.variable(v) for v in concrete.reads],
                 "feeds": [self._encoded(f, f"function {concrete.name}: an input fed at each call")
@@ -100,9 +110,11 @@ class Reader:
     def __init__(self, what, written, variables, array, unknowns=()):
         self.what, self.variables, self.array = what, variables, array
         self._unknowns = self.checked("its list of unknown extents", lambda: [*map(read_unknowns, unknowns)])
-        self.functions = []
+        self.functions, self._values = [], []
         for number, data in enumerate(written):
             self.functions.append(self.checked(f"function {number}", self._function, data))
+        for unknown in self._unknowns:
+            unknown.open = False
 
     def checked(self, where, read, *data):
         """What `read` gives; DataLossError where data is not what it should be."""
@@ -118,6 +130,10 @@ class Reader:
         """The function of that number."""
         return at(self.functions, number)
 
+    def graph_value(self, number):
+        """The value of that number in the graph that is being read."""
+        return at(self._values, number)
+
     def unknowns(self, number):
         """The unknown extents of that number."""
         return at(self._unknowns, number)
@@ -127,19 +143,20 @@ class Reader:
         return decode(data, self)
 
     def _function(self, data):
-        graph, values = ir.Graph(), []
+        graph, by_value = ir.Graph(), data["by_value"]
+        values = self._values = []
         for number, written in enumerate(data["nodes"]):
             name = written.get("op") or written["primitive"]
-            values += self.checked(f"{data['name']}: node {number}, {name},", self._node, graph, values,
-                                   written).outputs
+            values += self.checked(f"{data['name']}: node {number}, {name},", self._node, graph, written,
+                                   by_value).outputs
         graph.inputs = [at(values, k) for k in data["inputs"]]
         graph.outputs = [at(values, k) for k in data["outputs"]]
-        if len(set(graph.inputs)) < len(graph.inputs) or {v.node for v in graph.inputs} != {
-                node for node in graph.nodes if node.op is ir.INPUT}:
-            raise ValueError("its inputs are not its input nodes")
+        if len(set(graph.inputs)) < len(graph.inputs) or any(v.node.op is not ir.INPUT for v in graph.inputs):
+            raise ValueError("its inputs are not input nodes")
         reads, assigned = [[at(self.variables, k) for k in data[part]] for part in ("reads", "assigned")]
         feeds = [self.value(f) for f in data["feeds"]]
         made = Concrete(str(data["name"]), graph, reads, feeds, assigned)
+        made.by_value = bool(by_value)
         if made.arguments < 0 or made.results < 0:
             raise ValueError("it has fewer inputs or outputs than variables")
         first = made.arguments
@@ -147,15 +164,15 @@ class Reader:
         _check_places(graph.outputs[made.results:], assigned, "assigns")
         return made
 
-    def _node(self, graph, values, written):
+    def _node(self, graph, written, by_value):
         op = _op(written)
-        inputs = [at(values, k) for k in written["inputs"]]
+        inputs = [at(self._values, k) for k in written["inputs"]]
         attributes = {name: self.value(data) for name, data in written.get("attributes", {}).items()}
         specs = [(self.value(shape), dtypes.as_numpy(dtype)) for shape, dtype in written["outputs"]]
         sizes = written.get("sizes")
         node = graph.add(op, inputs, attributes, specs, sizes)
         if not isinstance(op, ir.Primitive):
-            _check_op(node)
+            _check_op(node, by_value)
         elif op in _CHECKS:
             _CHECKS[op](node)
         return node
@@ -186,7 +203,7 @@ def _op(written):
     return table.OPS[name]
 
 
-def _check_op(node):
+def _check_op(node, by_value):
     op = node.op
     if set(node.attributes) != set(op.attributes):
         raise ValueError(f"its attributes are {', '.join(node.attributes) or 'none'}; {op.name} has "
@@ -199,11 +216,15 @@ def _check_op(node):
     if len(inputs) != len(op.inputs) or any(isinstance(x, list) != (name in op.variadic)
                                             for name, x in zip(op.inputs, inputs, strict=True)):
         raise ValueError(f"it has {len(inputs)} inputs, the op takes {', '.join(op.inputs)}")
+    written = [(v.shape, v.dtype) for v in node.outputs]
     try:
         found = [(tuple(shape), np.dtype(dtype)) for shape, dtype in infer(op, inputs, node.attributes)]
-    except OpError as error:
-        raise ValueError(str(error)) from None
-    _same([(v.shape, v.dtype) for v in node.outputs], found)
+    except DependsOnValues as unknown:
+        if not by_value:
+            raise
+        found = specs_by_value(op, inputs, node.attributes, unknown.specs, Unknowns(guarded=False))
+        written, found = [[((len(shape),), dtype) for shape, dtype in specs] for specs in (written, found)]
+    _same(written, found)
 
 
 def _same(written, found):

@@ -13,6 +13,7 @@ from numbaflow import saved_model
 from numbaflow.core import table
 from numbaflow.core.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
 from numbaflow.core.trackable import AutoTrackable
+from numbaflow.graph import control, host, printing, rows
 from numbaflow.graph.function import TensorSpec, function
 
 Pair = namedtuple("Pair", "first second")
@@ -213,6 +214,67 @@ def test_random_numbers_are_drawn_anew(folder):
     got = loaded().numpy()
     nf.set_random_seed(7)
     np.testing.assert_array_equal(got, nf.random_normal([4], seed=3).numpy())
+
+
+# ---- branches, loops, texts, shapes that values decide
+def branching(x):
+    return control.cond(nf.reduce_sum(x) > 0.0, lambda: x * SCALE, lambda: x - 1.0)
+
+
+def looping(x):
+    return control.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, nf.sin(y) * SCALE), (0, x))[1]
+
+
+def scanning(x):
+    return rows.scan(lambda a, b: a * SCALE + b, x)
+
+
+def printing_and_asserting(x):
+    printing.print("x is", [x, None], output_stream=sys.stdout)
+    printing.Assert(nf.reduce_all(x < 5.0), ["too large", x])
+    return x * 2.0
+
+
+def masked(x):
+    return nf.boolean_mask(x, x > 1.5) * SCALE
+
+
+SCALE = nf.Variable(2.0, name="scale")
+
+
+@pytest.mark.parametrize("f", [branching, looping, scanning, printing_and_asserting, masked],
+                         ids=lambda f: f.__name__)
+def test_control_flow_and_its_gradients(folder, f, capsys):
+    compiled = function(f, input_signature=[TensorSpec([2])])
+    loaded = restored(compiled, folder)
+    again = restored(loaded, folder)
+    for values in ([1.0, 2.0], [-3.0, 0.5]):
+        x = nf.constant(values)
+        expected = f(x)
+        capsys.readouterr()
+        for g in (loaded, again):
+            with nf.GradientTape() as tape:
+                tape.watch(x)
+                y = g(x)
+            np.testing.assert_allclose(y.numpy(), expected.numpy(), rtol=1e-6)
+            with nf.GradientTape() as eager:
+                eager.watch(x)
+                y_eager = f(x)
+            got, want = tape.gradient(y, x), eager.gradient(y_eager, x)
+            np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-6)
+    if f is printing_and_asserting:
+        assert "x is [[-3 0.5], None]" in capsys.readouterr().out
+        with pytest.raises(InvalidArgumentError, match="assertion failed: too large"):
+            loaded(nf.constant([9.0, 1.0]))
+
+
+def test_calls_of_python_are_refused_by_name(folder):
+    def helper(x):
+        return x
+    f = function(lambda x: host.py_function(helper, [x], nf.float32, shape=(2,)),
+                 input_signature=[TensorSpec([2])])
+    with pytest.raises(InvalidArgumentError, match=r"py_function at .* its call: the Python .*helper"):
+        saved_model.save(f, folder)
 
 
 # ---- models
