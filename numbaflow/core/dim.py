@@ -300,7 +300,7 @@ def _numbers(key):
 
 
 def solved(shape, actual):
-    """The sizes, {number: extent}, of the unknown extents that stand alone in a shape which has numbers now."""
+    """The sizes, {number: extent}, of unknown extents that stand alone in a shape, by its numbers."""
     found = {}
     for n, m in zip(shape, actual, strict=True):
         if isinstance(n, Dim) and len(n._terms) == 1:

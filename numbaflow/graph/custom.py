@@ -9,7 +9,8 @@ from numbaflow.core.tensor import as_tensor
 
 from . import ir
 
-CUSTOM = ir.Primitive("custom_gradient")    # (*outputs, *inputs) -> outputs, by the attributes dys and gradients
+# (*outputs, *inputs) -> outputs; the attributes dys and gradients are the part of the graph
+CUSTOM = ir.Primitive("custom_gradient")
 
 
 def written(graph, op, inputs, outputs):
@@ -22,7 +23,7 @@ def written(graph, op, inputs, outputs):
 
 
 def run(node, inputs, backward):
-    """The outputs in a run; backward(values, {value: tensor}) gives tensors of values for some that are given."""
+    """The outputs in a run, whose `backward` gives the tensors of values for {value: tensor}."""
     count = node.attributes["count"]
     outputs = tuple([t._renewed() for t in inputs[:count]])
     record(_Op(node, backward), inputs[count:], outputs)

@@ -43,8 +43,8 @@ class GraphTensor(Traced):
         else:
             if len(given) != len(own) or any(isinstance(n, int) and isinstance(m, int) and m != n
                                              for n, m in zip(own, given, strict=True)):
-                raise ValueError(f"Dimension mismatch: Tensor's shape {own} is not compatible with supplied shape "
-                                 f"{tuple(given)}")
+                raise ValueError(f"Dimension mismatch: Tensor's shape {own} is not compatible with supplied "
+                                 f"shape {tuple(given)}")
             found = tuple([m if isinstance(m, int) else n for n, m in zip(own, given, strict=True)])
         self._value.shape = self._data.shape = found
         self._trace.note_extents(self._value)
@@ -67,13 +67,13 @@ class GraphTensor(Traced):
             return self._trace.call(face.op, arguments)
 
     def _needs(self, what, way_out=None):
-        raise TracingError(f"{caller()}: {what} of {self} is asked for, but it is part of a graph and has no value; "
-                           "session.run(tensor) or tensor.eval() computes one")
+        raise TracingError(f"{caller()}: {what} of {self} is asked for, but it is part of a graph and has no "
+                           "value; session.run(tensor) or tensor.eval() computes one")
 
     def __bool__(self):
-        raise TypeError("Using a `tf.Tensor` as a Python `bool` is not allowed. Use `if t is not None:` instead of "
-                        "`if t:` to test if a tensor is defined, and use TensorFlow ops such as tf.cond to execute "
-                        "subgraphs conditioned on the value of a tensor.")
+        raise TypeError("Using a `tf.Tensor` as a Python `bool` is not allowed. Use `if t is not None:` "
+                        "instead of `if t:` to test if a tensor is defined, and use TensorFlow ops such as "
+                        "tf.cond to execute subgraphs conditioned on the value of a tensor.")
 
     def __len__(self):
         raise TypeError("object of type 'Tensor' has no len()")
@@ -81,8 +81,8 @@ class GraphTensor(Traced):
     def __iter__(self):
         shape = self._data.shape
         if shape is UNKNOWN or not shape or isinstance(shape[0], Dim):
-            raise TypeError("Tensor objects are only iterable when their first extent is known. To iterate over this "
-                            "tensor use tf.map_fn.")
+            raise TypeError("Tensor objects are only iterable when their first extent is known. To iterate "
+                            "over this tensor use tf.map_fn.")
         return (self[k] for k in range(shape[0]))
 
     def __repr__(self):
@@ -141,6 +141,9 @@ class Operation:
 
 
 # ---- finding elements by what users give
+_FORM = 'Tensor names must be of the form "<op_name>:<output_index>".'
+
+
 def element(graph, given, operations=True):
     """The tensor or operation of a graph for one of those or a name.
 
@@ -164,20 +167,17 @@ def _named(graph, name, operations, wanted):
     if ":" in name:
         owner, _, number = name.partition(":")
         if not owner or not number.isdigit():
-            raise ValueError(f"The name {name!r} looks a like a Tensor name, but is not a valid one. Tensor names must "
-                             'be of the form "<op_name>:<output_index>".')
+            raise ValueError(f"The name {name!r} looks a like a Tensor name, but is not a valid one. {_FORM}")
         found = graph.names.get(owner)
+        absent = f"The name {name!r} refers to a Tensor which does not exist. The operation, {owner!r},"
         if found is None:
-            raise KeyError(f"The name {name!r} refers to a Tensor which does not exist. The operation, {owner!r}, does "
-                           "not exist in the graph.")
+            raise KeyError(f"{absent} does not exist in the graph.")
         if int(number) >= len(found.node.outputs):
-            raise KeyError(f"The name {name!r} refers to a Tensor which does not exist. The operation, {owner!r}, "
-                           f"exists but only has {len(found.node.outputs)} outputs.")
+            raise KeyError(f"{absent} exists but only has {len(found.node.outputs)} outputs.")
         return found.outputs[int(number)]
     if not operations:
         what = "refers to an Operation" if name in graph.names else "looks like an (invalid) Operation name"
-        raise ValueError(f'The name {name!r} {what}, not a {wanted}. Tensor names must be of the form '
-                         '"<op_name>:<output_index>".')
+        raise ValueError(f"The name {name!r} {what}, not a {wanted}. {_FORM}")
     if name not in graph.names:
         raise KeyError(f"The name {name!r} refers to an Operation not in the graph.")
     return graph.names[name]
@@ -187,4 +187,5 @@ def refuse_unfed(name, value):
     """Raise for a placeholder that needs a value."""
     dtype = {"float32": "float", "float64": "double"}.get(value.dtype.name, value.dtype.name)
     shape = "" if value.shape is UNKNOWN else f" and shape [{','.join(map(repr, value.shape))}]"
-    raise InvalidArgumentError(f"You must feed a value for placeholder tensor {name!r} with dtype {dtype}{shape}")
+    raise InvalidArgumentError(f"You must feed a value for placeholder tensor {name!r} with dtype "
+                               f"{dtype}{shape}")

@@ -10,19 +10,19 @@ import threading
 import numpy as np
 
 from numbaflow.core import nest, scopes, table
-from numbaflow.core.abstract import Traced
-from numbaflow.core.dim import Dim, Unknowns, numbers
+from numbaflow.core.dim import Dim, Unknowns
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import BY_VALUE
 from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tape import stack, tracing
-from numbaflow.core.tensor import Tensor, as_array, as_tensor, wrap
+from numbaflow.core.tensor import Tensor, as_array, as_tensor
 
 from . import ir
-from .graph_elements import ASKED, ASSIGN, GROUP, READ, GraphTensor, Operation, element
 from .custom import written
+from .graph_elements import ASKED, ASSIGN, GROUP, READ, Operation, element
 from .guess import guessed
 from .infer import infer
+from .naming import Elements, traced_in
 from .trace import Trace, _specs
 
 _EXAMPLE = 97                       # of an unknown extent: what fits most windows and is no usual constant
@@ -40,7 +40,7 @@ class _Nodes(ir.Graph):
         return node
 
 
-class Graph(Trace):
+class Graph(Elements, Trace):
     """Operations to be run by a Session.  Variables have one value in it, which all its sessions share.
 
     >>> import numbaflow as nf
@@ -54,56 +54,18 @@ class Graph(Trace):
     lasting = True
 
     def __init__(self):
-        super().__init__("graph")
+        Trace.__init__(self, "graph")
+        Elements.__init__(self)
         self.graph = _Nodes(self)
-        self.names, self.controls = {}, {}          # name -> Operation; node -> nodes that run before it
-        self.attribute_values = {}                  # node -> values among its attributes
         self.variables, self.initial_values, self.uninitialized = [], {}, set()
         self.steps, self.lock = {}, threading.RLock()       # what sessions have compiled
         self.finalized = False
         self._unknowns = Unknowns(guarded=False)
-        self._operations, self._tensors, self._initializers, self._used = {}, {}, {}, {}
-        self._before, self._wanted, self._collections = [], (None, None), {}
-        self._homes = {}                            # number of an unknown extent -> the value that has it
+        self._initializers = {}
 
     version = property(lambda self: len(self.graph.nodes), doc="How many operations there are.")
 
-    # ---- elements
-    def tensor(self, value):
-        """The tensor of a value."""
-        found = self._tensors.get(value)
-        if found is None:
-            found = self._tensors[value] = GraphTensor(self, value)
-        return found
-
-    def operation(self, node):
-        """The operation of a node."""
-        return self._operations[node]
-
-    def get_operations(self):
-        """All operations, in the order they were made."""
-        return list(self._operations.values())
-
-    def get_operation_by_name(self, name):
-        """The operation of that name; KeyError when there is none."""
-        found = element(self, name)
-        if not isinstance(found, Operation):
-            raise ValueError(f"The name {name!r} refers to a Tensor, not an Operation.")
-        return found
-
-    def get_tensor_by_name(self, name):
-        """The tensor of a name such as "x:0"; KeyError when there is none."""
-        if not isinstance(name, str):
-            raise TypeError(f"Tensor names are strings (or similar), not {type(name).__name__}.")
-        return element(self, name, operations=False)
-
-    def as_graph_element(self, obj, allow_tensor=True, allow_operation=True):
-        """The tensor or operation that is given, or has the name that is given."""
-        found = element(self, obj, operations=allow_operation)
-        if not allow_tensor and not isinstance(found, Operation):
-            raise TypeError(f"Can not convert a {type(obj).__name__} into a Operation.")
-        return found
-
+    # ---- as a whole
     def as_default(self):
         """A context in which ops are put into this graph; it gives the graph."""
         return tracing(self)
@@ -118,64 +80,6 @@ class Graph(Trace):
         """RuntimeError when the graph is finalized."""
         if self.finalized:
             raise RuntimeError("Graph is finalized and cannot be modified.")
-
-    # ---- collections
-    def add_to_collection(self, name, value):
-        """Keep a value under a name."""
-        self._collections.setdefault(name, []).append(value)
-
-    def get_collection(self, name, scope=None):
-        """What is kept under a name; "variables" and "trainable_variables" are the variables."""
-        if name in ("variables", "trainable_variables"):
-            return [v for v in self.variables if name == "variables" or v.trainable]
-        return list(self._collections.get(name, ()))
-
-    # ---- names
-    def added(self, node):
-        """Give a new node its name and what must run before it."""
-        op, name = self._wanted
-        if node.op is not op or not isinstance(name, str) or not name:
-            name = node.attributes.get("name") if isinstance(node.op, ir.Primitive) else None
-            variable = node.attributes.get("variable")
-            if variable is not None and node.op in (READ, ASSIGN):
-                name = f"{variable._name}/{node.op.name.capitalize()}"
-            name = name or ("Const" if node.op is ir.CONSTANT else node.op.name)
-        prefix = "" if name.startswith(f"{scopes.current()}") else scopes.current()
-        unique = self.unique_name(prefix + name)
-        self.names[unique] = self._operations[node] = Operation(self, node, unique)
-        before = [n for context in self._before for n in context if n is not node]
-        if before:
-            self.controls[node] = before
-        found = [t._value for t in _traced_in(node.attributes)]
-        shapes = [v.shape for v in node.outputs if v.shape is not UNKNOWN]
-        extents = numbers([node.attributes, shapes if node.op is ir.CONSTANT else None])
-        found += [self._homes[k] for k in extents if k in self._homes]
-        if found:
-            self.attribute_values[node] = found
-        for v in node.outputs:
-            self.note_extents(v)
-
-    def note_extents(self, value):
-        """Remember of which value an unknown extent is, so that it is run for who uses the extent."""
-        if value.shape is not UNKNOWN:
-            for k in numbers(value.shape) - self._homes.keys():
-                self._homes[k] = value
-
-    def unique_name(self, name, mark_as_used=True):
-        """The name, with a number behind it when it is taken."""
-        count, unique = self._used.get(name, 0), name
-        while unique in self._used:
-            unique, count = f"{name}_{count}", count + 1
-        if mark_as_used:
-            self._used[name] = max(count, 1)
-            self._used.setdefault(unique, 1)
-        return unique
-
-    variable_name = unique_name
-
-    def name_scope(self, name):
-        """A context in which names get a prefix."""
-        return scopes.name_scope(name)
 
     # ---- tensors
     def known(self, array, name=None):
@@ -217,7 +121,7 @@ class Graph(Trace):
         try:
             return inputs, attributes, infer(op, given, attributes)
         except Exception as error:
-            if BY_VALUE not in str(error) and next(_traced_in(attributes), None) is None and not _open(given):
+            if BY_VALUE not in str(error) and next(traced_in(attributes), None) is None and not _open(given):
                 return super()._prepared(op, arguments)         # which raises it as it does for functions
         return inputs, attributes, guessed(op, given, attributes)
 
@@ -229,10 +133,11 @@ class Graph(Trace):
     def initial(self, variable, value, dtype):
         """Zeros in place of a new variable's value, which its initializer gives it."""
         value = value() if callable(value) else value
-        t = as_tensor(value) if isinstance(value, Tensor) or hasattr(value, "_read") else wrap(as_array(value, dtype))
+        given = isinstance(value, Tensor) or hasattr(value, "_read")
+        t = as_tensor(value) if given else self.known(as_array(value, dtype))
         if dtype is not None and t.dtype != dtype:
             t = table.face("cast")(t, dtype)
-        if t._data.shape is UNKNOWN or any(isinstance(n, Dim) for n in t._data.shape):
+        if _unknown(t._data.shape):
             raise ValueError(f"initial_value must have a shape specified: {t}")
         self.variables.append(variable)
         self.uninitialized.add(variable)
@@ -266,9 +171,9 @@ class Graph(Trace):
         """The operation that makes a tensor the variable's value, as the tensor of that value."""
         data, shape = variable._data, tensor._data.shape
         if tensor._data.dtype != data.dtype:
-            raise InvalidArgumentError(f"{what}: a {tensor._data.dtype} value for variable {variable.name!r} of "
-                                       f"{data.dtype}; cast it first")
-        if not _open([tensor._data]) and tuple(shape) != data.shape:
+            raise InvalidArgumentError(f"{what}: a {tensor._data.dtype} value for variable {variable.name!r} "
+                                       f"of {data.dtype}; cast it first")
+        if not _unknown(shape) and tuple(shape) != data.shape:
             raise ValueError(f"Shapes {data.shape} and {tuple(shape)} are incompatible: {what} to variable "
                              f"{variable.name!r}")
         return self.primitive(ASSIGN, [tensor], {"variable": variable}, [(data.shape, data.dtype)])[0]
@@ -301,33 +206,27 @@ class Graph(Trace):
         """What a session, by default the default one, gives for a tensor or an operation of this graph."""
         from .session import get_default_session
         session = session or get_default_session()
-        what = "execute operation using `run()`" if isinstance(fetch, Operation) else "evaluate tensor using `eval()`"
-        call = "run" if isinstance(fetch, Operation) else "eval"
-        if session is None:
-            raise ValueError(f"Cannot {what}: No default session is registered. Use `with sess.as_default()` or pass "
-                             f"an explicit session to `{call}(session=sess)`")
-        if session.graph is not self:
-            raise ValueError(f"Cannot use the given session to {what.split(' using')[0]}: the "
-                             f"{'operation' if call == 'run' else 'tensor'}'s graph is different from the session's "
-                             "graph.")
+        if session is None or session.graph is not self:
+            _no_session(session, *(("execute operation", "run", "operation") if isinstance(fetch, Operation)
+                                   else ("evaluate tensor", "eval", "tensor")))
         return session.run(fetch, feed_dict)
 
 
-def _traced_in(value):
-    """The traced tensors in an attribute's value."""
-    if isinstance(value, Traced):
-        yield value
-    elif isinstance(value, (tuple, list, dict)):
-        for part in (value.values() if isinstance(value, dict) else value):
-            yield from _traced_in(part)
-    elif type(value) is slice:
-        yield from _traced_in((value.start, value.stop, value.step))
+def _no_session(session, what, call, kind):
+    if session is None:
+        raise ValueError(f"Cannot {what} using `{call}()`: No default session is registered. Use `with "
+                         f"sess.as_default()` or pass an explicit session to `{call}(session=sess)`")
+    raise ValueError(f"Cannot use the given session to {what}: the {kind}'s graph is different from the "
+                     "session's graph.")
 
 
 def _open(given):
     """Whether the shape of an input is not wholly known."""
-    return any(_open(x) if isinstance(x, list) else x.shape is UNKNOWN or any(isinstance(n, Dim) for n in x.shape)
-               for x in given)
+    return any(_open(x) if isinstance(x, list) else _unknown(x.shape) for x in given)
+
+
+def _unknown(shape):
+    return shape is UNKNOWN or any(isinstance(n, Dim) for n in shape)
 
 
 # ---- the graph of this thread
@@ -354,9 +253,13 @@ def get_default_graph():
 
 
 def reset_default_graph():
-    """Put a new graph in the place of the one that belongs to the thread; AssertionError inside another's context."""
+    """Put a new graph in the place of the one that belongs to the thread.
+
+    Raises:
+        AssertionError: inside the context of another graph.
+    """
     trace = stack.frame[2]
     if trace is not None and trace is not _default.graph:
-        raise AssertionError("Do not use tf.reset_default_graph() to clear nested graphs. If you need a cleared graph, "
-                             "exit the nesting and create a new graph.")
+        raise AssertionError("Do not use tf.reset_default_graph() to clear nested graphs. If you need a "
+                             "cleared graph, exit the nesting and create a new graph.")
     _default.graph = None

@@ -19,7 +19,7 @@ def trainable_variables(scope=None):
 
 
 def variables_initializer(var_list, name="init"):
-    """An operation that gives variables their first values; None where execution is eager, for they have them."""
+    """An operation that gives variables their first values; None where execution is eager."""
     return group(*[v.initializer for v in var_list if v.graph is not None], name=name)
 
 

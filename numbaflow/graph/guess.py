@@ -24,7 +24,7 @@ def guessed(op, given, attributes):
                 continue
             return [(UNKNOWN, dtype) for _, dtype in found]
     if op.listed:
-        raise InvalidArgumentError(f"{op.name}: how many tensors it gives depends on a shape that is not known")
+        raise InvalidArgumentError(f"{op.name}: how many tensors it gives depends on an unknown shape")
     first = next(x for x in given for x in (x if isinstance(x, list) else [x]))
     count = (1 if op.outputs is None else len(op.outputs)) + len(op.residuals)
     return [(UNKNOWN, first.dtype)] * count

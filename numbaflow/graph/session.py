@@ -73,16 +73,19 @@ class _Fetch:
         try:
             return element(self.graph, given)
         except TypeError as error:
-            raise TypeError(f"Fetch argument {given!r} has invalid type {type(given)!r}, must be a string or Tensor. "
-                            f"({error})") from None
+            raise TypeError(f"Fetch argument {given!r} has invalid type {type(given)!r}, must be a string or "
+                            f"Tensor. ({error})") from None
         except (ValueError, KeyError) as error:
-            raise ValueError(f"Fetch argument {given!r} cannot be interpreted as a Tensor. ({error.args[0]})") from None
+            raise ValueError(f"Fetch argument {given!r} cannot be interpreted as a Tensor. "
+                             f"({error.args[0]})") from None
 
 
 def _put_together(like, parts):
     if isinstance(like, dict):
         return type(like)(zip(like, parts, strict=True))
-    return type(like)(*parts) if hasattr(like, "_fields") else (list if isinstance(like, list) else tuple)(parts)
+    if hasattr(like, "_fields"):
+        return type(like)(*parts)
+    return parts if isinstance(like, list) else tuple(parts)
 
 
 # ---- what is fed
@@ -93,14 +96,14 @@ def _fed(graph, key, value):
     except (TypeError, ValueError, KeyError) as error:
         raise TypeError(f"Cannot interpret feed_dict key as Tensor: {error.args[0]}") from None
     if isinstance(value, (Tensor, Variable)):
-        raise TypeError("The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python "
-                        "scalars, strings, lists, numpy ndarrays, or TensorHandles. For reference, the tensor object "
-                        f"was {value} which was passed to the feed with key {t}.")
+        raise TypeError("The value of a feed cannot be a tf.Tensor object. Acceptable feed values include "
+                        "Python scalars, strings, lists, numpy ndarrays, or TensorHandles. For reference, "
+                        f"the tensor object was {value} which was passed to the feed with key {t}.")
     dtype = t._dtype
     if isinstance(value, int) and not _holds(dtype, value):
-        raise TypeError(f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
-                        f"{dtype.name}. Try explicitly setting the type of the feed tensor to a larger type (e.g. "
-                        "int64).")
+        raise TypeError(f"Type of feed value {value} with type {type(value)} is not compatible with Tensor "
+                        f"type {dtype.name}. Try explicitly setting the type of the feed tensor to a larger "
+                        "type (e.g. int64).")
     array = np.array(value, dtype, order="C")
     shape = t._data.shape
     if shape is not UNKNOWN and (len(shape) != array.ndim or any(
@@ -143,7 +146,8 @@ class Session:
             raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
         if config is not None and not isinstance(config, ConfigProto):
             raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
-        self._graph, self._closed, self._entered = get_default_graph() if graph is None else graph, False, None
+        self._graph = get_default_graph() if graph is None else graph
+        self._closed, self._entered = False, None
 
     graph = property(lambda self: self._graph, doc="The graph that it runs.")
 
@@ -151,8 +155,8 @@ class Session:
         """Run what is fetched.
 
         Args:
-            fetches: a tensor, operation, variable or the name of one, or lists, tuples, named tuples and dicts
-                of them.
+            fetches: a tensor, operation, variable or the name of one, or lists, tuples, named tuples and
+                dicts of them.
             feed_dict: {tensor or its name: its value in this run}.
             options, run_metadata: not used.
 
@@ -178,7 +182,8 @@ class Session:
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
         if self._graph.version == 0:
-            raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
+            raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling "
+                               "run().")
 
     def _run(self, fetch, feeds):
         graph, values, variables = self._graph, list(fetch.values), list(fetch.variables)
@@ -202,7 +207,8 @@ class Session:
 
         def call(*values):
             if len(values) != len(keys):
-                raise TypeError(f"expected {len(keys)} arguments, one for each tensor of feed_list, got {len(values)}")
+                raise TypeError(f"expected {len(keys)} arguments, one for each tensor of feed_list, got "
+                                f"{len(values)}")
             return self.run(fetches, dict(zip(keys, values, strict=True)))
         return call
 
@@ -222,8 +228,8 @@ class Session:
 
     def __enter__(self):
         if self._entered is not None:
-            raise RuntimeError("Session context managers are not re-entrant. Use `Session.as_default()` if you want to "
-                               "enter a session multiple times.")
+            raise RuntimeError("Session context managers are not re-entrant. Use `Session.as_default()` if "
+                               "you want to enter a session multiple times.")
         self._entered = contexts = contextlib.ExitStack()
         contexts.enter_context(self._graph.as_default())
         contexts.enter_context(self.as_default())
@@ -250,9 +256,9 @@ class InteractiveSession(Session):
     def __init__(self, target="", graph=None, config=None):
         super().__init__(target, graph, config)
         if _interactive:
-            warnings.warn("An interactive session is already active. This can cause out-of-memory errors in some cases. "
-                          "You must explicitly call `InteractiveSession.close()` to release resources held by the "
-                          "other session(s).", stacklevel=2)
+            warnings.warn("An interactive session is already active. This can cause out-of-memory errors in "
+                          "some cases. You must explicitly call `InteractiveSession.close()` to release "
+                          "resources held by the other session(s).", stacklevel=2)
         _interactive.append(self)
         self._kept = stack.frame
         tracing(self._graph).__enter__()

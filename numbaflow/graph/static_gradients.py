@@ -43,8 +43,8 @@ def gradients(ys, xs, grad_ys=None, name="gradients", colocate_gradients_with_op
     if graph is None:
         graph = next((t.graph for t in (*targets, *sources) if isinstance(t, GraphTensor)), None)
     if graph is None or not graph.lasting:
-        raise RuntimeError("tf.gradients is not supported when eager execution is enabled. Use tf.GradientTape "
-                           "instead.")
+        raise RuntimeError("tf.gradients is not supported when eager execution is enabled. Use "
+                           "tf.GradientTape instead.")
     rule = UnconnectedGradients(unconnected_gradients)
     seeds = [None] * len(targets) if grad_ys is None else nest.flatten([grad_ys])
     if len(seeds) != len(targets):
@@ -65,13 +65,14 @@ def _written(graph, name, targets, sources, seeds, stop, rule):
         given = [as_tensor(g) for g in seeds if g is not None]
         for y, g in zip(targets, seeds, strict=True):
             if g is not None and as_tensor(g)._dtype != y._dtype:
-                raise InvalidArgumentError(f"gradients: a {as_tensor(g)._dtype} gradient for y {y} of {y._dtype}")
-        attributes = {"sources": [keys[k] for k in served], "targets": len(values), "stop": stop, "name": name,
+                raise InvalidArgumentError(f"gradients: a {as_tensor(g)._dtype} gradient for {y}")
+        wanted = [keys[k] for k in served]
+        attributes = {"sources": wanted, "targets": len(values), "stop": stop, "name": name,
                       "seeded": [g is not None for g in seeds]}
         # (what the sources are is run before, also where it is not on the way)
         made = graph.primitive(GRADIENTS, [*targets, *given], attributes,
                                [(sources[k]._data.shape, sources[k]._data.dtype) for k in served])
-        graph.attribute_values[made[0].op.node] = [key for key in attributes["sources"] if isinstance(key, ir.Value)]
+        graph.attribute_values[made[0].op.node] = [key for key in wanted if isinstance(key, ir.Value)]
         for k, d in zip(served, made, strict=True):
             found[k] = d
     if rule is UnconnectedGradients.ZERO:
@@ -104,5 +105,5 @@ def _flows(node):
         return [op in (DEFAULT, GRADIENTS) or getattr(op, "gradient", None) is not None] * count
     ruled = {x for key, rule in (op.rules or {}).items() if rule is not None
              for x in (key if isinstance(key, tuple) else (key,))}
-    sizes = node.sizes or [None] * count
-    return [x in ruled for x, size in zip(op.inputs, sizes, strict=True) for _ in range(1 if size is None else size)]
+    sizes = [1 if size is None else size for size in node.sizes or [None] * count]
+    return [x in ruled for x, size in zip(op.inputs, sizes, strict=True) for _ in range(size)]

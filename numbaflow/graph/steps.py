@@ -4,10 +4,13 @@ The nodes are run in the order they were written, into a trace which becomes a p
 where shapes depend on values or Python is called.  Derivatives are taken then, when all shapes are known, by
 tapes that listen to the run.
 """
+from math import prod
+
 import numpy as np
 
 from numbaflow.core import table
-from numbaflow.core.abstract import Abstract, Traced
+from numbaflow.core.abstract import Traced
+from numbaflow.core.accumulate import dense
 from numbaflow.core.backprop import zeros
 from numbaflow.core.dim import evaluated, solved
 from numbaflow.core.gradient_tape import gradients
@@ -25,7 +28,7 @@ GRADIENTS = ir.Primitive("gradients")
 
 
 class Step:
-    """What a graph does for values and variables that are fetched, nodes that are run and values that are fed."""
+    """What a graph does for values and variables to fetch, nodes to run and values that are fed."""
 
     def __init__(self, graph, values, variables, nodes, fed):
         self._graph, self._values, self._variables, self._fed = graph, values, variables, fed
@@ -146,7 +149,8 @@ class _Run:
         if node.op in (GROUP, ir.INPUT):
             return [self._fed(v) for v in node.outputs]
         if node.op is ir.CONSTANT:
-            return [wrap(np.broadcast_to(node.attributes["value"], evaluated(node.outputs[0].shape, self._sizes)))]
+            shape = evaluated(node.outputs[0].shape, self._sizes)
+            return [wrap(np.broadcast_to(node.attributes["value"], shape))]
         if node.op is ASSIGN:
             return [self._assigned(node.attributes["variable"], inputs[0])]
         if node.op is GRADIENTS:
@@ -157,7 +161,8 @@ class _Run:
         if node in self._graph.attribute_values:
             attributes = self._found(attributes)
         specs = [(self._shape(v), v.dtype) for v in node.outputs]
-        return run_node(ir.Node(node.op, [], evaluated(attributes, self._sizes), specs, node.sizes, node.where), inputs)
+        attributes = evaluated(attributes, self._sizes)
+        return run_node(ir.Node(node.op, [], attributes, specs, node.sizes, node.where), inputs)
 
     def _run_again(self, values, given):
         """The tensors of values for others in place of some, by the nodes that this changes."""
@@ -181,7 +186,9 @@ class _Run:
         feed = self._feeds.get(value)
         if feed is None:
             refuse_unfed(self._graph.operation(value.node).name, value)
-        return wrap(feed()) if self._trace is None else self._trace.feed(feed, value.shape, value.dtype, "fed")
+        if self._trace is None:
+            return wrap(feed())
+        return self._trace.feed(feed, value.shape, value.dtype, "fed")
 
     def _assigned(self, variable, t):
         if self._trace is not None:
@@ -209,7 +216,7 @@ class _Run:
         seeds = iter(inputs[attributes["targets"]:])
         given = [next(seeds) if seeded else None for seeded in attributes["seeded"]]
         found = gradients(tape, inputs[:attributes["targets"]], sources, given)
-        return [zeros(x._data.shape, x._data.dtype) if d is None else d if hasattr(d, "_data") else d.to_dense()
+        return [zeros(x._data.shape, x._data.dtype) if d is None else dense(d)
                 for x, d in zip(sources, found, strict=True)]
 
 
@@ -227,5 +234,5 @@ def _default(node, inputs):
 @primitive(ASKED)
 def _asked(node, inputs):
     shape, what = inputs[0]._data.shape, node.attributes["what"]
-    found = shape if what == "shape" else len(shape) if what == "rank" else Abstract(shape, node.outputs[0].dtype).size
+    found = shape if what == "shape" else len(shape) if what == "rank" else prod(shape)
     return [wrap(np.array(found, node.outputs[0].dtype))]

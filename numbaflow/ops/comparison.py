@@ -7,6 +7,7 @@ import numpy as np
 from numbaflow.core import table
 from numbaflow.core.infer import BY_VALUE
 from numbaflow.core.optable import Sample, bools, elementwise, given, integers, normal, op
+from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import scalar
 from numbaflow.kernels.index import where_indices
@@ -220,8 +221,8 @@ def where(condition, x=None, y=None, name=None):
         raise ValueError("where: x and y must both be given or both be left out")
     if x is None:
         return _where_true(condition, name=name)
-    condition = condition if hasattr(condition, "ndim") else as_tensor(condition)
-    if condition.ndim == 1:
+    condition = condition if hasattr(condition, "dtype") else as_tensor(condition)
+    if condition.shape is not UNKNOWN and condition.ndim == 1:
         condition = _for_rows(condition, _shape(x), _shape(y))
     return select(condition, x, y)
 

@@ -82,8 +82,8 @@ class Optimizer(Trackable):
         """One step down the gradient of a loss: `compute_gradients`, then `apply_gradients`.
 
         Args:
-            loss: a function without arguments that computes the loss, or a tensor of a graph: then all this is
-                an operation, which sessions run.
+            loss: a function without arguments that computes the loss, or a tensor of a graph: then all this
+                is an operation, which sessions run.
             global_step: a variable to add 1 to.
             var_list: the variables to change, or a function that gives them once `loss` has run; by default
                 the trainable ones that `loss` reads.

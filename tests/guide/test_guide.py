@@ -19,7 +19,7 @@ from .console import run
 PROGRAMS = Path(__file__).parent / "programs"
 SECTIONS = ["setup", "arrays", "fizzbuzz", "layer", "models", "tape", "mnist", "regression", "lifetime",
             "checkpoint", "checkpoint_model", "metrics", "summaries", "line_search", "gradient_functions",
-            "custom_gradient", "performance", "devices"]
+            "custom_gradient", "performance", "devices", "graphs"]
 
 
 def write_digits(path, count=3200):
@@ -146,6 +146,10 @@ True
     "devices": """\
 '/job:localhost/replica:0/task:0/device:CPU:0'
 1
+""",
+    "graphs": f"""\
+tf.Tensor([[4.]], shape=(1, 1), dtype=float32)
+{np.array([[4.0]], np.float32)!r}
 """,
 }
 

@@ -137,8 +137,8 @@ class Optimizer(TrainOptimizer):
         """One step down the gradient of a loss: `compute_gradients`, then `apply_gradients`.
 
         Args:
-            loss: a function without arguments that computes the loss, or a tensor of a graph: then all this is
-                an operation, which sessions run.
+            loss: a function without arguments that computes the loss, or a tensor of a graph: then all this
+                is an operation, which sessions run.
             var_list: the variables to change, or a function that gives them once `loss` has run; by default
                 the trainable ones that `loss` reads.
             grad_loss: the gradient of what `loss` gives, ones by default.
