@@ -9,6 +9,7 @@ import numpy as np
 
 from .jit import PARALLEL_WORK, kernel, range_kernel
 from .memory import empty
+from .recording import Recorded, contiguous, recorders, table
 
 INT64 = np.dtype(np.int64)
 _WORDS = {1: (np.dtype(np.uint8), 1), 2: (np.dtype(np.uint16), 1), 4: (np.dtype(np.uint32), 1),
@@ -20,11 +21,6 @@ class IndexOutOfRange(IndexError, ValueError):
 
 
 # ---- what launches do to their arguments
-def contiguous(x):
-    """x itself, or a C-contiguous copy; a 0-d array stays 0-d."""
-    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
-
-
 def flat_indices(indices):
     """Indices as a flat C-contiguous int64 array, the one type that kernels here are compiled for."""
     if indices.dtype is not INT64:
@@ -41,6 +37,8 @@ def check_integers(indices):
 def words(x, outer, n, inner):
     """A contiguous array seen as [outer, n, inner], its elements as unsigned words (one or two each)."""
     word, count = _WORDS[x.dtype.itemsize]
+    if recorders and type(x) is Recorded:
+        return x.reshape(-1).view(word).reshape(outer, n, inner * count)
     return np.ndarray((outer, n, inner * count), word, x)
 
 
@@ -51,15 +49,15 @@ def normal_axis(axis, rank):
     return axis + rank if axis < 0 else axis
 
 
-@kernel
-def first_outside(indices, n):
+@range_kernel
+def first_outside(indices, n, lo, hi):
     """min {i: not 0 <= indices[i] < n}, or -1."""
     low, high = 0, -1
-    for index in indices:                       # without a way out, so that it vectorizes
+    for index in indices[lo:hi]:                # without a way out, so that it vectorizes
         low, high = min(low, index), max(high, index)
     if low >= 0 and high < n:
         return -1
-    for i in range(indices.size):
+    for i in range(lo, hi):
         if indices[i] < 0 or indices[i] >= n:
             return i
     return -1
@@ -68,7 +66,7 @@ def first_outside(indices, n):
 def checked_indices(indices, n):
     """The flat indices; raises for the first one outside [0, n)."""
     flat = flat_indices(indices)
-    if (bad := first_outside(flat, n)) >= 0:
+    if (bad := first_outside.checked(flat.size, flat.size, flat, n)) >= 0:
         raise _outside(indices, bad, n)
     return flat
 
@@ -133,7 +131,7 @@ def gather(params, indices, axis=0, batch_dims=0):
         gather_rows(outer * k, size, source, flat, target)
         return out
     source, target = words(params, outer, n, inner), words(out, outer, k, inner)
-    bad = gather_rows.serial(source, flat_indices(indices), target, 0, outer * k)
+    bad = gather_rows.checked(outer * k, size, source, flat_indices(indices), target)
     if bad >= 0:
         raise _outside(indices, bad, n)
     return out
@@ -149,10 +147,10 @@ def check_batch(shape, index_shape, axis, batch_dims):
 
 
 # ---- gather_nd: an index of several coordinates becomes a row number
-@kernel
-def row_numbers(indices, shape, per_batch, out):
+@range_kernel
+def row_numbers(indices, shape, per_batch, out, lo, hi):
     """out[i] = C-order number of the row (i // per_batch, *indices[i]); returns the first bad i, or -1."""
-    for i in range(out.size):
+    for i in range(lo, hi):
         number = i // per_batch
         for c in range(shape.size):
             index = indices[i, c]
@@ -168,11 +166,11 @@ def number_rows(indices, shape, batch_dims=0):
     covered = covered_axes(indices, shape, batch_dims)
     lead, m = indices.shape[:-1], indices.shape[-1]
     k = prod(lead)
-    numbers = np.empty(k, INT64)
+    numbers = empty((k,), INT64)
     per_batch = max(prod(lead[batch_dims:]), 1)
-    sizes = np.array(shape[batch_dims:covered], INT64)
+    sizes = table(np.array(shape[batch_dims:covered], INT64))
     flat = flat_indices(indices).reshape(k, m)
-    if (bad := row_numbers(flat, sizes, per_batch, numbers)) >= 0:
+    if (bad := row_numbers.checked(k, k * m, flat, sizes, per_batch, numbers)) >= 0:
         wrong = tuple(flat[bad].tolist())
         raise IndexOutOfRange(f"index {wrong} at position {_position(lead, bad)} "
                               f"does not index into shape {shape[batch_dims:covered]}")
@@ -257,10 +255,9 @@ def around(shape, axis):
 
 
 @range_kernel
-def mark_hot(indices, off_on, out, lo, hi):
-    """out[o, d, j] = off_on[indices[o, j] == d]."""
+def mark_hot(indices, off, on, out, lo, hi):
+    """out[o, d, j] = on where indices[o, j] == d, else off."""
     _, depth, inner = out.shape
-    off, on = off_on[0], off_on[1]
     for o in range(lo, hi):
         for d in range(depth):
             for j in range(inner):
@@ -288,7 +285,7 @@ def one_hot(indices, depth, on_value=1, off_value=0, axis=-1, dtype=np.float32):
         word, count = _WORDS[dtype.itemsize]
         if count == 1:
             off_on, seen = off_on.view(word), seen.view(word)
-        mark_hot(outer, out.size, flat.reshape(outer, inner), off_on, seen)
+        mark_hot(outer, out.size, flat.reshape(outer, inner), off_on[0], off_on[1], seen)
     return out
 
 

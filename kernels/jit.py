@@ -239,12 +239,12 @@ class RangeKernel:
         """The kernel itself, f(*args, lo, hi), made when asked for: making all takes 30 ms."""
         return kernel(self.function, options=self.options)
 
-    def checked(self, n, *args):
+    def checked(self, n, work, *args):
         """Run on this thread for 0 <= i < n: what the kernel gives, -1 if all is well."""
         if recording.recorders:
             current = recording.recorder()
             if current is not None:
-                current.call(self, n, 0, args, check=True)
+                current.call(self, n, work, args, check=True)
                 return -1
         return self.serial(*args, 0, n)
 

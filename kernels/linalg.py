@@ -9,7 +9,7 @@ import numpy as np
 
 from . import blas, lapack
 from .memory import empty
-from .recording import contiguous
+from .recording import contiguous, zeros
 
 
 # ---- what every function does first and last
@@ -206,7 +206,7 @@ def check_vector(diagonal):
 def matrix_diag(diagonal):
     """y[..., i, i] = diagonal[..., i], 0 elsewhere."""
     check_vector(diagonal)
-    y = np.zeros((*diagonal.shape, diagonal.shape[-1]), diagonal.dtype)
+    y = zeros((*diagonal.shape, diagonal.shape[-1]), diagonal.dtype)
     _main_diagonal(y)[...] = diagonal
     return y
 
@@ -256,7 +256,7 @@ def matrix_band_part(a, num_lower, num_upper):
 
 def diag(diagonal):
     """y[i..., i...] = diagonal[i...], 0 elsewhere: twice the dimensions."""
-    y = np.zeros(diagonal.shape * 2, diagonal.dtype)
+    y = zeros(diagonal.shape * 2, diagonal.dtype)
     y.reshape(-1)[::diagonal.size + 1] = diagonal.reshape(-1)
     return y
 

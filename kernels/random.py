@@ -23,6 +23,7 @@ from .philox import (
     unit64,
     within_two,
 )
+from .recording import Cell
 
 LANES = 16
 _5, _6, _8, _16, _32, _48 = (np.uint64(n) for n in (5, 6, 8, 16, 32, 48))
@@ -187,6 +188,8 @@ _INT32, _INT64, _UINT32, _BOOL = (np.dtype(t) for t in (np.int32, np.int64, np.u
 
 def wrapped(n):
     """n modulo 2**64 as a signed number, so that Numba sees an int64 whatever n is."""
+    if type(n) is Cell:
+        return n
     return (index(n) + _SIGN) % _MODULUS - _SIGN
 
 

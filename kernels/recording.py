@@ -81,6 +81,8 @@ class Recorded(np.ndarray):
         return super().__array_function__(function, kinds, args, kwargs)
 
     def __getitem__(self, key):
+        if any(isinstance(k, (np.ndarray, list)) for k in (key if type(key) is tuple else (key,))):
+            raise NotRecordable("elements at places that are values")
         found = super().__getitem__(key)
         if not isinstance(found, Recorded):
             raise NotRecordable("one element's value")
@@ -92,7 +94,8 @@ class Recorded(np.ndarray):
         return found
 
     def __setitem__(self, key, value):
-        to, current = self[key if type(key) is tuple else (key,)], recorder()
+        key = key if type(key) is tuple else (key,)
+        to, current = self[key if any(k is ... for k in key) else (*key, ...)], recorder()
         if isinstance(value, Recorded):
             if value.dtype != to.dtype:
                 raise NotRecordable("a conversion as it is copied")
@@ -119,6 +122,24 @@ class Recorded(np.ndarray):
 
     flatten = ravel
 
+    @property
+    def real(self):
+        """The real parts, to be read or given."""
+        return super().real
+
+    @real.setter
+    def real(self, value):
+        super().real[...] = value
+
+    @property
+    def imag(self):
+        """The imaginary parts, to be read or given."""
+        return super().imag
+
+    @imag.setter
+    def imag(self, value):
+        super().imag[...] = value
+
     def tolist(self):
         if self.dtype != np.int64 or self.ndim != 1:
             raise NotRecordable("values as Python numbers")
@@ -144,6 +165,8 @@ def _refuse(name):
 
 for _name in _VALUES:
     _refuse(_name)
+for _name in ("ctypes", "data", "flat"):
+    setattr(Recorded, _name, property(Recorded.item))
 
 
 @typeof_impl.register(Recorded)
@@ -157,6 +180,16 @@ def contiguous(x):
     if x.flags.c_contiguous:
         return x
     return x.copy() if isinstance(x, Recorded) else np.ascontiguousarray(x)
+
+
+def full(shape, value, dtype):
+    """An array of one number."""
+    current = recorder() if recorders else None
+    if current is None:
+        return np.full(shape, value, dtype)
+    made = current.empty(shape, np.dtype(dtype))
+    current.fill(made, value)
+    return made
 
 
 def zeros(shape, dtype):

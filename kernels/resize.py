@@ -10,7 +10,7 @@ import numpy as np
 from .blocks import copy, fill
 from .jit import kernel, range_kernel, wide_vectors
 from .memory import empty
-from .recording import contiguous
+from .recording import contiguous, table
 from .row_sums import add_scaled
 
 INT64, FLOAT32 = np.dtype(np.int64), np.float32
@@ -29,10 +29,10 @@ def sources(size, new, align_corners, nearest):
     if nearest:
         # halves go up: roundf of what is not negative
         lower = np.minimum(np.floor(place + FLOAT32(0.5) if align_corners else place), size - 1).astype(INT64)
-        return lower, lower, np.zeros(new, FLOAT32)
+        return table(lower), lower, table(np.zeros(new, FLOAT32))
     lower = np.minimum(np.floor(place), size - 1)
     upper = np.minimum(lower + 1, size - 1)
-    return lower.astype(INT64), upper.astype(INT64), place - np.floor(place)
+    return table(lower.astype(INT64)), table(upper.astype(INT64)), table(place - np.floor(place))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -40,7 +40,7 @@ def _targets(size, new, align_corners, nearest):
     """For each row of an input the first output row that came from it, and the last + 1."""
     lower, upper, _ = sources(size, new, align_corners, nearest)
     rows = np.arange(size)
-    return np.searchsorted(upper, rows, "left"), np.searchsorted(lower, rows, "right")
+    return table(np.searchsorted(upper, rows, "left")), table(np.searchsorted(lower, rows, "right"))
 
 
 # ---- kernels

@@ -162,9 +162,9 @@ def _scan(op, x, axis, exclusive, reverse):
 
 def _scan_rows(op, x, m, n, exclusive, reverse, out):
     chunks = -(-n // CHUNK)
-    totals = np.empty(m * chunks, x.dtype)
+    totals = empty((m * chunks,), x.dtype)
     op.rows(m * chunks, x.size, x, n, exclusive, reverse, out, totals)
     if chunks > 1:
-        before = np.empty_like(totals)
+        before = empty(totals.shape, x.dtype)
         _scan_rows(op, totals, m, chunks, True, reverse, before)
         op.shift(m * chunks, x.size, out, n, before)

@@ -20,6 +20,10 @@ from .index import (
     words,
 )
 from .jit import PARALLEL_WORK, body, range_kernel
+from .memory import empty
+from .recording import recorders, zeros
+
+TEAM_WORK = 1 << 17             # rows that pay for reading all indices in each thread, if threads are awake
 
 
 @body
@@ -69,8 +73,8 @@ def combine_rows(rows_kernel, out, indices, rows):
     outer, _, inner = out.shape
     if rows.size == 0 or out.size == 0:
         return
-    if rows.size < PARALLEL_WORK:
-        rows_kernel.serial(out, indices, rows, 1, 0, 1)
+    if rows.size < (TEAM_WORK if recorders else PARALLEL_WORK):
+        rows_kernel(1, 0, out, indices, rows, 1)
         return
     # Every part reads the indices of its o: that pays for wide rows, or when a part is many whole o.
     count = threads.count()
@@ -122,7 +126,11 @@ def check_coordinates(shape, dtype, indices, updates):
 
 def _updates(updates, expected, dtype, ref):
     check_updates(updates, expected, dtype, ref)
-    return updates if updates.shape == expected else np.full(expected, updates)
+    if updates.shape == expected:
+        return updates
+    made = empty(expected, updates.dtype)
+    made[...] = updates
+    return made
 
 
 def _scatter(rows_kernel, ref, indices, updates):
@@ -191,7 +199,7 @@ def scatter_nd_sub(ref, indices, updates):
 
 def scatter_nd(indices, updates, shape):
     """Zeros of `shape` with updates added at the coordinates."""
-    return _scatter_nd(add_rows, np.zeros(shape, updates.dtype), indices, updates)
+    return _scatter_nd(add_rows, zeros(shape, updates.dtype), indices, updates)
 
 
 # ---- an index for each element

@@ -8,7 +8,9 @@ from math import prod
 import numpy as np
 
 from .index import INT64, IndexOutOfRange, check_integers, contiguous, flat_indices
-from .jit import kernel
+from .jit import kernel, range_kernel
+from .memory import empty
+from .recording import full
 from .scatter import add_rows, combine_rows, max_rows, min_rows, multiply_rows
 
 
@@ -23,13 +25,53 @@ def first_descent(ids):
     return -1
 
 
-@kernel
-def count_ids(ids, out):
-    """out[s] = #{i: ids[i] == s}."""
-    out[:] = 0
+@range_kernel
+def count_ids(ids, out, lo, hi):
+    """out[s] = #{i: ids[i] == s}, for segments."""
+    out[lo:hi] = 0
     for s in ids:
-        if 0 <= s < out.size:
+        if lo <= s < hi:
             out[s] += 1
+
+
+@range_kernel
+def first_above(ids, segments, lo, hi):
+    """min {i: ids[i] >= segments}, or -1."""
+    for i in range(lo, hi):
+        if ids[i] >= segments:
+            return i
+    return -1
+
+
+@range_kernel
+def divide_rows(rows, counts, root, lo, hi):
+    """rows[s] /= counts[s], at least 1, or its root; integers round towards zero, as in C."""
+    for s in range(lo, hi):
+        n = max(counts[s], 1)
+        divisor = np.sqrt(n) if root else np.float64(n)
+        for j in range(rows.shape[1]):
+            rows[s, j] /= divisor
+
+
+@range_kernel
+def divide_integers(rows, counts, lo, hi):
+    """rows[s] //= counts[s], at least 1, rounded towards zero, as in C."""
+    for s in range(lo, hi):
+        n = max(counts[s], 1)
+        for j in range(rows.shape[1]):
+            quotient = rows[s, j] // n
+            if quotient < 0 and quotient * n != rows[s, j]:
+                quotient += 1
+            rows[s, j] = quotient
+
+
+@range_kernel
+def replace_empty(rows, counts, none, lo, hi):
+    """rows[s] = none where counts[s] is 0."""
+    for s in range(lo, hi):
+        if counts[s] == 0:
+            for j in range(rows.shape[1]):
+                rows[s, j] = none
 
 
 def _neutral(dtype, largest):
@@ -43,19 +85,20 @@ def _neutral(dtype, largest):
     return np.iinfo(dtype).max if largest else np.iinfo(dtype).min
 
 
-def _counts(ids, segments, width):
-    counts = np.empty(segments, INT64)
-    count_ids(ids, counts)
-    return counts.reshape((segments,) + (1,) * width)
+def _counts(ids, segments):
+    counts = empty((segments,), INT64)
+    count_ids(segments, 0, ids, counts)
+    return counts
 
 
-def _divide(total, counts):
-    """total / counts; integers round towards zero, as in C."""
-    if total.dtype.kind not in "iu":
-        return np.divide(total, counts.astype(total.real.dtype), out=total)
-    quotient = total // counts
-    quotient += (quotient < 0) & (quotient * counts != total)
-    return quotient.astype(total.dtype)
+def _divide(total, counts, root=False):
+    """total / counts, or / their roots; integers round towards zero, as in C."""
+    rows = total.reshape(counts.size, -1) if total.size else total.reshape(counts.size, 0)
+    if total.dtype.kind in "iu":
+        divide_integers(counts.size, total.size, rows, counts)
+    else:
+        divide_rows(counts.size, total.size, rows, counts, root)
+    return total
 
 
 # ---- sorted ids: one an index of the first axis
@@ -74,7 +117,7 @@ def _sorted_ids(data, ids):
 def _reduce(rows_kernel, data, ids, segments, rank, start):
     """Scatter the data, its first `rank` axes counted by ids, to `segments` rows that start at `start`."""
     width = data.shape[rank:]
-    out, inner = np.full((segments, *width), start, data.dtype), prod(width)
+    out, inner = full((segments, *width), start, data.dtype), prod(width)
     if out.size and ids.size:
         rows = contiguous(data).reshape(1, ids.size, inner)
         combine_rows(rows_kernel, out.reshape(1, segments, inner), ids, rows)
@@ -98,8 +141,7 @@ def segment_mean(data, segment_ids):
 
 
 def _mean(data, ids, segments, rank):
-    counts = _counts(ids, segments, data.ndim - rank)
-    return _divide(_reduce(add_rows, data, ids, segments, rank, 0), np.maximum(counts, 1))
+    return _divide(_reduce(add_rows, data, ids, segments, rank, 0), _counts(ids, segments))
 
 
 def segment_max(data, segment_ids):
@@ -114,7 +156,9 @@ def segment_min(data, segment_ids):
 
 def _extreme(rows_kernel, data, ids, segments, rank, none):
     out = _reduce(rows_kernel, data, ids, segments, rank, _neutral(data.dtype, rows_kernel is min_rows))
-    out[_counts(ids, segments, 0) == 0] = none
+    if out.size:
+        rows = out.reshape(segments, -1)
+        replace_empty(segments, out.size, rows, _counts(ids, segments), out.dtype.type(none))
     return out
 
 
@@ -130,8 +174,7 @@ def check_ids(data, ids, segments):
 def _ids(data, ids, segments):
     check_ids(data, ids, segments)
     flat = flat_indices(ids)
-    if flat.size and flat.max() >= segments:
-        bad = int(np.argmax(flat >= segments))
+    if (bad := first_above.checked(flat.size, flat.size, flat, segments)) >= 0:
         position = tuple(int(p) for p in np.unravel_index(bad, ids.shape)) if ids.ndim else ()
         raise IndexOutOfRange(f"segment id {flat[bad]} at position {position} is not below "
                               f"num_segments {segments}")
@@ -159,8 +202,7 @@ def unsorted_segment_sqrt_n(data, segment_ids, num_segments):
     if data.dtype.kind not in "fc":
         raise TypeError(f"unsorted_segment_sqrt_n takes float or complex data, got {data.dtype}")
     ids, rank = _ids(data, segment_ids, num_segments), segment_ids.ndim
-    counts = np.maximum(_counts(ids, num_segments, data.ndim - rank), 1)
-    return _divide(_reduce(add_rows, data, ids, num_segments, rank, 0), np.sqrt(counts))
+    return _divide(_reduce(add_rows, data, ids, num_segments, rank, 0), _counts(ids, num_segments), True)
 
 
 def unsorted_segment_max(data, segment_ids, num_segments):

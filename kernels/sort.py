@@ -19,6 +19,7 @@ from .index import (
 )
 from .jit import body, kernel, range_kernel
 from .memory import empty
+from .recording import recorder
 from .scatter import add_rows, combine_rows, replace_rows
 from .segment import count_ids
 
@@ -137,6 +138,8 @@ def sort(values, axis=-1, descending=False):
     """The values in order along the axis, NaN last."""
     check_order(values)
     axis = normal_axis(axis, values.ndim)
+    if recorder() is not None:
+        return take_along_axis(values, argsort(values, axis, descending), axis)
     if not descending:
         return np.sort(values, axis)            # (NumPy's is vectorized)
     if values.dtype.kind == "f":
@@ -319,7 +322,7 @@ def bincount(values, weights=None, minlength=0, maxlength=None, dtype=np.int32):
         size = min(size, maxlength)
     if weights is None:
         out = np.empty(size, INT64)
-        count_ids(flat, out)
+        count_ids(size, 0, flat, out)
         return out.astype(dtype, copy=False)
     if weights.shape != values.shape:
         raise ValueError(f"weights {weights.shape} and values {values.shape} have different shapes")
@@ -372,7 +375,7 @@ def dynamic_partition(data, partitions, num_partitions):
         raise ValueError(f"num_partitions must be at least 1, got {num_partitions}")
     flat = checked_indices(partitions, num_partitions)
     counts, order = np.empty(num_partitions, INT64), np.empty(flat.size, INT64)
-    count_ids(flat, counts)
+    count_ids(num_partitions, 0, flat, counts)
     ends = np.cumsum(counts)
     group(flat, ends - counts, order)
     rows = gather(contiguous(data).reshape(flat.size, *data.shape[partitions.ndim:]), order)

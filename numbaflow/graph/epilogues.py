@@ -1,6 +1,6 @@
 """Epilogues: what is done to each result of a convolution at once moves into its kernel.
 
-A bias and a rectifier cost a pass over memory of their own, and nothing where the sums are still in registers.
+A bias and a rectifier cost a pass over memory of their own, but nothing where the sums are in registers.
 """
 from numbaflow.core import table
 

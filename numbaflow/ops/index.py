@@ -10,7 +10,7 @@ from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
-from numbaflow.kernels import index as kernels, scatter
+from numbaflow.kernels import index as kernels, recording, scatter
 
 from .arguments import extent_of, one_axis, shape_of
 from .comparison import where
@@ -113,7 +113,7 @@ def gather_grad(g, indices, shape, axis=0, batch_dims=0):
     >>> nf.ops.index.gather_grad([1.0, 2.0, 3.0], [1, 1, 0], (3,)).numpy().tolist()
     [3.0, 3.0, 0.0]
     """
-    return scatter.scatter_add_rows(np.zeros(shape, g.dtype), indices, g, axis, batch_dims)
+    return scatter.scatter_add_rows(recording.zeros(shape, g.dtype), indices, g, axis, batch_dims)
 
 
 def batch_gather(params, indices, name=None):
@@ -346,7 +346,7 @@ def put_along_axis(values, indices, axis, shape):
     >>> nf.ops.index.put_along_axis([[1.0, 2.0]], [[2, 2]], 1, (1, 3)).numpy().tolist()
     [[0.0, 0.0, 3.0]]
     """
-    out = np.zeros(shape, values.dtype)
+    out = recording.zeros(shape, values.dtype)
     return scatter.put_along_axis_add(out, indices, values, one_axis(axis, out.ndim))
 
 
