@@ -18,6 +18,7 @@ _NEIGHBOURS = 4                 # groups of the same input that a reduction is t
 def fuse(graph):
     """Rewrite a graph in place: what can be one kernel is one node."""
     decompose(graph)
+    graph.nodes = _in_order(graph, {n: k for k, n in enumerate(graph.nodes)})
     items = _Items(graph)
     for node in graph.nodes:
         if is_view(node) or (node.op is INDEX and not items.is_materialized(node)):
