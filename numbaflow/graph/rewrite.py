@@ -189,7 +189,11 @@ def _divide(graph, node):
     number = _number(y)
     if number is None or node.outputs[0].dtype.kind != "f" or x.dtype.kind != "f" or number == 0:
         return None
-    reciprocal = graph.constant(np.array(1 / number, y.dtype), y.shape)
+    with np.errstate(over="ignore"):
+        inverse = np.array(1 / number).astype(y.dtype)
+    if not np.isfinite(inverse) or 0 < abs(inverse) < np.finfo(y.dtype).tiny:    # of the smallest and the largest
+        return None
+    reciprocal = graph.constant(inverse, y.shape)
     return _apply(graph, node, "multiply", [x, reciprocal])
 
 
@@ -201,8 +205,8 @@ def _pow(graph, node):
         return None
     if number == 1:
         return x
-    name = {2: "square", 3: "cube", 0.5: "sqrt", -1: "reciprocal"}.get(number)
-    if name is None or (name == "sqrt" and out.dtype.kind == "c"):
+    name = {2: "square", 3: "cube", -1: "reciprocal"}.get(number)       # sqrt differs where x is -inf
+    if name is None:
         return None
     return _apply(graph, node, name, [x])
 
@@ -279,6 +283,7 @@ def _apply(graph, node, name, inputs):
 def join_products(graph):
     """The sum of a product and of another matrix that nobody else needs: BLAS adds as it multiplies."""
     users, changed, position = graph.users(), {}, {n: k for k, n in enumerate(graph.nodes)}
+    kept = set(graph.outputs)
     for node in graph.nodes:
         node.inputs = [changed.get(v, v) for v in node.inputs]
         if node.op.name != "add":
@@ -286,7 +291,7 @@ def join_products(graph):
         out = node.outputs[0]
         x, y = node.inputs
         ends = [v for v in (x, y) if _is_product(v) and _fits(v, out) and len(users.get(v, ())) <= 1
-                and v not in graph.outputs]
+                and v not in kept]
         if len(ends) == 2 and x is not y:
             first, last = sorted((x, y), key=lambda v: position[v.node])
             if last.node.op is not ir.MATMUL_ADD:
@@ -294,6 +299,8 @@ def join_products(graph):
                 last.node.op = ir.MATMUL_ADD
                 changed[out] = last
                 users[last] = users[out]
+                if out in kept:
+                    kept.add(last)
     graph.outputs = [changed.get(v, v) for v in graph.outputs]
     graph.nodes = [n for n in graph.nodes if not n.outputs or n.outputs[0] not in changed]
 
