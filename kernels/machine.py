@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+import time
 from pathlib import Path
 
 import llvmlite
@@ -19,8 +20,7 @@ from .native import keep
 _lock = threading.Lock()
 
 
-@functools.cache
-def _target():
+def _machine():
     """The processor's target machine, as Numba sets it up."""
     target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
@@ -28,16 +28,12 @@ def _target():
         reloc="static" if target.name.startswith("x86") else "default")
 
 
+_target = functools.cache(_machine)
+
+
 @functools.cache
 def _engine():
-    return keep(llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine_of_engine()))
-
-
-def _machine_of_engine():
-    _target.cache_clear()
-    made = _target()
-    _target.cache_clear()
-    return made
+    return keep(llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine()))
 
 
 @functools.cache
@@ -52,12 +48,13 @@ def _makers():
 class Compiled:
     """A kernel's machine code in memory."""
 
-    def __init__(self, address, code):
-        self.address, self.code = address, code
+    def __init__(self, address, function, source):
+        self.address, self.function, self.source = address, function, source
 
     def assembly(self):
-        """The machine code as text."""
-        return llvm.object_file.ObjectFileRef.from_data(self.code)
+        """The machine code as text: what tests of vectorization read."""
+        module = optimized(module_of(self.function, self.source, self.function.__name__))
+        return _target().emit_assembly(module)
 
 
 def compiled(function, source):
@@ -79,7 +76,7 @@ def compiled(function, source):
         engine = _engine()
         engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        made = Compiled(engine.get_function_address(symbol), code)
+        made = Compiled(engine.get_function_address(symbol), function, source)
     builds.note(made.address, function, began, cached, source)
     return made
 
@@ -105,11 +102,6 @@ def optimized(text):
 def object_code(text):
     """Machine code for the module of LLVM text."""
     return _target().emit_object(optimized(text))
-
-
-def assembly(function, source):
-    """The machine code of a kernel as text: what tests of vectorization read."""
-    return _target().emit_assembly(optimized(module_of(function, source, function.__name__)))
 
 
 def _write(path, code):

@@ -13,7 +13,7 @@ from numbaflow.graph.infer import infer
 from numbaflow.graph.interpret import interpret, run_node
 from numbaflow.graph.space import is_view
 
-_CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
 class Writer:
@@ -53,7 +53,7 @@ def launch(node, inputs, outputs, shares=1):
             cells[k] = a
         for s in range(shares):
             lo, hi = made.extent * s // shares, made.extent * (s + 1) // shares
-            _CALL(made.function.address)(cells.ctypes.data, lo, hi)
+            CALL(made.function.address)(cells.ctypes.data, lo, hi)
         texts.append(made.source)
     return texts
 
