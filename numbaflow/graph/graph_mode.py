@@ -10,6 +10,7 @@ import threading
 import numpy as np
 
 from numbaflow.core import nest, scopes, table
+from numbaflow.core.abstract import Traced
 from numbaflow.core.dim import Dim, Unknowns
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import BY_VALUE
@@ -21,6 +22,7 @@ from . import ir
 from .custom import written
 from .graph_elements import ASKED, ASSIGN, GROUP, READ, Operation, element
 from .guess import guessed
+from .hosted import Hosted
 from .infer import infer
 from .naming import Elements, traced_in
 from .trace import Trace, _specs
@@ -167,16 +169,22 @@ class Graph(Elements, Trace):
         data = variable._data
         return self.primitive(READ, [], {"variable": variable}, [(data.shape, data.dtype)])[0]
 
-    def assign(self, variable, tensor, what="assign"):
-        """The operation that makes a tensor the variable's value, as the tensor of that value."""
-        data, shape = variable._data, tensor._data.shape
+    def assign(self, variable, tensor, what=None):
+        """The operation that makes a tensor the variable's value, as the tensor of that value.
+
+        `what` is None for what a branch or loop has left: that is assigned whenever it runs.
+        """
+        data, shape, how = variable._data, tensor._data.shape, what or "assign"
         if tensor._data.dtype != data.dtype:
-            raise InvalidArgumentError(f"{what}: a {tensor._data.dtype} value for variable {variable.name!r} "
+            raise InvalidArgumentError(f"{how}: a {tensor._data.dtype} value for variable {variable.name!r} "
                                        f"of {data.dtype}; cast it first")
         if not _unknown(shape) and tuple(shape) != data.shape:
-            raise ValueError(f"Shapes {data.shape} and {tuple(shape)} are incompatible: {what} to variable "
+            raise ValueError(f"Shapes {data.shape} and {tuple(shape)} are incompatible: {how} to variable "
                              f"{variable.name!r}")
-        return self.primitive(ASSIGN, [tensor], {"variable": variable}, [(data.shape, data.dtype)])[0]
+        made, = self.primitive(ASSIGN, [tensor], {"variable": variable}, [(data.shape, data.dtype)])
+        if what is None and isinstance(tensor, Traced) and isinstance(tensor._value.node.op, Hosted):
+            self.effects.setdefault(tensor._value.node, []).append(made.op.node)
+        return made
 
     # ---- order
     @contextlib.contextmanager

@@ -16,6 +16,7 @@ class Elements:
     def __init__(self):
         self.names, self.controls = {}, {}          # name -> Operation; node -> nodes that run before it
         self.attribute_values = {}                  # node -> values among its attributes
+        self.effects = {}                           # node -> nodes that run whenever it does
         self._operations, self._tensors, self._used, self._collections = {}, {}, {}, {}
         self._homes = {}                            # number of an unknown extent -> the value that has it
         self._before, self._wanted = [], (None, None)

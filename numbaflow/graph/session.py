@@ -56,6 +56,9 @@ class _Fetch:
             return self._of(self.variables, given)
         if isinstance(given, Tensor) and not isinstance(given, GraphTensor):
             return lambda found: given.numpy()
+        named = [v for v in self.graph.variables if type(given) is str and v.name == given]
+        if named:
+            return self.plan(named[0])
         found = self._element(given)
         if isinstance(found, Operation):
             self.nodes.append(found.node)

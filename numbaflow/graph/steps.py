@@ -87,7 +87,7 @@ def _needed(graph, nodes, fed):
         if node not in wanted:
             wanted.add(node)
             left += [v.node for v in (*node.inputs, *graph.attribute_values.get(node, ())) if v not in fed]
-            left += graph.controls.get(node, ())
+            left += [*graph.controls.get(node, ()), *graph.effects.get(node, ())]
     return [node for node in graph.graph.nodes if node in wanted]
 
 

@@ -35,8 +35,8 @@ def get_or_create_global_step(graph=None):
 
 
 def global_step(sess, global_step_tensor):
-    """The value of a global step as an int; `sess` is for graphs."""
-    return int(global_step_tensor)
+    """The value of a global step as an int; `sess` is the session, or None where execution is eager."""
+    return int(global_step_tensor if sess is None else sess.run(global_step_tensor))
 
 
 def assert_global_step(global_step_tensor):

@@ -534,6 +534,16 @@ def test_control_flow(session):
     assert session.run(gradients(y, x), {x: -3.0}) == [-1.0]
 
 
+def test_what_a_branch_assigns(session):
+    v, p = nf.Variable(1.0), placeholder(nf.bool, [])
+    y = control.cond(p, lambda: v.assign_add(2.0) * 1.0, lambda: v * 10.0)
+    session.run(v.initializer)
+    assert session.run(y, {p: False}) == 10.0
+    assert session.run("Variable:0") == 1.0
+    assert session.run(y, {p: True}) == 3.0
+    assert session.run(v) == 3.0
+
+
 def test_compiled_functions_in_a_graph(session):
     f = function(lambda a: nf.tanh(a) * 2.0)
     x = placeholder(nf.float32, [None])
