@@ -4,6 +4,7 @@ import os
 import numpy as np
 
 from numbaflow.core import nest
+from numbaflow.core.dim import numbers
 from numbaflow.core.errors import InvalidArgumentError, UnimplementedError
 from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.shape import Extent
@@ -214,6 +215,8 @@ def _translated(writer, node, names):
     translator = None if isinstance(node.op, ir.Primitive) else TRANSLATORS.get(node.op.name)
     if translator is None or any(v.dtype.kind == "c" for v in (*node.inputs, *node.outputs)):
         raise Unsupported("complex numbers" if translator else "")
+    if any(k not in writer.known for v in node.outputs for k in numbers(v.shape)):
+        raise Unsupported("a shape that values decide")
     if any(v not in names for v in node.inputs):
         raise Unsupported("what a gradient takes from a forward step")
     found = translator(writer, Call(node, [names[v] for v in node.inputs]))

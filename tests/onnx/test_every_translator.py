@@ -23,8 +23,8 @@ def converted(op, call, arrays):
     """The model, or None for what is refused and what no graph can hold."""
     try:
         return convert(call, [TensorSpec(a.shape, a.dtype) for a in arrays])
-    except (nf.errors.UnimplementedError, nf.errors.InvalidArgumentError) as error:
-        if REFUSED.get(op.name, "depends on values") in str(error):
+    except nf.errors.UnimplementedError as error:
+        if REFUSED.get(op.name, "a shape that values decide") in str(error):
             return None
         raise
 
