@@ -5,6 +5,7 @@ of a scalar) the same kernel, compiled for the same types, is a kernel(args, lo,
 own nothing and cost a few loads a call.
 """
 import functools
+import time
 
 import numba
 import numpy as np
@@ -15,6 +16,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
+from . import builds
 from .fingerprint import fingerprint
 from .jit import DiskCache
 from .native import at
@@ -153,11 +155,13 @@ def adapted(kernel, kinds, check=False):
     name = "".join(c if c.isalnum() else "_" for c in f"{function.__name__}_on_cells")
     text = _source(name, kinds, check, scope)
     exec(text, scope)
+    began = time.perf_counter()
     made = CFunc(scope[name], (KERNEL.args, KERNEL.return_type), locals={},
                  options={**kernel.options, "nopython": True})
     flags = sorted(kernel.options["fastmath"])
     made._cache = DiskCache(function, salt=f"{text} {kinds} {flags} {_own_code()}")
     made.compile()
+    builds.note(made.address, function, began, made.cache_hits > 0)
     return made
 
 

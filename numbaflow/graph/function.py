@@ -122,7 +122,7 @@ class Function:
     def _checked(self, args, kwargs):
         """Positional arguments, their tensors and the key, where there are keyword arguments or a signature."""
         if kwargs:
-            bound = inspect.signature(self.python_function).bind(*args, **kwargs)
+            bound = self._parameters.bind(*args, **kwargs)
             if self.input_signature is not None and len(bound.arguments) > len(self.input_signature):
                 extra = list(bound.arguments)[len(self.input_signature)]
                 raise TypeError("When input_signature is provided, only pass arguments covered by it. Received "
@@ -136,6 +136,10 @@ class Function:
         key = [_add_argument(a, tensors) for a in args]
         key += [(name, _add_argument(rest[name], tensors)) for name in sorted(rest)]
         return (tuple(args), rest), tensors, key
+
+    @functools.cached_property
+    def _parameters(self):
+        return inspect.signature(self.python_function)
 
     def _fitting(self, args):
         wanted = self.input_signature

@@ -96,8 +96,7 @@ def _kernels(program):
 def _kernel(step, uses):
     build = builds.of(step.function.address)
     if build is None:
-        hits = getattr(step.function, "cache_hits", None)
-        return Kernel(kernel_name(step), uses, None, None if hits is None else hits > 0, step.source)
+        return Kernel(kernel_name(step), uses, None, None, step.source)
     return Kernel(kernel_name(step), uses, build.seconds, build.cached, step.source or build.source)
 
 
@@ -117,7 +116,7 @@ def _step(program, k, step):
         return Step(name, True, reads, writes, 1, 1, moved, where)
     refs = [a for a in step.args if type(a) is Ref]
     written = _written(program, k, step, refs)
-    given = {program.layouts[v].root for v in step.node.inputs} if step.node is not None else ()
+    given = _lie_in(program, step.node.inputs) if step.node is not None else ()
     reads = [a.root for a in refs if a.root not in written or a.root in given]
     return Step(kernel_name(step), False, _named(program, reads), _named(program, written), step.extent,
                 step.threads, _bytes(step, refs), where)
@@ -125,11 +124,16 @@ def _step(program, k, step):
 
 def _written(program, k, step, refs):
     """The roots that an instruction writes."""
-    if step.function is native.copy():
-        return [refs[1].root]
-    own = {program.layouts[v].root for v in step.node.outputs} if step.node is not None else set()
+    if step.function in (native.copy(), native.zero()):
+        return [refs[-1].root]
+    own = _lie_in(program, step.node.outputs) if step.node is not None else ()
     return [root for root in dict.fromkeys(a.root for a in refs)
             if root in own or (root.kind in ("temporary", "output") and root.first == k)]
+
+
+def _lie_in(program, values):
+    """The roots of values; a check stands for a node that is no longer there."""
+    return {program.layouts[v].root for v in values if v in program.layouts}
 
 
 def _bytes(step, refs):
