@@ -7,8 +7,7 @@ is a pure function of its inputs; the body of a loop folds the number of the ite
 import contextlib
 
 from numbaflow.core.abstract import Traced
-from numbaflow.core.tape import Tape, listening, push, silent, tracing
-from numbaflow.ops.control import straight_through
+from numbaflow.core.tape import Tape, listening, push, tracing
 from numbaflow.ops.random import Keys, fold_in
 
 from .concrete import Concrete
@@ -83,13 +82,6 @@ class Inner(Trace):
         """The input that is a variable's value at the start; one like another trace's if it is not read."""
         known = self.reads.get(variable)
         return known if known is not None else self.graph.input(like.shape, like.dtype, variable.name)
-
-    def assign(self, variable, tensor, what="assign"):
-        """Make a tensor the variable's value; gradients take what is read as the variable, as tapes do."""
-        before = self.read(variable)
-        super().assign(variable, tensor, what)
-        with silent():
-            self.assigned[variable] = self.value(straight_through(before, tensor))
 
     def creates(self, variable):
         """Note a variable made while tracing."""

@@ -225,7 +225,7 @@ class Program:
         """A host call's result in C order, in memory of its own."""
         array = np.asarray(array)
         if array.shape != root.array.shape or array.dtype != root.array.dtype:
-            raise InternalError(None, None, f"{segment.node.op.name}: gave {array.dtype}{list(array.shape)}, "
+            raise InternalError(f"{segment.node.op.name}: gave {array.dtype}{list(array.shape)}, "
                                 f"{root.array.dtype}{list(root.array.shape)} was traced")
         if any(np.may_share_memory(array, g) for g in given):
             return array.copy()
@@ -240,7 +240,7 @@ class Program:
                 launch_on(step.node, [self._real(layout, ready, roots) for layout in step.given])
             except (ValueError, TypeError, IndexError, ArithmeticError) as error:
                 raise explain(step.node.op, error, ()) from None
-        raise InternalError(None, None, f"{self.name}: instruction {row} ({step.node!r}) failed: "
+        raise InternalError(f"{self.name}: instruction {row} ({step.node!r}) failed: "
                             f"{ready.state.error.tolist()}")
 
 

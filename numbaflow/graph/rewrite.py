@@ -222,6 +222,11 @@ def _identity(graph, node):
     return node.inputs[0]
 
 
+@_rule("straight_through")
+def _straight_through(graph, node):
+    return node.inputs[1]
+
+
 @_rule("cast", "broadcast_to", "sum_to", "reshape")
 def _no_change(graph, node):
     x, out = node.inputs[0], node.outputs[0]

@@ -9,10 +9,12 @@ import numpy as np
 from numbaflow.core import faces
 from numbaflow.core.abstract import Traced, TracingError
 from numbaflow.core.dim import Unknowns
+from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.core.errors import InvalidArgumentError, OpError
 from numbaflow.core.infer import DependsOnValues
-from numbaflow.core.tape import caller, record
+from numbaflow.core.tape import caller, record, silent
 from numbaflow.core.tensor import wrap
+from numbaflow.ops.control import straight_through
 
 from . import by_value
 from .infer import infer
@@ -174,7 +176,7 @@ class Trace:
         return Traced(self, value)
 
     def assign(self, variable, tensor, what="assign"):
-        """Make a tensor the variable's value from here on."""
+        """Make a tensor the variable's value from here on; gradients take what is read as the variable."""
         data = variable._data
         if tensor._data.dtype != data.dtype:
             raise InvalidArgumentError(f"{what}: a {tensor._data.dtype} value for variable {variable.name!r} of "
@@ -182,7 +184,10 @@ class Trace:
         if tuple(tensor._data.shape) != data.shape:
             raise ValueError(f"Shapes {data.shape} and {tuple(tensor._data.shape)} are incompatible: {what} to variable "
                              f"{variable.name!r}")
-        self.read(variable)
+        with silent():
+            before = self.read(variable)
+            if data.dtype in DIFFERENTIABLE:
+                tensor = straight_through(before, tensor)
         self.assigned[variable] = self.value(tensor)
 
     def initial(self, variable, value, dtype):
