@@ -3,7 +3,7 @@ import numpy as np
 
 from numbaflow.kernels import optimizers as kernels
 
-from .numbers import held, number, put, sqrt
+from .numbers import held, multiply, number, sqrt
 from .optimizer import Optimizer
 
 
@@ -60,4 +60,4 @@ class AdamOptimizer(Optimizer):
 
     def _finish(self):
         for power, beta in zip(self._powers(), (self._beta1, self._beta2), strict=True):
-            put(power, held(power) * number(beta))
+            multiply(power, number(beta))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from numbaflow.core.tape import stack
-from numbaflow.core.tensor import Tensor, as_tensor
+from numbaflow.core.tensor import Tensor, as_tensor, wrap
 from numbaflow.ops import arithmetic, exponential, rounding, trigonometric
 from numbaflow.ops.casting import cast
 from numbaflow.ops.comparison import where
@@ -41,17 +41,24 @@ def held(variable):
 
 def put(variable, value):
     """Make a number the value of a scalar variable."""
-    dtype = variable._data.dtype
-    if stack.frame[2] is not None:
-        variable.assign(scalar(value, dtype))
-        return
-    with variable._lock:
-        variable._data = np.array(value, dtype)
+    if stack.frame[2] is None:
+        with variable._lock:
+            variable._data = np.array(value, variable._data.dtype)
+    else:
+        variable.assign(scalar(value, variable._data.dtype))
+
+
+def multiply(variable, factor):
+    """Multiply the number that a float64 variable holds."""
+    if stack.frame[2] is None:
+        variable._data = np.array(variable._data.item() * factor)
+    else:
+        variable.assign(number(variable) * factor)
 
 
 def scalar(value, dtype):
     """The scalar tensor of a number."""
-    return cast(value, dtype) if isinstance(value, Tensor) else as_tensor(np.asarray(value, dtype))
+    return cast(value, dtype) if isinstance(value, Tensor) else wrap(np.asarray(value, dtype))
 
 
 def is_zero(value):
@@ -62,7 +69,7 @@ def is_zero(value):
 # ---- functions of numbers
 def _of_either(python, op):
     def function(x):
-        return op(x) if isinstance(x, Tensor) else python(x)
+        return python(x) if type(x) is float or not isinstance(x, Tensor) else op(x)
     return function
 
 
@@ -76,7 +83,7 @@ ceil = _of_either(math.ceil, rounding.ceil)
 
 def minimum(x, y):
     """The smaller number."""
-    return arithmetic.minimum(x, y) if isinstance(x, Tensor) or isinstance(y, Tensor) else min(x, y)
+    return arithmetic.minimum(x, y) if isinstance(x, Tensor) or isinstance(y, Tensor) else x if x <= y else y
 
 
 def maximum(x, y):

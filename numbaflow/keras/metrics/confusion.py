@@ -107,7 +107,7 @@ class Confusion(Metric):
 
 def sample_weights(op, like, given):
     """Weights of float64 in the shape of `like`, 1 for None; those of samples are each for all of its row."""
-    weights = values_of(ones_like(like, np.float64))
+    weights = ones_like(like, np.float64) if isinstance(like, Tensor) else np.ones(like.shape)
     if given is None:
         return weights
     given = values_of(given)

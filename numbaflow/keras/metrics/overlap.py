@@ -2,9 +2,8 @@
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.core.tensor import Tensor, as_tensor
-from numbaflow.metrics.accumulate import values_of
-from numbaflow.ops.arithmetic import div_no_nan
+from numbaflow.core.tensor import Tensor, wrap
+from numbaflow.metrics.accumulate import divided, kept, to, values_of
 from numbaflow.ops.casting import cast
 from numbaflow.ops.diagonals import diag_part
 from numbaflow.ops.reduce import count_nonzero, reduce_sum
@@ -42,9 +41,12 @@ class MeanIoU(Metric):
         if y_true.shape != y_pred.shape:
             raise InvalidArgumentError(f"{self.name}: labels have shape {y_true.shape}, predictions "
                                        f"{y_pred.shape}")
-        weights, n = as_tensor(sample_weights(self.name, y_true, sample_weight)), self.num_classes
-        counts = unsorted_segment_sum(weights, y_true * n + y_pred, n * n)
-        self.total_cm.assign_add(cast(reshape(counts, (n, n)), self.dtype))
+        weights, n = sample_weights(self.name, y_true, sample_weight), self.num_classes
+        if isinstance(y_true, Tensor):
+            counts = reshape(unsorted_segment_sum(weights, y_true * n + y_pred, n * n), (n, n))
+        else:
+            counts = np.bincount(y_true.ravel() * n + y_pred.ravel(), weights.ravel(), n * n).reshape(n, n)
+        self.total_cm.assign_add(to(counts, self.dtype))
 
     def _classes(self, value, what):
         data = values_of(value)
@@ -52,14 +54,19 @@ class MeanIoU(Metric):
         if known and not (data.min() >= 0 and data.max() < self.num_classes):
             raise InvalidArgumentError(f"{self.name}: {what} from {data.min()} to {data.max()}; expected "
                                        f"class numbers in [0, {self.num_classes})")
-        return cast(data, np.int64)
+        return to(data, np.int64)
 
     def result(self):
         """The mean so far, 0 before there are samples."""
-        matrix = self.total_cm.value()
-        both = diag_part(matrix)
-        union = reduce_sum(matrix, 0) + reduce_sum(matrix, 1) - both
-        return div_no_nan(reduce_sum(div_no_nan(both, union)), cast(count_nonzero(union), self.dtype))
+        matrix = kept(self.total_cm)
+        if isinstance(matrix, Tensor):
+            both = diag_part(matrix)
+            union = reduce_sum(matrix, 0) + reduce_sum(matrix, 1) - both
+            return divided(reduce_sum(divided(both, union)), cast(count_nonzero(union), self.dtype))
+        both = np.diag(matrix)
+        union = matrix.sum(0) + matrix.sum(1) - both
+        occur = np.count_nonzero(union)
+        return wrap(np.asarray(divided(both, union).sum() / max(occur, 1), self.dtype))
 
     def get_config(self):
         """The arguments that make such a metric."""
