@@ -1,7 +1,7 @@
 """What generated kernels are made of: typed pointers, rows kept on the stack, and sums that may be reordered.
 
-The one idea: a generated kernel is plain Python over addresses, whose names all stand here or are scalar bodies,
-so its text says all about it and compiled code is kept by that text.
+The one idea: a generated kernel is plain Python over addresses, whose names all stand here or are scalar
+bodies, so its text says all about it and compiled code is kept by that text.
 """
 import functools
 

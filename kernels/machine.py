@@ -7,13 +7,12 @@ import sys
 import tempfile
 import threading
 import time
-import time
 from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import builds, elementwise, jit, translate
+from . import arithmetic, builds, calls, elementwise, expressions, jit, syntax, translate
 from .fingerprint import Unfingerprintable, fingerprint
 from .native import keep
 
@@ -40,7 +39,8 @@ def _engine():
 def _makers():
     """A digest of what translates: an edit of it makes new entries."""
     digest = hashlib.sha256()
-    for module in (translate, elementwise, jit, sys.modules[__name__]):
+    for module in (translate, expressions, calls, arithmetic, syntax, elementwise, jit,
+                   sys.modules[__name__]):
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()
 
@@ -61,11 +61,13 @@ def compiled(function, source):
     """The C function of a kernel  f(args, lo, hi)  whose text is `source`; raises Untranslatable."""
     began, cached = time.perf_counter(), True
     try:
-        key = (fingerprint(function), _makers(), llvm.get_host_cpu_name(), jit._features(), llvmlite.__version__)
+        key = (fingerprint(function), _makers(), llvm.get_host_cpu_name(), jit._features(),
+               llvmlite.__version__)
     except Unfingerprintable:
         raise translate.Untranslatable("what has no stable description") from None
     digest = hashlib.sha256(repr(key).encode()).hexdigest()[:40]
-    symbol, path = f"{function.__name__}_{digest[:16]}", jit.cache_directory() / f"{function.__name__}-{digest}.o"
+    symbol = f"{function.__name__}_{digest[:16]}"
+    path = jit.cache_directory() / f"{function.__name__}-{digest}.o"
     with _lock:
         try:
             code = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The lowering of checks: where what a fused kernel found is not true, the op raises what it raises eagerly."""
+"""The lowering of checks: where a fused kernel finds a wrong value, the op raises what it raises eagerly."""
 from numbaflow.kernels import fused
 
 from .decompose import CHECK
@@ -7,7 +7,7 @@ from .lower import ERROR_RECORD, Instruction, Ref, lowers
 
 @lowers(CHECK.name)
 def check(lowering, node):
-    """Fail unless the first input is true, for the reason that the attribute node's op gives on the others."""
+    """Fail unless the first input is true, for the reason that the node's op gives on the others."""
     truth, *given = [lowering.layouts[v] for v in node.inputs]
     made = Instruction(fused.check(), [Ref(truth), ERROR_RECORD], 1, 1, node.attributes["node"])
     made.given = given

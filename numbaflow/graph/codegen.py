@@ -10,7 +10,7 @@ import numpy as np
 
 from numbaflow.kernels import fused
 
-from .kernel import Kernel, Operand, Step, PARTS, of_nothing
+from .kernel import PARTS, Kernel, Operand, Step, of_nothing
 from .nest import nest
 from .passes import Passes
 from .source import Source
@@ -56,7 +56,10 @@ class Layout(NamedTuple):
     strides: tuple
     dtype: np.dtype
 
-    itemsize = property(lambda self: self.dtype.itemsize)
+    @property
+    def itemsize(self):
+        """The bytes of an element."""
+        return self.dtype.itemsize
 
 
 def contiguous(shape, dtype):
@@ -73,14 +76,14 @@ def instruction(node, inputs, outputs):
     """The kernel calls of a fused node: (function, arguments, extent, threads, source), one after the other.
 
     Args:
-        inputs, outputs: what has the shape, strides, dtype and itemsize of each operand.  An output that lies in
-            the memory of an input is the same object.
+        inputs, outputs: what has the shape, strides, dtype and itemsize of each operand.  An output that
+            lies in the memory of an input is the same object.
     """
     kernel = node.attributes["kernel"]
     places = [Address(k) for k in range(len(inputs) + len(outputs))]
     for k, y in enumerate(outputs):
         for x in inputs:
-            if x is y and (k, next(i for i, a in enumerate(inputs) if a is y)) not in in_place(node):
+            if x is y and not any((k, i) in in_place(node) for i, a in enumerate(inputs) if a is y):
                 raise ValueError(f"{kernel.name}: output {k} can't be computed in the memory of an input")
     return lower(kernel, list(inputs), list(outputs), places)
 
@@ -117,7 +120,7 @@ def lower(kernel, inputs, outputs, places):
     passes = Passes(kernel)
     later = []
     if passes.terminals:
-        inputs, outputs, places, kernel, chunks, size, later = _partial(kernel, passes, inputs, outputs, places)
+        kernel, outputs, places, chunks, size, later = _partial(kernel, passes, inputs, outputs, places)
     else:
         chunks = size = 0
     loops = nest(kernel, [*inputs, *outputs])
@@ -127,57 +130,51 @@ def lower(kernel, inputs, outputs, places):
     made = fused.compiled(kernel.name, text.source, text.scope)
     work = prod(kernel.extents) * max(1, passes.cost() // 4)
     threads = min(MOST_SHARES, text.extent, work // SHARE)
-    first = Instruction(made, [*arguments, *text.sizes], text.extent, threads if threads > 1 else 1, text.source)
+    first = Instruction(made, [*arguments, *text.sizes], text.extent, max(threads, 1), text.source)
     return [first, *later]
 
 
+def _outer_work(kernel, inputs, outputs):
+    """How often the outer loop runs, and how many elements each time: blocks where all is one long row."""
+    loops = nest(kernel, [*inputs, *outputs]).outer
+    if not kernel.row and len(loops) < 2:
+        return -(-prod(kernel.extents) // fused.BLOCK), fused.BLOCK
+    n = loops[0].extent if loops else 1
+    return n, prod(kernel.extents) // n
+
+
 def _partial(kernel, passes, inputs, outputs, places):
-    """Terminal reductions by chunks: the memory of partial results, and the instructions that combine them."""
-    split = len(kernel.extents) - kernel.row
-    flat = split and not kernel.row
-    rows, width = kernel.extents[:split], prod(kernel.extents[split:])
-    n = rows[0] if rows else 1
-    each = prod(rows[1:]) * width
-    if flat:
-        loops = nest(kernel, [*inputs, *outputs]).outer
-        flat = len(loops) <= 1
-        n, each = (-(-prod(rows) // fused.BLOCK), fused.BLOCK) if flat else (loops[0].extent, prod(rows) // loops[0].extent)
-    elif split:
-        n = nest(kernel, [*inputs, *outputs]).outer
-        n, each = (n[0].extent, prod(rows) // n[0].extent * width) if n else (1, width)
-    size = max(1, CHUNK // max(each, 1))
+    """Reductions by chunks: the memory of partial results, and the instructions that combine them."""
+    n, each = _outer_work(kernel, inputs, outputs)
+    size = max(1, CHUNK // each)
     if any(kernel.steps[t].axes for t in passes.terminals):
         size = min(max(size, ROWS[0]), ROWS[1])
     chunks = -(-n // size)
     if chunks == 1:
-        return inputs, outputs, places, kernel, 1, n, []
+        return kernel, outputs, places, 1, n, []
     outputs, places, steps, later = list(outputs), list(places), list(kernel.steps), []
     for k, out in enumerate(kernel.outputs):
         if out.step not in passes.terminals:
             continue
         how, axes, count = steps[out.step].what
-        shape, dtype = outputs[k].shape, np.dtype(out.dtype)
+        shape, dtype = tuple(outputs[k].shape), np.dtype(out.dtype)
         room = Scratch(chunks * prod(shape) * dtype.itemsize)
-        combine = _combine(kernel.name, how, count, chunks, shape, out.dtype)
-        later += lower(combine, [contiguous((chunks, *shape), dtype)], [outputs[k]], [room, places[len(inputs) + k]])
+        combine, parts = _combine(how, count, shape, out.dtype), contiguous((chunks, *shape), dtype)
+        later += lower(combine(chunks), [parts], [outputs[k]], [room, places[len(inputs) + k]])
         steps[out.step] = steps[out.step]._replace(what=(how, axes, None))
         outputs[k], places[len(inputs) + k] = contiguous(shape, dtype), room
-    return inputs, outputs, places, kernel._replace(steps=tuple(steps)), chunks, size, later
+    return kernel._replace(steps=tuple(steps)), outputs, places, chunks, size, later
 
 
-def _combine(name, how, count, chunks, shape, dtype):
-    """The kernel that reduces partial results [chunks, ...] to their whole."""
-    rank = len(shape)
-    axes = tuple(range(1, rank + 1))
-    # extents of 1 are no axes of a step
-    wide = tuple([a for a in axes if shape[a - 1] != 1])
-    dims = tuple([a if a in wide else None for a in axes])
-    steps = (Step("input", 0, (), dtype, (0, *wide)),
-             Step("reduce", (how, (0,), count), (0,), dtype, wide))
-    return Kernel(f"fused_{how}{PARTS}", (chunks, *shape), rank if wide else 0, steps, (Operand(0, (0, *dims), dtype),),
-                  (Operand(1, dims, dtype),)) if wide else Kernel(
-        f"fused_{how}{PARTS}", (chunks,), 0, steps, (Operand(0, (0, *[None] * rank), dtype),),
-        (Operand(1, (None,) * rank, dtype),))
+def _combine(how, count, shape, dtype):
+    """What gives for a number of chunks the kernel that reduces partial results [chunks, ...]."""
+    wide = [n for n in shape if n != 1]
+    numbers = iter(range(1, len(wide) + 1))
+    dims = tuple([next(numbers) if n != 1 else None for n in shape])
+    axes = tuple(range(1, len(wide) + 1))
+    steps = (Step("input", 0, (), dtype, (0, *axes)), Step("reduce", (how, (0,), count), (0,), dtype, axes))
+    return lambda chunks: Kernel(f"fused_{how}{PARTS}", (chunks, *wide), len(wide), steps,
+                                 (Operand(0, (0, *dims), dtype),), (Operand(1, dims, dtype),))
 
 
 def _fills(kernel, outputs, places):
@@ -190,8 +187,8 @@ def _fills(kernel, outputs, places):
         value = of_nothing(step.what[0], step.dtype, step.what[2]) if step.kind == "reduce" else 0
         axes = tuple([k for k, n in enumerate(array.shape) if n != 1])
         dims = tuple([k if k in axes else None for k in range(len(array.shape))])
-        fill = Kernel("fused_fill", tuple(array.shape) or (1,), 0, (Step("literal", value, (), out.dtype, ()),), (),
-                      (Operand(0, dims, out.dtype),))
+        steps = (Step("literal", value, (), out.dtype, ()),)
+        fill = Kernel("fused_fill", tuple(array.shape), 0, steps, (), (Operand(0, dims, out.dtype),))
         made += lower(fill, [], [array], [place])
     return made
 

@@ -1,4 +1,4 @@
-"""Composite ops written as elementwise ops and reductions of rows, so that they fuse with what is around them.
+"""Composite ops written as elementwise ops and reductions of rows, so that they fuse with what is around.
 
 Each rule takes the node's inputs and gives its outputs; the steps are those of the op's own kernel, in its
 order, so that both agree to the last bits.  A rule that gives None leaves the node as it is.
@@ -12,8 +12,9 @@ from . import ir
 from .infer import infer
 from .space import INDEX
 
-CHECK = ir.Primitive("check", effect=True)      # (truth, *inputs): unless true the attribute node's op raises for inputs
-_RULES = {}
+# (truth, *inputs): unless it is true, the op of the attribute node raises what it raises for the inputs
+CHECK = ir.Primitive("check", effect=True)
+_RULES: dict = {}
 
 
 def decompose(graph):
@@ -213,7 +214,8 @@ def _one_hot(w, node, indices):
     out, given = node.outputs[0], node.attributes
     if given["axis"] not in (None, -1, indices.ndim) or out.dtype.kind not in "fiu":
         return None
-    on, off = (default if given[k] is None else given[k] for k, default in (("on_value", 1), ("off_value", 0)))
+    on, off = given["on_value"], given["off_value"]
+    on, off = 1 if on is None else on, 0 if off is None else off
     if not all(np.ndim(v) == 0 and isinstance(v, (int, float, np.generic)) for v in (on, off)):
         return None
     hot = w.equal(w.index(out.shape), w.wide(w.integer(indices)))

@@ -1,4 +1,4 @@
-"""Groups of nodes become one kernel each: elementwise ops, reductions, what rows need of their own reductions.
+"""Groups of nodes become one kernel each: elementwise ops, reductions, what rows need of their reductions.
 
 Nodes are taken in order; each joins the groups that make its inputs when all together are one kernel and no
 path leads from a group through others back to it.
@@ -36,8 +36,10 @@ class _Items:
     def __init__(self, graph):
         self.graph, self._position = graph, {n: k for k, n in enumerate(graph.nodes)}
         self._effect = None                     # number of the last node that has an effect
-        self._real, self._outside = {}, set()   # value -> the nodes that take it through views; what leaves the graph
-        self._item, self._groups, self._reach = {}, [], []      # node -> number; number -> Group or node, ancestors
+        self._real = {}                         # value -> the nodes that take it, through views
+        self._outside = set()                   # values that leave the graph
+        self._item = {}                         # node -> number of its item
+        self._groups, self._reach = [], []      # number -> a Group or a node; its ancestors, as bits
         outputs = set(graph.outputs)
         for node in graph.nodes:
             soft = is_view(node)
@@ -103,7 +105,8 @@ class _Items:
         for k in sources if not chosen else ():
             group, chosen = self._with(k, group, chosen, sources)
         # a sum of the same rows that the node needs by way of another value; one of the same elements
-        late = [k for k in self._sources_of(group.inputs) if k not in sources and self._reduces(k)] if chosen else []
+        late = [k for k in (self._sources_of(group.inputs) if chosen else ())
+                if k not in sources and self._reduces(k)]
         if node.op.name in REDUCTIONS:
             late += self._neighbours(node, sources)
         for k in late:
@@ -130,7 +133,8 @@ class _Items:
         return group, chosen
 
     def _reduces(self, k):
-        return isinstance(self._groups[k], Group) and any(n.op.name in REDUCTIONS for n in self._groups[k].nodes)
+        group = self._groups[k]
+        return isinstance(group, Group) and any(n.op.name in REDUCTIONS for n in group.nodes)
 
     def _neighbours(self, node, sources):
         """The groups that take the input of a reduction, which comes from elsewhere."""
@@ -180,9 +184,10 @@ class _Items:
         for thing in self._groups:
             if isinstance(thing, Group):
                 specs = [(v.shape, v.dtype) for v in thing.outputs]
-                node = ir.Node(ir.FUSED, thing.inputs, {"kernel": thing.kernel()}, specs, None, thing.nodes[-1].where)
+                last = thing.nodes[-1]
+                node = ir.Node(ir.FUSED, thing.inputs, {"kernel": thing.kernel()}, specs, None, last.where)
                 changed.update(zip(thing.outputs, node.outputs, strict=True))
-                rank[node] = self._position[thing.nodes[-1]]
+                rank[node] = self._position[last]
                 nodes.append(node)
             elif thing is not None:
                 nodes.append(thing)

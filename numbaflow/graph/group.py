@@ -102,7 +102,7 @@ class Group:
                       tuple(self._operands), tuple(outputs))
 
     def extend(self, node):
-        """Take in a node that needs no new axes; False, and nothing has changed, where that takes another look."""
+        """Take in a node that needs no new axes; False where that takes a longer look."""
         space, out = self._space, node.outputs[0]
         if node.op.kernel is None and node.op.name != "cast":
             return False
@@ -120,7 +120,9 @@ class Group:
                 new.append((v, known))
             if any(a is not None and a != b for a, b in zip(known, wide, strict=True)) or v in self._late:
                 return False
-        if len(self.inputs) + len(new) + len(self.outputs) >= MOST_OPERANDS or not self._is_worth_adding(node, new):
+        if len(self.inputs) + len(new) + len(self.outputs) >= MOST_OPERANDS:
+            return False
+        if not self._is_worth_adding(node, new):
             return False
         space.dims.update(new)
         space.dims[out] = dims
@@ -149,10 +151,12 @@ class Group:
         full = tuple(range(len(self._space.extents)))
         if step.kind == "reduce" and value.node in self.reductions and self.reductions[value.node][1]:
             return True
-        return axes == full or (self.row is not None and axes == self.outer and set(step.axes) <= set(self.outer))
+        if self.row is not None and axes == self.outer and set(step.axes) <= set(self.outer):
+            return True
+        return axes == full
 
     def _is_worth(self, step):
-        """False where costly work would be done again for each index of an axis that it does not depend on."""
+        """False where costly work would be done again for each index of an axis that it is free of."""
         return step_cost(step) < COSTLY or step.axes == tuple(range(len(step.axes)))
 
     def _name(self):
@@ -246,7 +250,7 @@ class Group:
         return [self._as(v, letters[kernel.letter(k)]) for k, v in enumerate(values)]
 
     def _add_reduction(self, node, k):
-        given, over, left = self.reductions[node]
+        _, over, left = self.reductions[node]
         dtype = name_of(node.outputs[0].dtype)
         if node.op.name == "sum_of_squares":
             k = self._apply("square", (k,), dtype)
@@ -259,7 +263,8 @@ class Group:
 
     def _add_update(self, node, values):
         dtype = name_of(node.outputs[0].dtype)
-        k = self._put("update", node.attributes["rule"], [self._as(v, dtype) for v in values], dtype, self._joined(values))
+        given = [self._as(v, dtype) for v in values]
+        k = self._put("update", node.attributes["rule"], given, dtype, self._joined(values))
         for i, v in enumerate(node.outputs):
             self._at[v] = self._put("part", i, (k,), dtype, self._steps[k].axes)
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 PARTS = "_of_parts"             # ends the names of kernels that combine partial results
 
 

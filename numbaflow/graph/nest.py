@@ -35,7 +35,8 @@ def strides_along(kernel, operand, array):
             raise InvalidArgumentError(f"{kernel.name}: an operand of shape {array.shape}, expected "
                                        f"{kernel.extents[axis]} along axis {axis}")
         if stride % array.itemsize:
-            raise InvalidArgumentError(f"{kernel.name}: stride {stride} is no multiple of {array.itemsize} bytes")
+            raise InvalidArgumentError(f"{kernel.name}: a stride of {stride} bytes, expected a multiple of "
+                                       f"{array.itemsize}")
         steps[axis] = stride // array.itemsize
     return steps
 

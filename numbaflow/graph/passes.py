@@ -1,11 +1,13 @@
 """In which pass over a row each step of a kernel is computed, and which values are kept for a later pass.
 
-A row reduction is known after the pass that its operand is computed in; what needs it is left to the next pass.
+A row reduction is known after the pass that its operand is computed in; what needs it waits for the next.
 """
 COSTLY = 8                      # of a step, beside 1 for arithmetic: what is kept rather than computed again
-CHEAP = frozenset("""add subtract multiply negative maximum minimum select square squared_difference abs relu
-    relu_grad relu6 sign equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not
-    logical_xor divide conj real imag reciprocal leaky_relu cube clip_by_value floor ceil round""".split())
+CHEAP = frozenset((
+    "add", "subtract", "multiply", "divide", "negative", "reciprocal", "maximum", "minimum", "square", "cube",
+    "squared_difference", "abs", "sign", "floor", "ceil", "round", "clip_by_value", "select", "equal",
+    "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_not",
+    "logical_xor", "relu", "relu_grad", "relu6", "leaky_relu", "conj", "real", "imag"))
 
 
 def step_cost(step):
@@ -41,7 +43,7 @@ class Passes:
         return sum(step_cost(s) for s in self.kernel.steps)
 
     def work(self):
-        """For each pass the steps in whose name it runs: reductions of rows and whole spaces, stored values."""
+        """For each pass the steps in whose name it runs: reductions, and values stored inside a row."""
         found = {}
         for k, step in enumerate(self.kernel.steps):
             if step.kind == "reduce" and (self.over_inner(k)):
@@ -62,7 +64,7 @@ class Passes:
 
     def closure(self, targets, stop=()):
         """The inner steps, in order, that targets need; those in `stop` are there already."""
-        found, left = set(), [t for t in targets]
+        found, left = set(), list(targets)
         while left:
             k = left.pop()
             if k in found or not self.inner[k]:

@@ -1,29 +1,31 @@
 """The text of a fused kernel: nested loops over its outer axes, and passes over a row inside them."""
-from numbaflow.core import table
 from numbaflow.kernels import fused
 
 from .kernel import PARTS, of_nothing
 from .passes import Passes
+from .step_text import Steps
 
 SHORT = 64                      # inner extents up to here are part of the text
 KEPT_MOST = 1 << 14             # elements of a row that is kept on the stack
 BLOCK = fused.BLOCK             # elements of a row that are added up before they are added to the rest
-_INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
 
-class Source:
-    """Writes one kernel.  `chunks` is 0 where the outer loop is shared as it is, else it is cut in chunks of `size`."""
+class Source(Steps):
+    """Writes one kernel.
+
+    `chunks` is 0 where the outer loop is shared as it is, else how many chunks of `size` it is cut into.
+    """
 
     def __init__(self, kernel, passes, loops, shared, size, chunks):
-        self.kernel, self.passes = kernel, Passes(kernel)
+        super().__init__(kernel)
+        self.passes = Passes(kernel)
         self.outer, self.inner = loops.outer, loops.inner
         if not kernel.row:
             self.outer, self.inner = loops.outer[:-1], loops.outer[-1:]
         self.size, self.chunks = size, chunks
         self.short = 0 if kernel.name.endswith(PARTS) else SHORT      # one text serves all sizes of parts
         self.inputs, self.shared = len(kernel.inputs), shared
-        self.lines, self.depth, self.names, self.scope = [], 1, {}, {}
-        self.sizes, self.head = [], []
+        self.lines, self.depth, self.names = [], 1, {}
         self.flat = not self.outer and not kernel.row
         self.blocks = self.flat and chunks > 0
         self.work = passes.work()
@@ -35,13 +37,10 @@ class Source:
     # ---- where things belong
     def _levels(self):
         loops = (*self.outer, *self.inner)
-        last = len(self.outer)                  # level 0: before all loops; l: in outer loop l; last + 1: inner
+        last = len(self.outer)          # 0: before all loops; k: in outer loop k; last + 1: in the row
         self.level = []
         for k, step in enumerate(self.kernel.steps):
-            if self.passes.depth[k] or step.kind == "reduce":
-                level = max(last, 1)
-            else:
-                level = 0
+            level = max(last, 1) if self.passes.depth[k] or step.kind == "reduce" else 0
             for i, loop in enumerate(loops):
                 if set(loop.axes) & set(step.axes):
                     level = max(level, i + 1)
@@ -57,21 +56,6 @@ class Source:
     # ---- lines
     def put(self, text):
         self.lines.append("    " * self.depth + text)
-
-    def extra(self, name, value):
-        """A size or a stride as an argument: its name."""
-        self.sizes.append(value)
-        self.head.append((name, len(self.sizes) - 1))
-        return name
-
-    def once(self, name, value):
-        """The same, for what is asked for several times."""
-        return name if name in dict(self.head) else self.extra(name, value)
-
-    def use(self, name, thing=None):
-        """Put a name in the scope of the text."""
-        self.scope[name] = fused.scope_of(name) if thing is None else thing
-        return name
 
     # ---- the whole
     def _write(self):
@@ -94,7 +78,8 @@ class Source:
 
     def _top(self):
         kernel, count = self.kernel, 0
-        lines = [f"def {kernel.name}(args, lo, hi):", f'    """{self._title()}"""', f"    {self.use('wide_vectors')}()"]
+        lines = [f"def {kernel.name}(args, lo, hi):", f'    """{self._title()}"""',
+                 f"    {self.use('wide_vectors')}()"]
         for k, pointer in enumerate(self.pointers):
             if k >= self.inputs and k - self.inputs in self.shared:
                 continue
@@ -134,12 +119,15 @@ class Source:
         return f"{self.pointers[k]}[{' + '.join(parts + (self.inner_index[k] if inner else [])) or '0'}]"
 
     def _chunk_offset(self, k):
-        return self.chunks > 1 and k >= self.inputs and self.kernel.outputs[k - self.inputs].step in self.passes.terminals
+        """Whether an operand holds partial results, one a chunk."""
+        return (self.chunks > 1 and k >= self.inputs
+                and self.kernel.outputs[k - self.inputs].step in self.passes.terminals)
 
     # ---- steps
     def _emit_level(self, level, depth=0):
         for k, step in enumerate(self.kernel.steps):
-            if self.level[k] == level and self.passes.depth[k] == depth and step.kind != "reduce" and not self._is_inner(k):
+            here = self.level[k] == level and self.passes.depth[k] == depth
+            if here and step.kind != "reduce" and not self._is_inner(k):
                 self._step(k)
 
     def _step(self, k):
@@ -156,57 +144,6 @@ class Source:
             return
         self.names[k] = name
         self.put(f"{name} = {text}")
-
-    def _input(self, step, values):
-        text = self._at(step.what, bool(self.inner_index[step.what]))
-        return f"{text} != 0" if step.dtype == "bool" else text
-
-    def _literal(self, step, values):
-        v = step.what
-        if step.dtype == "bool":
-            return repr(bool(v))
-        if step.dtype.startswith("complex"):
-            return f"{self.use(step.dtype)}(complex({self._number(v.real)}, {self._number(v.imag)}))"
-        number = self._number(float(v)) if step.dtype.startswith("float") else repr(int(v))
-        return f"{self.use(step.dtype)}({number})"
-
-    def _number(self, v):
-        if v != v:
-            return self.use("nan")
-        if v in (float("inf"), -float("inf")):
-            return ("-" if v < 0 else "") + self.use("inf")
-        return repr(float(v))
-
-    def _index(self, step, values):
-        i = next(i for i, loop in enumerate((*self.outer, *self.inner)) if step.axes[0] in loop.axes)
-        return f"i{i}" if i < len(self.outer) else f"j{i - len(self.outer)}"
-
-    def _cast(self, step, values):
-        source = self.kernel.steps[step.operands[0]].dtype
-        if step.dtype == "bool":
-            return f"{values[0]} != 0"
-        real = source.startswith("complex") and not step.dtype.startswith("complex")
-        return f"{self.use(step.dtype)}({values[0]}{'.real' if real else ''})"
-
-    def _apply(self, step, values):
-        floats = step.dtype.startswith("float")
-        if step.what in _INFIX and floats:
-            return f"{values[0]} {_INFIX[step.what]} {values[1]}"
-        if step.what == "negative" and floats:
-            return f"-{values[0]}"
-        function = table.OPS[step.what].kernel.function
-        call = f"{self.use(step.what, function)}({', '.join(values)})"
-        if step.dtype == "bool" or (floats and function.__module__.startswith("numbaflow.kernels")):
-            return call
-        return f"{self.use(step.dtype)}({call})"
-
-    def _update(self, step, values):
-        rule = step.what
-        call = f"{self.use(rule.__name__ + '_rule', rule.rule)}({', '.join(values)})"
-        return (rule.states, call) if rule.states > 1 else call
-
-    def _part(self, step, values):
-        return values[0][step.what] if type(values[0]) is list else values[0]
 
     # ---- loops
     def _outer_loops(self, lo, hi):
@@ -291,7 +228,8 @@ class Source:
     def _start(self, k):
         step = self.kernel.steps[k]
         value = of_nothing(step.what[0], step.dtype)
-        return self._literal(step._replace(what=complex(value) if step.dtype.startswith("complex") else value), ())
+        value = complex(value) if step.dtype.startswith("complex") else value
+        return self._literal(step._replace(what=value), ())
 
     def _finished(self, k, text):
         step = self.kernel.steps[k]
@@ -311,8 +249,8 @@ class Source:
         targets = [o for k in work for o in (steps[k].operands if steps[k].kind == "reduce" else [k])]
         there = {k for k, first in self.keep.items() if first < d}
         before = dict(self.names)
-        blocked = not self.blocks and self.inner and any(steps[k].what[0] in ("sum", "prod") for k in sums) and (
-            self.inner[-1].extent > BLOCK and len(self.inner) == 1)
+        blocked = (not self.blocks and len(self.inner) == 1 and self.inner[0].extent > BLOCK
+                   and any(steps[k].what[0] in ("sum", "prod") for k in sums))
         in_row = {k: f"s{k}" for k in sums}
         for k in sums:
             self.put(f"s{k} = {self._start(k)}")

@@ -2,6 +2,7 @@
 
 Every dimension starts as an axis of its own; the nodes say which are the same.  An extent of 1 is no axis.
 """
+from itertools import pairwise
 from math import prod
 
 from numbaflow.ops.arguments import axes as axes_of
@@ -10,8 +11,9 @@ from . import ir
 
 # ops that give the elements they are given, repeated or under another shape
 VIEWS = frozenset(("identity", "stop_gradient", "broadcast_to", "expand_dims", "squeeze", "reshape"))
-REDUCTIONS = {"reduce_sum": "sum", "reduce_mean": "sum", "reduce_prod": "prod", "reduce_max": "max", "reduce_min": "min",
-              "reduce_any": "any", "reduce_all": "all", "sum_to": "sum", "sum_of_squares": "sum"}
+REDUCTIONS = {"reduce_sum": "sum", "reduce_mean": "sum", "reduce_prod": "prod", "reduce_max": "max",
+              "reduce_min": "min", "reduce_any": "any", "reduce_all": "all", "sum_to": "sum",
+              "sum_of_squares": "sum"}
 INDEX = ir.Primitive("index")           # the position along the attribute axis, an int64
 
 
@@ -116,7 +118,7 @@ class Space:
                 if a not in after:
                     after[a] = set()
                     seen.append(a)
-            for a, b in zip(own, own[1:], strict=False):
+            for a, b in pairwise(own):
                 after[a].add(b)
         order, waits = [], {a: sum(a in later for later in after.values()) for a in seen}
         while len(order) < len(seen):

@@ -29,7 +29,8 @@ class Writer:
         op = table.OPS[name]
         like = next(x for x in reversed(inputs) if isinstance(x, (ir.Value, list)))
         dtype = (like[0] if isinstance(like, list) else like).dtype
-        inputs = [self.graph.constant(np.array(x, dtype)) if isinstance(x, (int, float)) else x for x in inputs]
+        inputs = [self.graph.constant(np.array(x, dtype)) if isinstance(x, (int, float)) else x
+                  for x in inputs]
         attributes = {a: given.get(a) for a in op.attributes}
         flat = [v for x in inputs for v in (x if isinstance(x, list) else [x])]
         sizes = [len(x) if isinstance(x, list) else None for x in inputs] if op.variadic else None
@@ -96,6 +97,7 @@ def check(writer, outputs, arrays, kernels=None, rtol=1e-5, atol=1e-6, shares=2,
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
     if kernels is not None:
-        rest = [n for n in graph.nodes if n.op not in (ir.INPUT, ir.CONSTANT, ir.FUSED, CHECK) and not is_view(n)]
+        free = (ir.INPUT, ir.CONSTANT, ir.FUSED, CHECK)
+        rest = [n for n in graph.nodes if n.op not in free and not is_view(n)]
         assert (len(fused_nodes(graph)), rest) == (kernels, [])
     return graph

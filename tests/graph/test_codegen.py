@@ -5,14 +5,14 @@ import sys
 
 import numpy as np
 import pytest
-
-from numbaflow.graph import ir
-from numbaflow.graph.codegen import instruction
-from numbaflow.graph.fuse import fuse
 from numbaflow.kernels import optimizers
 from numbaflow.kernels.jit import EXACT, loop
 from numbaflow.kernels.machine import Compiled
 from numbaflow.kernels.program import KERNEL
+
+from numbaflow.graph import ir
+from numbaflow.graph.codegen import instruction
+from numbaflow.graph.fuse import fuse
 
 from .fusing import CALL, Writer, fused_nodes
 
@@ -33,7 +33,8 @@ def softmax(w, shape):
 
 def adam(w, shape):
     values = [*[w.input(shape) for _ in range(4)], *[w.input((), "float64") for _ in range(4)]]
-    return w.graph.add(ir.UPDATE, values, {"rule": optimizers.adam}, [(shape, np.dtype("float32"))] * 3).outputs
+    specs = [(shape, np.dtype("float32"))] * 3
+    return w.graph.add(ir.UPDATE, values, {"rule": optimizers.adam}, specs).outputs
 
 
 def instructions(make, shape):
@@ -72,7 +73,8 @@ def test_the_text_reads_like_the_ops():
 @pytest.mark.parametrize("make", [gelu, bias_relu, softmax, adam])
 def test_sizes_are_arguments(make):
     (one, *_), (other, *_) = instructions(make, (40, 100)), instructions(make, (41, 101))
-    assert one.source == other.source and one.function is other.function
+    assert one.source == other.source
+    assert one.function is other.function
 
 
 def test_means_of_different_counts_are_one_kernel():
@@ -82,8 +84,8 @@ def test_means_of_different_counts_are_one_kernel():
     assert one.function is other.function
 
 
-@pytest.mark.parametrize("make, packed", [(gelu, "v(mul|fmadd...)ps"), (bias_relu, "vaddps"), (adam, "vsqrtps"),
-                                          (softmax, "v(mul|fmadd...)ps")])
+@pytest.mark.parametrize(("make", "packed"), [
+    (gelu, "v(mul|fmadd...)ps"), (bias_relu, "vaddps"), (adam, "vsqrtps"), (softmax, "v(mul|fmadd...)ps")])
 def test_loops_are_vector_code(make, packed):
     made = instructions(make, (64, 1000))[0]
     assert isinstance(made.function, Compiled)

@@ -1,12 +1,12 @@
 """What becomes one kernel, and that it computes what its ops compute."""
 import numpy as np
 import pytest
+from numbaflow.kernels import optimizers
 
 from numbaflow.graph import ir
 from numbaflow.graph.codegen import in_place
 from numbaflow.graph.decompose import CHECK
 from numbaflow.graph.fuse import fuse
-from numbaflow.kernels import optimizers
 
 from .fusing import Writer, check, expected, fused_nodes, launch, run
 
@@ -70,7 +70,8 @@ def test_bools_and_casts():
     x, y = w.input((40,)), w.input((40,), "int32")
     larger = w.greater(w.cast(y, dtype=np.dtype("float32")), x)
     both = w.logical_and(larger, w.less(x, 0.5))
-    check(w, [larger, w.select(both, x, 1.0), w.reduce_any(both), w.reduce_all(larger), w.cast(both, dtype=np.dtype("int64"))],
+    numbers = w.cast(both, dtype=np.dtype("int64"))
+    check(w, [larger, w.select(both, x, 1.0), w.reduce_any(both), w.reduce_all(larger), numbers],
           [normal(40), rng.integers(-2, 3, 40).astype("int32")], kernels=1)
 
 
@@ -99,7 +100,8 @@ def test_an_effect_keeps_its_place():
     seen = w.graph.add(ir.Primitive("look", effect=True), [y], {}, [])
     w.graph.outputs = [w.exp(w.add(y, 1.0))]
     fuse(w.graph)
-    assert seen in w.graph.nodes and seen.inputs[0].node.op is ir.FUSED
+    assert seen in w.graph.nodes
+    assert seen.inputs[0].node.op is ir.FUSED
 
 
 def test_no_cycle_by_way_of_another_op():
@@ -118,7 +120,11 @@ def test_strided_operands():
     out = w.add(w.multiply(x, y), b)
     arrays = [normal(12, 10)[::2, ::2], normal(5, 6).T, normal(5)[::-1]]
     check(w, [out, w.reduce_sum(out, axis=0), w.reduce_max(out)], arrays, atol=1e-5,
-          out=lambda v: np.full([2 * n for n in v.shape], 7, v.dtype)[(..., *[slice(None, None, 2)] * len(v.shape))])
+          out=_every_other)
+
+
+def _every_other(v):
+    return np.full([2 * n for n in v.shape], 7, v.dtype)[(..., *[slice(None, None, 2)] * len(v.shape))]
 
 
 def test_an_operand_of_stride_0():
@@ -131,7 +137,8 @@ def test_three_dims_that_are_no_one():
     w = Writer()
     x, y = w.input((4, 3, 5)), w.input((3, 1))
     z = w.add(x, y)
-    check(w, [w.tanh(z), w.reduce_sum(z)], [normal(3, 4, 5).transpose(1, 0, 2), normal(3, 1)], kernels=1, atol=1e-5)
+    arrays = [normal(3, 4, 5).transpose(1, 0, 2), normal(3, 1)]
+    check(w, [w.tanh(z), w.reduce_sum(z)], arrays, kernels=1, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
@@ -164,8 +171,8 @@ def test_rows_alone():
     w = Writer()
     x = w.input((40, 3000))
     y = w.add(w.multiply(x, 1e-3), 1.0)
-    check(w, [w.reduce_mean(y, axis=1), w.reduce_prod(y, axis=1, keepdims=True)], [normal(40, 3000)], kernels=1,
-          rtol=1e-4)
+    outputs = [w.reduce_mean(y, axis=1), w.reduce_prod(y, axis=1, keepdims=True)]
+    check(w, outputs, [normal(40, 3000)], kernels=1, rtol=1e-4)
 
 
 def test_nan_wins_in_fused_extremes():
@@ -207,7 +214,8 @@ def test_softmax(name, shape):
     w = Writer()
     x, dy = w.input(shape), w.input(shape)
     y = w.op(name, x)
-    check(w, [y, w.op(f"{name}_grad", dy, y, axis=-1)], [3 * normal(*shape), normal(*shape)], kernels=1, atol=1e-4)
+    dx = w.op(f"{name}_grad", dy, y, axis=-1)
+    check(w, [y, dx], [3 * normal(*shape), normal(*shape)], kernels=1, atol=1e-4)
 
 
 def test_softmax_along_another_axis_stays():
@@ -248,7 +256,7 @@ def _softmax_of(shape):
     return w.graph
 
 
-@pytest.mark.parametrize("rows, n", [(7, 10), (300, 33), (20, 1500)])
+@pytest.mark.parametrize(("rows", "n"), [(7, 10), (300, 33), (20, 1500)])
 def test_layer_norm_and_its_gradient(rows, n):
     w = Writer()
     x, scale, offset, dy = w.input((rows, n)), w.input((n,)), w.input((n,)), w.input((rows, n))
@@ -270,12 +278,13 @@ def test_logsumexp(axis):
 def test_one_hot():
     w = Writer()
     i, x = w.input((5,), "int32"), w.input((5, 7))
-    check(w, [w.multiply(w.one_hot(i, depth=7, dtype=np.dtype("float32")), x), w.one_hot(i, depth=3, on_value=5, off_value=-5)],
+    hot = w.one_hot(i, depth=7, dtype=np.dtype("float32"))
+    check(w, [w.multiply(hot, x), w.one_hot(i, depth=3, on_value=5, off_value=-5)],
           [np.array([0, 3, 9, -1, 6], "int32"), normal(5, 7)])
 
 
 # ---- optimizers
-@pytest.mark.parametrize("name, slots, constants", [
+@pytest.mark.parametrize(("name", "slots", "constants"), [
     ("gradient_descent", 0, [0.1]), ("momentum", 1, [0.1, 0.9]), ("adam", 2, [1e-3, 0.1, 1e-3, 1e-8]),
     ("rmsprop", 2, [1e-3, 0.1, 0.9, 1e-8]), ("ftrl", 2, [0.1, 0.01, 0.01, 0.0])])
 def test_updates_in_place(name, slots, constants):
@@ -284,7 +293,8 @@ def test_updates_in_place(name, slots, constants):
     g = w.input((n,))
     scalars = [w.input((), "float64") for _ in constants]
     specs = [((n,), np.dtype("float32"))] * len(state)
-    node = w.graph.add(ir.UPDATE, [*state, w.multiply(g, 2.0), *scalars], {"rule": getattr(optimizers, name)}, specs)
+    rule = getattr(optimizers, name)
+    node = w.graph.add(ir.UPDATE, [*state, w.multiply(g, 2.0), *scalars], {"rule": rule}, specs)
     arrays = [abs(normal(n)) + 1 for _ in state] + [normal(n)] + [np.array(c) for c in constants]
     graph = check(w, node.outputs, arrays, kernels=1)
     fused, = fused_nodes(graph)

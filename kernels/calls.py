@@ -1,0 +1,151 @@
+"""Calls of a translation: pointers, casts, intrinsics, functions whose code takes the place of the call."""
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+
+from . import jit
+from .arithmetic import EXACT, FAST, I64, LLVM, Number, Pointer, is_float
+from .elementwise import _AT
+from .syntax import Untranslatable, assigned, tree_of
+
+_POINTERS = {id(made): name for name, made in _AT.items()}
+_INTRINSICS = {np.abs: "fabs", abs: "fabs", np.sqrt: "sqrt", np.floor: "floor", np.ceil: "ceil",
+               np.trunc: "trunc", np.rint: "rint"}
+_BUILTIN = {float: "float64", bool: "bool", int: "int64"}
+
+
+class Calls:
+    """What a frame makes of calls."""
+
+    def _Call(self, node):
+        if node.keywords:
+            raise Untranslatable("a keyword argument")
+        function = self.value(node.func)
+        if isinstance(function, (Number, Pointer, list)):
+            raise Untranslatable("a call of a number")
+        arguments = [self.value(a) for a in node.args]
+        return self.call(function, arguments)
+
+    def call(self, function, arguments):
+        """What a function gives for translated arguments."""
+        if id(function) in _POINTERS:
+            return self._pointer(_POINTERS[id(function)], *arguments)
+        if function is jit.wide_vectors:
+            if jit._prefers_wide_vectors():
+                set.add(self.translation.function.attributes, '"prefer-vector-width"="512"')
+            return None
+        if hasattr(function, "kept"):
+            return self._kept(*function.kept)
+        kind = self._type(function)
+        if kind is not None:
+            return self.cast(arguments[0], kind)
+        numbers = [self.number(a) for a in arguments]
+        if function in (min, max) and len(numbers) == 2 and not any(is_float(x.kind) for x in numbers):
+            first = self._compared("<" if function is min else ">", *numbers).value
+            a, b = (self.cast(x, "int64").value for x in numbers)
+            return Number(self.builder.select(first, a, b), "int64")
+        if isinstance(function, np.ufunc) or function is abs:
+            return self._intrinsic(function, numbers)
+        if hasattr(function, "_defn"):
+            return self._numba_intrinsic(function, numbers)
+        return self._inline(function, numbers)
+
+    def _pointer(self, kind, address):
+        stored = "uint8" if kind == "bool" else kind
+        if stored not in LLVM:
+            raise Untranslatable(kind)
+        memory = f"operand{len(self.translation.memories)}"
+        self.translation.memories[memory] = stored
+        made = self.builder.inttoptr(self.number(address).value, LLVM[stored].as_pointer())
+        return Pointer(made, stored, memory)
+
+    def _kept(self, dtype, size):
+        stored = "uint8" if dtype == "bool" else dtype
+        if stored not in LLVM:
+            raise Untranslatable(dtype)
+        room = self.translation.slot(LLVM[stored], size)
+        room.align = 64
+        memory = f"operand{len(self.translation.memories)}"
+        self.translation.memories[memory] = stored
+        return Pointer(self.builder.bitcast(room, LLVM[stored].as_pointer()), stored, memory)
+
+    @staticmethod
+    def _type(function):
+        if isinstance(function, types.Type):
+            name = str(function)
+        elif isinstance(function, type) and issubclass(function, np.number):
+            name = np.dtype(function).name
+        else:
+            name = _BUILTIN.get(function) if isinstance(function, type) else None
+        if name is not None and name not in LLVM:
+            raise Untranslatable(name)
+        return name
+
+    def _intrinsic(self, function, numbers):
+        kinds = {x.kind for x in numbers}
+        if function is np.fmod and len(kinds) == 1 and is_float(numbers[0].kind):
+            return Number(self._flagged(self.builder.frem(*[x.value for x in numbers])), numbers[0].kind)
+        if function in (np.abs, abs) and numbers[0].kind.startswith("int"):
+            x = self.cast(numbers[0], "int64").value
+            below = self.builder.icmp_signed("<", x, ir.Constant(I64, 0))
+            return Number(self.builder.select(below, self.builder.neg(x), x), "int64")
+        if function is np.conj and "bool" not in kinds:
+            return numbers[0]
+        name = _INTRINSICS.get(function)
+        if name is None or len(numbers) != 1 or not is_float(numbers[0].kind):
+            raise Untranslatable(getattr(function, "__name__", "a ufunc"))
+        x = numbers[0]
+        made = self.translation.module.declare_intrinsic(f"llvm.{name}", [x.value.type])
+        return Number(self.builder.call(made, [x.value]), x.kind)
+
+    def _numba_intrinsic(self, function, numbers):
+        try:
+            sig, codegen = function._defn(None, *[getattr(types, x.kind) for x in numbers])
+            made = codegen(None, self.builder, sig, [x.value for x in numbers])
+            kind = str(sig.return_type)
+        except (AttributeError, TypeError):             # it asks Numba for more
+            raise Untranslatable("an intrinsic") from None
+        if kind not in LLVM:
+            raise Untranslatable(kind)
+        return Number(made, kind)
+
+    def _emitted(self, emit, numbers):
+        """What an emitter of LLVM code gives, with this function's flags as Numba puts them."""
+        kind = "float32" if all(x.kind == "float32" for x in numbers) else "float64"
+        values = [self.cast(x, kind).value for x in numbers]
+        block, before = self.builder.block, len(self.builder.block.instructions)
+        made = emit(self.builder, *values)
+        for instruction in block.instructions[before:]:
+            self._flagged(instruction)
+        return Number(made, "float32" if made.type == LLVM["float32"] else "float64")
+
+    def _inline(self, function, numbers):
+        """A function's code in the place of its call."""
+        variants = getattr(function, "variants", {})
+        if "llvm" in variants:
+            return self._emitted(variants["llvm"], numbers)
+        flags, precision = self.flags, np.float64
+        if isinstance(function, numba.core.dispatcher.Dispatcher):
+            chosen = function.py_func
+            fast = function.targetoptions.get("fastmath") or ()
+            flags = tuple(f for f in FAST if fast is True or f in fast)
+        elif hasattr(function, "exact"):
+            kinds = [getattr(types, x.kind) if x.kind != "bool" else types.boolean for x in numbers]
+            flags = EXACT if function.exact else FAST
+            chosen, precision = variants.get(jit._kind(kinds), function), jit._precision(kinds)
+        else:
+            raise Untranslatable(getattr(function, "__name__", repr(function)))
+        if chosen.__closure__ or chosen.__defaults__:
+            scope = dict(chosen.__globals__)
+            cells = [c.cell_contents for c in chosen.__closure__ or ()]
+            scope.update(zip(chosen.__code__.co_freevars, cells, strict=True))
+        else:
+            scope = chosen.__globals__
+        tree = tree_of(chosen)
+        names = [a.arg for a in tree.args.args]
+        if len(names) != len(numbers) or tree.args.vararg or tree.args.kwonlyargs:
+            raise Untranslatable(f"{chosen.__name__} of {len(numbers)} arguments")
+        known = dict(zip(names, numbers, strict=True))
+        frame = type(self)(self.translation, scope, known, flags, precision, assigned(tree))
+        return frame.run(tree)
