@@ -1,7 +1,7 @@
 """A stable description of compiled code's source: a function's bytecode and all that it refers to.
 
 Compiled code is kept on disk under it, so an edit anywhere below a kernel makes a new entry and nothing stale
-is loaded.  Imports numba and numpy only.
+is loaded.  Imports numba, its llvmlite and numpy only.
 """
 import dis
 import enum
@@ -11,6 +11,7 @@ import types as python_types
 import weakref
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 
 # Code that changes with its own version, not with an edit: named, not followed.
@@ -95,6 +96,11 @@ def _describe_object(value, within):
         return _digest(value, within)
     if isinstance(value, python_types.ModuleType):
         return f"module {value.__name__}"
+    if isinstance(value, ir.Type):
+        return f"llvm {value}"
+    if isinstance(value, type) and not _is_foreign(value.__module__):
+        own = sorted((name, f) for name, f in vars(value).items() if isinstance(f, python_types.FunctionType))
+        return f"class {value.__qualname__} {[(name, _digest(f, within)) for name, f in own]}"
     if isinstance(value, (type, python_types.BuiltinFunctionType, python_types.FunctionType)):
         return f"named {value.__module__} {value.__qualname__}"
     if isinstance(value, np.ufunc):
