@@ -113,7 +113,8 @@ def _reverse_sequence(w, c):
     along, batch = [one_axis(0 if k is None else k, c.value.ndim) for k in (along, batch)]
     if {along, batch} != {0, 1}:
         raise Unsupported(f"sequences along axis {along} of batches along axis {batch}; only along 0 and 1")
-    lengths = w.cast(c.seq_lengths, np.int64)
+    # one element turned around is what none is, and lengths of 0 are not allowed
+    lengths = w.op("Max", [w.cast(c.seq_lengths, np.int64), w.constant(1, np.int64)])
     return w.op("ReverseSequence", [c.input, lengths], time_axis=along, batch_axis=batch)
 
 

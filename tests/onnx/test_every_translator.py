@@ -6,7 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, NotImplemented as NoKernel
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, NotImplemented as NoKernel
 
 import numbaflow as nf
 from numbaflow.core import nest, table
@@ -16,6 +16,8 @@ from numbaflow.onnx.writer import TRANSLATORS, Unsupported
 
 # what ONNX has nothing for: op -> a word of the error
 REFUSED = {"mean_of_windows": "dilated means", "reverse_sequence": "only along 0 and 1", "cast": "complex"}
+# where older onnxruntimes err: NaN, nothing to sum, scalars to repeat; then ONNX's own implementation is asked
+ERRING = {"erf", "erfc", "softmax_cross_entropy", "tile"}
 NAN_HAS_NO_PLACE = {"argmax", "argmin"}             # in ONNX
 
 
@@ -29,6 +31,12 @@ def converted(op, call, arrays):
         raise
 
 
+def by_reference(model, inputs):
+    """What ONNX's own implementation gives."""
+    named = dict(zip([i.name for i in model.graph.input], inputs, strict=True))
+    return ReferenceEvaluator(model).run(None, named)
+
+
 def run(model, inputs):
     """What a runtime gives; the reference implementation where the runtime lacks a kernel for the dtype."""
     named = dict(zip([i.name for i in model.graph.input], inputs, strict=True))
@@ -39,7 +47,15 @@ def run(model, inputs):
                                                providers=["CPUExecutionProvider"])
         return session.run(None, named)
     except (NoKernel, Fail):
-        return ReferenceEvaluator(model).run(None, named)
+        return by_reference(model, inputs)
+
+
+def check(name, found, expected, arrays):
+    for got, want in zip(found, expected, strict=True):
+        want = want.numpy()
+        assert got.dtype == want.dtype
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-6, err_msg=f"{name} of {arrays}")
 
 
 def parts(op, args, kwargs):
@@ -72,11 +88,13 @@ def test_values_agree(name):
             continue
         onnx.checker.check_model(model, full_check=True)
         tried += 1
-        for got, want in zip(run(model, arrays), call(*map(nf.constant, arrays)), strict=True):
-            want = want.numpy()
-            assert got.dtype == want.dtype
-            assert got.shape == want.shape
-            np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-6, err_msg=f"{name} of {arrays}")
+        expected = call(*map(nf.constant, arrays))
+        try:
+            check(name, run(model, arrays), expected, arrays)
+        except (AssertionError, InvalidArgument):
+            if name not in ERRING:
+                raise
+            check(name, by_reference(model, arrays), expected, arrays)
     assert tried
 
 
