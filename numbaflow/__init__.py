@@ -46,7 +46,11 @@ from .core.shape import TensorShape
 from .core.tensor import Tensor, constant, convert_to_tensor, from_dlpack
 from .core.variable import Variable
 from .data.strings import string
+from .graph.control import case, cond, switch_case, while_loop
 from .graph.function import TensorSpec, function
+from .graph.host import numpy_function, py_func, py_function
+from .graph.printing import Assert, print
+from .graph.rows import foldl, foldr, map_fn, scan
 from .ops.activations import sigmoid
 from .ops.arithmetic import (
     abs,
@@ -94,7 +98,6 @@ from .ops.comparison import (
     where,
 )
 from .ops.complex_numbers import angle, complex, conj, imag, real
-from .ops.control import case, cond, while_loop
 from .ops.creation import (
     eye,
     fill,
@@ -248,6 +251,7 @@ float32, float64, complex64, complex128 = (
 
 __all__ = [
     "AUTO_REUSE",
+    "Assert",
     "ConfigProto",
     "DType",
     "GradientTape",
@@ -295,8 +299,8 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "complex",
-    "complex64",
     "complex128",
+    "complex64",
     "concat",
     "cond",
     "conj",
@@ -347,6 +351,8 @@ __all__ = [
     "floor",
     "floordiv",
     "floormod",
+    "foldl",
+    "foldr",
     "from_dlpack",
     "function",
     "gather",
@@ -369,10 +375,10 @@ __all__ = [
     "implicit_value_and_gradients",
     "init_scope",
     "initializers",
-    "int8",
     "int16",
     "int32",
     "int64",
+    "int8",
     "invert_permutation",
     "is_finite",
     "is_inf",
@@ -388,9 +394,9 @@ __all__ = [
     "linear_recurrence",
     "linspace",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -398,6 +404,7 @@ __all__ = [
     "losses",
     "make_template",
     "make_vjp",
+    "map_fn",
     "math",
     "matmul",
     "matrix_band_part",
@@ -423,6 +430,7 @@ __all__ = [
     "no_op",
     "norm",
     "not_equal",
+    "numpy_function",
     "one_hot",
     "ones",
     "ones_initializer",
@@ -432,6 +440,9 @@ __all__ = [
     "pad",
     "polygamma",
     "pow",
+    "print",
+    "py_func",
+    "py_function",
     "qr",
     "random",
     "random_crop",
@@ -467,6 +478,7 @@ __all__ = [
     "rsqrt",
     "saturate_cast",
     "scalar_mul",
+    "scan",
     "scatter_nd",
     "searchsorted",
     "segment_max",
@@ -501,6 +513,7 @@ __all__ = [
     "subtract",
     "summary",
     "svd",
+    "switch_case",
     "take_along_axis",
     "tan",
     "tanh",
@@ -512,8 +525,8 @@ __all__ = [
     "testing",
     "tetragamma",
     "tile",
-    "to_complex64",
     "to_complex128",
+    "to_complex64",
     "to_double",
     "to_float",
     "to_int32",
@@ -525,10 +538,10 @@ __all__ = [
     "truediv",
     "truncated_normal",
     "truncated_normal_initializer",
-    "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "uint8",
     "unique",
     "unique_with_counts",
     "unsorted_segment_max",

@@ -38,6 +38,7 @@ from ..core.trackable import Trackable as Checkpointable
 from ..core.variable import Variable
 from ..data.iterator import Iterator
 from ..graph.function import TensorSpec, function
+from ..graph.host import py_function as py_func
 from ..ops.variable_scope import EagerVariableStore, make_template
 from ..train.checkpoint import Checkpoint
 from ..train.saver import Saver, get_optimizer_variables
@@ -85,6 +86,7 @@ __all__ = [
     "metrics",
     "nan_callback",
     "num_gpus",
+    "py_func",
     "set_execution_mode",
     "seterr",
     "value_and_gradients_function",
