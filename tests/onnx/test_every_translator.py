@@ -16,7 +16,7 @@ from numbaflow.onnx.writer import TRANSLATORS, Unsupported
 
 # what ONNX has nothing for: op -> a word of the error
 REFUSED = {"mean_of_windows": "dilated means", "reverse_sequence": "only along 0 and 1", "cast": "complex"}
-# where older onnxruntimes err: NaN, nothing to sum, scalars to repeat; then ONNX's own implementation is asked
+# where older onnxruntimes err: NaN, nothing to sum, scalars to repeat; ONNX's own code is asked then
 ERRING = {"erf", "erfc", "softmax_cross_entropy", "tile"}
 NAN_HAS_NO_PLACE = {"argmax", "argmin"}             # in ONNX
 
