@@ -41,6 +41,8 @@ class ExponentialMovingAverage(Trackable):
     def apply(self, var_list=None):
         """Take the variables' values into their averages, which start from them.
 
+        In a compiled function they start from the values of when it is traced.
+
         Args:
             var_list: variables of float32 or float64.
 

@@ -165,4 +165,5 @@ class Nadam(_Moments):
 
     def _finish(self):
         put(self._non_slots["momentum_cache"], self._next_product)
+        self._next_product = 1.0                # (nothing of a trace stays)
         super()._finish()
