@@ -3,6 +3,9 @@
 The gradient function is called once, when the node is written, with placeholders for the gradients of its
 outputs.  A tape that listens to a run takes the node as one op; its backward step runs that part.
 """
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from numbaflow.core.accumulate import accumulate
 from numbaflow.core.tape import record
 from numbaflow.core.tensor import as_tensor
@@ -33,7 +36,8 @@ def run(node, inputs, backward):
 class _Op:
     """What a tape sees of the node in one run."""
 
-    variadic, plans = (), {}
+    variadic = ()
+    plans: Mapping = MappingProxyType({})   # empty: a plan is for one run
 
     def __init__(self, node, backward):
         self.name, self.node, self.backward = node.attributes["name"], node, backward

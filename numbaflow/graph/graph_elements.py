@@ -116,7 +116,9 @@ class Operation:
         """The tensors that it gives."""
         return [self.graph.tensor(v) for v in self.node.outputs]
 
-    values = outputs.fget
+    def values(self):
+        """The tensors that it gives."""
+        return self.outputs
 
     @property
     def control_inputs(self):

@@ -18,7 +18,7 @@ from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tape import stack, tracing
 from numbaflow.core.tensor import Tensor, as_array, as_tensor
 
-from . import ir
+from . import ir, waiting
 from .custom import written
 from .graph_elements import ASKED, ASSIGN, GROUP, READ, Operation, element
 from .guess import guessed
@@ -92,11 +92,14 @@ class Graph(Elements, Trace):
         finally:
             self._wanted = kept
 
+    def _unknown(self):
+        return self._unknowns.dim(_EXAMPLE)
+
     def extents_for(self, shape):
         """A shape with unknown extents of this graph for None."""
         if shape is None or shape is UNKNOWN:
             return UNKNOWN
-        return tuple([self._unknowns.dim(_EXAMPLE) if n is None else n if isinstance(n, Dim) else int(n)
+        return tuple([self._unknown() if n is None else n if isinstance(n, Dim) else int(n)
                       for n in shape])
 
     def asked(self, what, tensor, dtype):
@@ -125,11 +128,15 @@ class Graph(Elements, Trace):
         except Exception as error:
             if BY_VALUE not in str(error) and next(traced_in(attributes), None) is None and not _open(given):
                 return super()._prepared(op, arguments)         # which raises it as it does for functions
-        return inputs, attributes, guessed(op, given, attributes)
+        return inputs, attributes, guessed(op, given, attributes, self._unknown)
 
     def custom(self, op, inputs, outputs):
         """The outputs of a function with its own gradient."""
         return written(self, op, inputs, outputs)
+
+    def later(self, function, args, kwargs):
+        """The result of a call that is made when the graph is run."""
+        return waiting.written(self, function, args, kwargs)
 
     # ---- variables
     def initial(self, variable, value, dtype):

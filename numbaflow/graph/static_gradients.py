@@ -10,6 +10,7 @@ from . import ir
 from .custom import CUSTOM
 from .graph_elements import DEFAULT, READ, GraphTensor
 from .steps import GRADIENTS
+from .waiting import WAITING
 
 
 def gradients(ys, xs, grad_ys=None, name="gradients", colocate_gradients_with_ops=False, gate_gradients=False,
@@ -102,7 +103,7 @@ def _flows(node):
         given = node.attributes["gradients"]
         return [*[False] * (count - len(given)), *[v is not None for v in given]]
     if isinstance(op, ir.Primitive):
-        return [op in (DEFAULT, GRADIENTS) or getattr(op, "gradient", None) is not None] * count
+        return [op in (DEFAULT, GRADIENTS, WAITING) or getattr(op, "gradient", None) is not None] * count
     ruled = {x for key, rule in (op.rules or {}).items() if rule is not None
              for x in (key if isinstance(key, tuple) else (key,))}
     sizes = [1 if size is None else size for size in node.sizes or [None] * count]

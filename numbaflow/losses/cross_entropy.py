@@ -1,4 +1,5 @@
 """Losses of classifiers: cross-entropies and the hinge."""
+from numbaflow.core.later import of_known_rank
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.losses import hinge
 from numbaflow.ops.nn import (
@@ -11,6 +12,7 @@ from numbaflow.ops.shape import squeeze
 from .weighted import Reduction, as_floats, as_tensors, compute_weighted_loss
 
 
+@of_known_rank
 def hinge_loss(labels, logits, weights=1.0, scope=None, loss_collection="losses",
                reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """max(0, 1 - y * logits), with y = 1 for labels of 1 and -1 for labels of 0; by default its mean.
@@ -34,6 +36,7 @@ def hinge_loss(labels, logits, weights=1.0, scope=None, loss_collection="losses"
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 
+@of_known_rank
 def sigmoid_cross_entropy(multi_class_labels, logits, weights=1.0, label_smoothing=0, scope=None,
                           loss_collection="losses", reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """The cross-entropy of sigmoid(logits), each class by itself, by default its mean.
@@ -60,6 +63,7 @@ def sigmoid_cross_entropy(multi_class_labels, logits, weights=1.0, label_smoothi
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 
+@of_known_rank
 def softmax_cross_entropy(onehot_labels, logits, weights=1.0, label_smoothing=0, scope=None,
                           loss_collection="losses", reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """The cross-entropy of softmax(logits) for classes given as distributions, by default its mean.
@@ -89,6 +93,7 @@ def softmax_cross_entropy(onehot_labels, logits, weights=1.0, label_smoothing=0,
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 
+@of_known_rank
 def sparse_softmax_cross_entropy(labels, logits, weights=1.0, scope=None, loss_collection="losses",
                                  reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """The cross-entropy of softmax(logits) for classes given by number, by default its mean.

@@ -1,4 +1,5 @@
 """Losses of predicted numbers."""
+from numbaflow.core.later import of_known_rank
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.arguments import one_axis
 from numbaflow.ops.arithmetic import abs, div_no_nan, maximum, square, squared_difference
@@ -12,6 +13,7 @@ from numbaflow.ops.reduce import reduce_sum
 from .weighted import Reduction, as_floats, check_weights, compute_weighted_loss
 
 
+@of_known_rank
 def absolute_difference(labels, predictions, weights=1.0, scope=None, loss_collection="losses",
                         reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """|predictions - labels|, by default its mean.
@@ -33,6 +35,7 @@ def absolute_difference(labels, predictions, weights=1.0, scope=None, loss_colle
     return compute_weighted_loss(abs(predictions - labels), weights, scope, loss_collection, reduction)
 
 
+@of_known_rank
 def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collection="losses",
                        reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """The squares of predictions - labels, by default their mean.
@@ -55,6 +58,7 @@ def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collec
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 
+@of_known_rank
 def huber_loss(labels, predictions, weights=1.0, delta=1.0, scope=None, loss_collection="losses",
                reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """Half the square of small errors, and for large ones a line that continues it; by default the mean.
@@ -81,6 +85,7 @@ def huber_loss(labels, predictions, weights=1.0, delta=1.0, scope=None, loss_col
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 
+@of_known_rank
 def log_loss(labels, predictions, weights=1.0, epsilon=1e-7, scope=None, loss_collection="losses",
              reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """The cross-entropy of probabilities of yes against labels of 0 and 1, by default its mean.
@@ -109,6 +114,7 @@ def log_loss(labels, predictions, weights=1.0, epsilon=1e-7, scope=None, loss_co
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 
+@of_known_rank
 def cosine_distance(labels, predictions, axis=None, weights=1.0, scope=None, loss_collection="losses",
                     reduction=Reduction.SUM_BY_NONZERO_WEIGHTS, dim=None):
     """1 minus the inner product of unit vectors along an axis, by default its mean.
@@ -136,6 +142,7 @@ def cosine_distance(labels, predictions, axis=None, weights=1.0, scope=None, los
     return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
 
 
+@of_known_rank
 def mean_pairwise_squared_error(labels, predictions, weights=1.0, scope=None, loss_collection="losses"):
     """How far differences between the predictions of an example are from those between its labels.
 

@@ -3,6 +3,7 @@ from math import prod
 
 import numpy as np
 
+from numbaflow.core.later import of_known_rank
 from numbaflow.core.shape import Extent
 from numbaflow.core.tensor import as_tensor
 from numbaflow.ops.arithmetic import div_no_nan
@@ -68,6 +69,7 @@ def cast_floats(*tensors):
     return [cast(t, dtype) for t in tensors]
 
 
+@of_known_rank
 def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection="losses",
                           reduction=Reduction.SUM_BY_NONZERO_WEIGHTS):
     """The losses times their weights, reduced.

@@ -3,6 +3,7 @@ import numpy as np
 
 from numbaflow.core import table
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.later import of_known_rank
 
 from .activations import relu
 from .conv_arguments import image, one_of, resolve
@@ -25,6 +26,7 @@ def _prepared(name, input, filter, strides, padding, dilations, data_format, gro
     return x, w, resolve(name, x._data.shape, w._data.shape, strides, padding, dilations, data_format, groups)
 
 
+@of_known_rank
 def convolution(input, filter=None, padding=None, strides=None, dilation_rate=None, name=None,
                 data_format=None, filters=None, dilations=None):
     """The convolution of images of one to three dimensions.
@@ -54,6 +56,7 @@ def convolution(input, filter=None, padding=None, strides=None, dilation_rate=No
     return conv(x, w, *how)
 
 
+@of_known_rank
 def conv1d(value=None, filters=None, stride=None, padding=None, use_cudnn_on_gpu=None, data_format=None,
            name=None, input=None, dilations=None):
     """The convolution of sequences [n, width, c] with a filter [r, c / groups, k].
@@ -79,6 +82,7 @@ def conv1d(value=None, filters=None, stride=None, padding=None, use_cudnn_on_gpu
     return conv(x, w, *how)
 
 
+@of_known_rank
 def conv2d(input, filter=None, strides=None, padding=None, use_cudnn_on_gpu=True, data_format="NHWC",
            dilations=(1, 1, 1, 1), name=None, filters=None):
     """The convolution of images [n, height, width, c] with a filter [r, s, c / groups, k].
@@ -108,6 +112,7 @@ def conv2d(input, filter=None, strides=None, padding=None, use_cudnn_on_gpu=True
     return conv(x, w, *how)
 
 
+@of_known_rank
 def conv3d(input, filter=None, strides=None, padding=None, data_format="NDHWC", dilations=(1, 1, 1, 1, 1),
            name=None, filters=None):
     """The convolution of volumes [n, depth, height, width, c] with a filter [q, r, s, c / groups, k].
@@ -129,6 +134,7 @@ def conv3d(input, filter=None, strides=None, padding=None, data_format="NDHWC", 
     return conv(x, w, *how)
 
 
+@of_known_rank
 def atrous_conv2d(value, filters, rate, padding, name=None):
     """The convolution of images [n, height, width, c] with a filter whose taps stand `rate` pixels apart.
 

@@ -8,11 +8,12 @@ from operator import index
 import numpy as np
 
 from numbaflow.core import dtypes
-from numbaflow.core.abstract import current_trace
+from numbaflow.core.abstract import TracingError, current_trace
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import BY_VALUE
+from numbaflow.core.later import of_known_values
 from numbaflow.core.optable import Sample, integers, op
-from numbaflow.core.shape import Extent
+from numbaflow.core.shape import UNKNOWN, Extent
 from numbaflow.core.tensor import as_array, as_tensor, known
 
 from .arguments import shape_of
@@ -30,7 +31,7 @@ def zeros(shape, dtype=dtypes.FLOAT32, name=None):
     >>> nf.zeros([2, 2]).numpy().tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
-    return _made("zeros", np.zeros, 0, shape, dtype)
+    return _made(zeros, np.zeros, 0, shape, dtype)
 
 
 def ones(shape, dtype=dtypes.FLOAT32, name=None):
@@ -40,17 +41,27 @@ def ones(shape, dtype=dtypes.FLOAT32, name=None):
     >>> nf.ones([3], dtype=nf.int32).numpy().tolist()
     [1, 1, 1]
     """
-    return _made("ones", np.ones, 1, shape, dtype)
+    return _made(ones, np.ones, 1, shape, dtype)
 
 
-def _made(name, make, number, shape, dtype):
+def _made(function, make, number, shape, dtype):
     try:
         extents, trace = shape_of(shape), current_trace()
         if trace is not None and any(isinstance(n, Extent) for n in extents):
             return trace.filled(number, extents, dtypes.as_numpy(dtype))
         return known(make(extents, dtypes.as_numpy(dtype)))
+    except TracingError:
+        if not _lasting():
+            raise
+        return current_trace().later(function, (shape, dtype), {})
     except ValueError as error:
-        raise InvalidArgumentError(f"{name}: {error}; the shape is {shape}") from None
+        raise InvalidArgumentError(f"{function.__name__}: {error}; the shape is {shape}") from None
+
+
+def _lasting():
+    """Whether ops are put into a graph, where what has no value yet may be asked for it when it is run."""
+    trace = current_trace()
+    return trace is not None and trace.lasting
 
 
 def zeros_like(tensor, dtype=None, name=None, optimize=True):
@@ -60,8 +71,7 @@ def zeros_like(tensor, dtype=None, name=None, optimize=True):
     >>> nf.zeros_like([1, 2]).numpy().tolist()
     [0, 0]
     """
-    tensor = as_tensor(tensor)
-    return zeros(tuple(tensor.shape), tensor.dtype if dtype is None else dtype)
+    return _like(zeros_like, zeros, as_tensor(tensor), dtype)
 
 
 def ones_like(tensor, dtype=None, name=None, optimize=True):
@@ -71,10 +81,17 @@ def ones_like(tensor, dtype=None, name=None, optimize=True):
     >>> nf.ones_like([5.0, 6.0]).numpy().tolist()
     [1.0, 1.0]
     """
-    tensor = as_tensor(tensor)
-    return ones(tuple(tensor.shape), tensor.dtype if dtype is None else dtype)
+    return _like(ones_like, ones, as_tensor(tensor), dtype)
 
 
+def _like(function, make, tensor, dtype):
+    extents = tensor._data.shape
+    if extents is UNKNOWN:
+        return tensor.graph.later(function, (tensor, dtype), {})
+    return make(extents, tensor.dtype if dtype is None else dtype)
+
+
+@of_known_values("dims")
 def fill(dims, value, name=None):
     """A tensor of shape `dims` with a scalar everywhere; differentiable in the scalar.
 
@@ -104,6 +121,7 @@ def eye(num_rows, num_columns=None, batch_shape=None, dtype=dtypes.FLOAT32, name
 
 
 # ---- sequences
+@of_known_values("start", "limit", "delta")
 def range(start, limit=None, delta=1, dtype=None, name="range"):
     """The numbers start, start + delta, ... before limit; `range(n)` starts at 0.
 

@@ -8,6 +8,7 @@ from itertools import combinations
 from math import prod
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.later import of_known_rank
 from numbaflow.core.tensor import as_tensor
 
 from .diagonals import matrix_diag_part
@@ -18,6 +19,7 @@ from .shape import broadcast_to, reshape, squeeze, transpose
 __all__ = ["einsum"]
 
 
+@of_known_rank
 def einsum(equation, *inputs, name=None):
     """Sums of products of tensors, written with an index for each axis.
 

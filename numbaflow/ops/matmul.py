@@ -8,6 +8,7 @@ import numpy as np
 
 from numbaflow.core import dtypes, table
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.later import of_known_rank
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import matmul as kernels
@@ -127,6 +128,7 @@ def _contracted(axes, a_rank, b_rank):
         raise InvalidArgumentError(f"tensordot: {error}") from None
 
 
+@of_known_rank
 def tensordot(a, b, axes, name=None):
     """The sum of products over axes of a and as many of b.
 

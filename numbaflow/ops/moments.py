@@ -2,6 +2,7 @@
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.later import of_known_rank
 from numbaflow.core.tensor import as_tensor
 
 from .arguments import axes as axes_of
@@ -26,6 +27,7 @@ def _floating(name, x):
     return x
 
 
+@of_known_rank
 def moments(x, axes, shift=None, name=None, keep_dims=None, keepdims=None):
     """The mean and the variance over axes.
 
@@ -53,6 +55,7 @@ def moments(x, axes, shift=None, name=None, keep_dims=None, keepdims=None):
     return (squeeze(mean, gone), squeeze(variance, gone)) if gone else (mean, variance)
 
 
+@of_known_rank
 def weighted_moments(x, axes, frequency_weights, name=None, keep_dims=None, keepdims=None):
     """The mean and the variance over axes, where each element counts by its weight.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import like
+from numbaflow.core.later import of_known_rank
 from numbaflow.core.optable import Sample, elementwise, given, integers, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import losses as loss_kernels, softmax as kernels
@@ -242,6 +243,7 @@ def softmax_cross_entropy(labels, logits, name=None):
     return kernels.softmax_cross_entropy(labels, logits)
 
 
+@of_known_rank
 def softmax_cross_entropy_with_logits_v2(labels=None, logits=None, axis=None, name=None, dim=None):
     """The cross-entropy of softmax(logits) for classes given as distributions.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.later import of_known_rank
 from numbaflow.core.optable import Sample, distinct, given, integers, normal, op
 from numbaflow.core.samples import Maker
 from numbaflow.core.tensor import as_tensor, wrap
@@ -196,6 +197,7 @@ def _mean(name, *arguments, **more):
     return _pooled(name, mean_of_windows, "f", *arguments, **more)
 
 
+@of_known_rank
 def max_pool(value, ksize, strides, padding, data_format="NHWC", name=None, input=None):
     """The largest element of each window that slides over the spatial axes, for each channel by itself.
 
@@ -227,6 +229,7 @@ def max_pool(value, ksize, strides, padding, data_format="NHWC", name=None, inpu
     return _max("max_pool", value, ksize, strides, padding, data_format)
 
 
+@of_known_rank
 def avg_pool(value, ksize, strides, padding, data_format="NHWC", name=None, input=None):
     """The mean of each window that slides over the spatial axes, for each channel by itself.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numbaflow.core import dtypes
 from numbaflow.core.abstract import Traced, current_trace
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.later import of_known_values
 from numbaflow.core.tensor import as_tensor, wrap
 
 from .arguments import shape_of
@@ -154,6 +155,7 @@ def _located(draw, shape, key, mean, stddev, dtype):
     return draw(shape, key, 0.0, 1.0, dtype) * cast(stddev, dtype) + cast(mean, dtype)
 
 
+@of_known_values("shape")
 def random_uniform(shape, minval=0, maxval=None, dtype=dtypes.FLOAT32, seed=None, name=None):
     """Uniform numbers in [minval, maxval).
 
@@ -170,6 +172,7 @@ def random_uniform(shape, minval=0, maxval=None, dtype=dtypes.FLOAT32, seed=None
     return _uniform(shape, random_key(seed), minval, maxval, dtype)
 
 
+@of_known_values("shape")
 def random_normal(shape, mean=0.0, stddev=1.0, dtype=dtypes.FLOAT32, seed=None, name=None):
     """Normal numbers.
 
@@ -186,6 +189,7 @@ def random_normal(shape, mean=0.0, stddev=1.0, dtype=dtypes.FLOAT32, seed=None, 
     return _located(normal_draw, shape, random_key(seed), mean, stddev, dtype)
 
 
+@of_known_values("shape")
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=dtypes.FLOAT32, seed=None, name=None):
     """Normal numbers less than two standard deviations from the mean.
 

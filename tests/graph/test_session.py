@@ -360,6 +360,19 @@ UNKNOWN_RANK = {
     "concat": lambda x: nf.concat([x, x * 2.0], 0),
     "transpose": lambda x: nf.transpose(x),
     "top_k": lambda x: nf.nn.top_k(x, 2)[0],
+    "split": lambda x: nf.split(nf.tile(x, [1, 2]), 2, axis=1)[1],
+    "zeros_like": lambda x: nf.zeros_like(x) + nf.ones_like(x, nf.float32),
+    "made by shape": lambda x: nf.zeros(nf.shape(x)) + nf.fill(nf.shape(x), 2.0) + nf.ones(nf.shape(x)[1:]),
+    "range": lambda x: nf.range(nf.shape(x)[0]),
+    "one_hot": lambda x: nf.one_hot(nf.argmax(x, 1), 3),
+    "moments": lambda x: nf.nn.moments(x, [0])[1],
+    "einsum": lambda x: nf.einsum("ij,kj->ik", x, x) + nf.tensordot(x, x, [[1], [1]]),
+    "convolution": lambda x: nf.nn.conv2d(nf.reshape(x, [-1, 1, 2, 1]), nf.ones([1, 2, 1, 1]), [1] * 4,
+                                         "SAME"),
+    "loss": lambda x: nf.losses.mean_squared_error(x, x * 2.0, weights=0.5),
+    "classes": lambda x: nf.losses.sparse_softmax_cross_entropy(nf.argmax(x, 1), x),
+    "cross entropy": lambda x: nf.nn.softmax_cross_entropy_with_logits_v2(labels=nf.nn.softmax(x), logits=x),
+    "in_top_k": lambda x: nf.cast(nf.nn.in_top_k(x, nf.argmax(x, 1), 1), nf.float32),
     "boolean_mask": lambda x: nf.gather_nd(x, nf.where(x > 0.0)),
 }
 
@@ -379,6 +392,29 @@ def test_ops_on_an_unknown_rank(session, name):
 def eagerly(f, *arrays):
     with tracing(None):
         return f(*map(nf.constant, arrays)).numpy()
+
+
+def test_what_attributes_say_of_a_shape(session):
+    x = placeholder(nf.float32)
+    assert repr(nf.reshape(x, [-1, 2, 3]).shape) == "(?, 2, 3)"
+    assert nf.reduce_sum(x).shape == ()
+    for unknown in (x + 1.0, nf.matmul(x, nf.ones([2, 3])), nf.transpose(x), nf.reduce_sum(x, 0)):
+        assert repr(unknown.shape) == "<unknown>"
+
+
+def test_random_numbers_of_a_shape_that_is_fed(session):
+    x = placeholder(nf.float32)
+    y = nf.random_normal(nf.shape(x)) * x
+    assert session.run(y, {x: np.ones((2, 3))}).shape == (2, 3)
+    assert not np.array_equal(session.run(y, {x: [1.0, 1.0]}), session.run(y, {x: [1.0, 1.0]}))
+
+
+def test_gradients_of_calls_that_wait(session):
+    x, y = placeholder(nf.float32), placeholder(nf.float32)
+    loss = nf.losses.mean_squared_error(y, x)
+    assert session.run(gradients(loss, x), {x: [1.0, 4.0], y: [0.0, 1.0]})[0].tolist() == [1.0, 3.0]
+    second = gradients(gradients(loss, x), y)
+    assert session.run(second, {x: [1.0, 4.0], y: [0.0, 1.0]})[0].tolist() == [-1.0, -1.0]
 
 
 def test_unknown_extents(session):
