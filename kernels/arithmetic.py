@@ -43,6 +43,8 @@ def constant(x):
     if isinstance(x, (bool, np.bool_)):
         return Number(ir.Constant(I1, int(x)), "bool", bool(x))
     if isinstance(x, int):
+        if not -1 << 63 <= x < 1 << 63:
+            raise Untranslatable(f"the constant {x}, which is no int64")
         return Number(ir.Constant(I64, x), "int64", x)
     if isinstance(x, float) and not isinstance(x, np.generic):
         return Number(ir.Constant(LLVM["float64"], x), "float64", x)

@@ -17,6 +17,7 @@ from .fingerprint import Unfingerprintable, fingerprint
 from .native import keep
 
 _lock = threading.Lock()
+_loaded: dict = {}              # symbol -> what it is in memory, where it may stand only once
 
 
 def _machine():
@@ -69,6 +70,8 @@ def compiled(function, source):
     symbol = f"{function.__name__}_{digest[:16]}"
     path = jit.cache_directory() / f"{function.__name__}-{digest}.o"
     with _lock:
+        if symbol in _loaded:
+            return _loaded[symbol]
         try:
             code = path.read_bytes()
         except OSError:
@@ -78,7 +81,7 @@ def compiled(function, source):
         engine = _engine()
         engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        made = Compiled(engine.get_function_address(symbol), function, source)
+        made = _loaded[symbol] = Compiled(engine.get_function_address(symbol), function, source)
     builds.note(made.address, function, began, cached, source)
     return made
 

@@ -66,8 +66,10 @@ class Steps:
         if step.what == "negative" and floats:
             return f"-{values[0]}"
         function = table.OPS[step.what].kernel.function
-        call = f"{self.use(step.what, function)}({', '.join(values)})"
-        if step.dtype == "bool" or (floats and function.__module__.startswith("numbaflow.kernels")):
+        ours = function.__module__.startswith("numbaflow.kernels")
+        name = step.what if ours else f"op_{step.what}"         # (no name of a user's hides one of the text's)
+        call = f"{self.use(name, function)}({', '.join(values)})"
+        if step.dtype == "bool" or (floats and ours):
             return call
         return f"{self.use(step.dtype)}({call})"
 
