@@ -1,16 +1,11 @@
 """The export: a function's graph as an ONNX model, with variables as they are now."""
 import os
 
-import numpy as np
-
 from numbaflow.core import nest
-from numbaflow.core.dim import numbers
-from numbaflow.core.errors import InvalidArgumentError, UnimplementedError
+from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.indexed_slices import IndexedSlices
-from numbaflow.core.shape import Extent
 from numbaflow.core.tape import tracing
 from numbaflow.core.tensor import Tensor, as_tensor
-from numbaflow.graph import ir
 from numbaflow.graph.concrete import Concrete
 from numbaflow.graph.function import Function, TensorSpec, function
 from numbaflow.keras.engine.network import Network
@@ -20,11 +15,10 @@ from numbaflow.saved_model.restored import RestoredFunction, RestoredObject
 from numbaflow.saved_model.variants import dummy
 from numbaflow.train.checkpoint_disk import replacing
 
-from . import elementwise, neural, reductions, shapes
-from .writer import TRANSLATORS, Call, Unsupported, Writer, needed
+from .graphs import info, tidy, write
+from .writer import Writer, needed
 
 OPSET, OLDEST = 18, 18
-__all__ = ["convert", "elementwise", "export", "neural", "reductions", "shapes"]
 
 
 def export(model, path, input_signature=None, args=None, opset=OPSET):
@@ -72,15 +66,14 @@ def convert(model, input_signature=None, args=None, opset=OPSET):
         called, variant = _variant(model, input_signature, args)
     concrete = variant.concrete
     writer = Writer(opset)
-    names = _write(writer, concrete, _input_names(called, variant))
+    names = write(writer, concrete, _input_names(called, variant))
     labels, inputs, outputs = {}, [], []
     for value in concrete.graph.inputs[:concrete.arguments]:
-        inputs.append(_info(onnx, writer, names[value], value, labels))
+        inputs.append(info(writer, names[value], value, labels))
     for label, value in zip(_output_names(writer, variant), concrete.graph.outputs, strict=False):
         writer.nodes.append(onnx.helper.make_node("Identity", [names[value]], [label]))
-        outputs.append(_info(onnx, writer, label, value, labels))
-    _tidy(writer, {info.name for info in outputs})
-    used = {name for node in writer.nodes for name in node.input}
+        outputs.append(info(writer, label, value, labels))
+    used = tidy(writer, {described.name for described in outputs})
     graph = onnx.helper.make_graph(writer.nodes, called.__name__, inputs, outputs,
                                    [t for name, t in writer.initializers.items() if name in used])
     opsets = [onnx.helper.make_opsetid("", opset)]
@@ -149,118 +142,3 @@ def _paths(tree, path):
     if isinstance(tree, IndexedSlices):
         return [(*path, "values"), (*path, "indices")]
     return [path] if isinstance(tree, Tensor) else []
-
-
-# ---- the graph
-def _write(writer, concrete, input_names):
-    """Write the nodes of a graph: {value: its name}."""
-    graph, names = concrete.graph, {}
-    _refuse_state(concrete)
-    for value, name in zip(graph.inputs[:concrete.arguments], input_names, strict=True):
-        names[value] = writer.name(name)
-        for axis, n in enumerate(value.shape):
-            if isinstance(n, Extent):
-                (((_, number),), _), = n._terms.items()
-                writer.known.setdefault(number, (names[value], axis))
-    for variable, value in zip(concrete.reads, graph.inputs[concrete.arguments:], strict=False):
-        names[value] = writer.initializer(variable._name, variable._array())
-    missing: dict = {}
-    for node in _needed(graph):
-        if node.op is ir.INPUT:
-            continue
-        try:
-            found = _translated(writer, node, names)
-        except Unsupported as error:
-            missing.setdefault(f"{node.op.name}{f' ({error})' if str(error) else ''}", node.where)
-            found = [f"missing_{k}" for k in range(len(node.outputs))]
-        names.update(zip(node.outputs, found, strict=False))
-    if missing:
-        raise UnimplementedError(f"onnx.export: {concrete.name} has ops that are not translated to opset "
-                                 f"{writer.opset}:\n  " + "\n  ".join(f"{what}, at {where}"
-                                                                    for what, where in missing.items()))
-    return names
-
-
-def _refuse_state(concrete):
-    if concrete.assigned:
-        names = ", ".join(v.name for v in concrete.assigned)
-        raise UnimplementedError(f"onnx.export: {concrete.name} assigns variables ({names}); export a "
-                                 "function for inference")
-    if concrete.feeds:
-        raise UnimplementedError(f"onnx.export: {concrete.name} draws random numbers; export a function for "
-                                 "inference")
-
-
-def _needed(graph):
-    """The nodes that results depend on, in order."""
-    needed, kept = set(graph.outputs), []
-    for node in reversed(graph.nodes):
-        if getattr(node.op, "effect", False) or any(v in needed for v in node.outputs):
-            needed.update(node.inputs)
-            kept.append(node)
-    return kept[::-1]
-
-
-def _translated(writer, node, names):
-    """The names of a node's outputs."""
-    if node.op is ir.CONSTANT:
-        value, shape = node.attributes["value"], node.outputs[0].shape
-        known = writer.constant(value)
-        return [known if value.shape == shape else writer.op("Expand", [known, writer.ints(shape)])]
-    if node.op is ir.EXTENTS:
-        value, out = node.attributes["value"], node.outputs[0]
-        vector = writer.ints(value if out.shape else [value])
-        found = vector if out.shape else writer.op("Squeeze", [vector])
-        return [found if out.dtype == np.int64 else writer.cast(found, out.dtype)]
-    translator = None if isinstance(node.op, ir.Primitive) else TRANSLATORS.get(node.op.name)
-    if translator is None or any(v.dtype.kind == "c" for v in (*node.inputs, *node.outputs)):
-        raise Unsupported("complex numbers" if translator else "")
-    if any(k not in writer.known for v in node.outputs for k in numbers(v.shape)):
-        raise Unsupported("a shape that values decide")
-    if any(v not in names for v in node.inputs):
-        raise Unsupported("what a gradient takes from a forward step")
-    found = translator(writer, Call(node, [names[v] for v in node.inputs]))
-    return found if isinstance(found, list) else [found]
-
-
-def _info(onnx, writer, name, value, labels):
-    """ONNX's description of an input or output; each unknown extent has a label of its own."""
-    shape = [labels.setdefault(n, f"n{len(labels)}") if isinstance(n, Extent) else int(n)
-             for n in value.shape]
-    return onnx.helper.make_tensor_value_info(name, writer.dtype(value.dtype), shape)
-
-
-def _tidy(writer, outputs):
-    """Drop Identity nodes, whose outputs are called as what they take, and what nobody uses."""
-    _join_identities(writer, outputs)
-    used, kept = set(outputs), []
-    for node in reversed(writer.nodes):
-        if used.intersection(node.output):
-            used.update(node.input)
-            kept.append(node)
-    writer.nodes = kept[::-1]
-
-
-def _join_identities(writer, outputs):
-    made = {name: node for node in writer.nodes for name in node.output}
-    users: dict = {}
-    for node in writer.nodes:
-        for name in node.input:
-            users[name] = users.get(name, 0) + 1
-    renamed, kept = {}, []
-    for node in writer.nodes:
-        for k, name in enumerate(node.input):
-            node.input[k] = renamed.get(name, name)
-        if node.op_type != "Identity":
-            kept.append(node)
-            continue
-        source, (name,) = node.input[0], node.output
-        if name not in outputs:
-            renamed[name] = source
-            users[source] = users.get(source, 0) + users.get(name, 0) - 1
-        elif source in made and users.get(source) == 1 and source not in outputs:
-            origin = made[source]
-            origin.output[list(origin.output).index(source)] = name
-        else:
-            kept.append(node)
-    writer.nodes = kept

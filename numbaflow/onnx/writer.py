@@ -1,4 +1,5 @@
 """What an ONNX graph is written with: nodes, constants by value, shapes with extents known at run time."""
+import contextlib
 import itertools
 
 import numpy as np
@@ -31,6 +32,7 @@ class Writer:
 
     def __init__(self, opset):
         self._onnx, self.opset = needed(), opset
+        self.helper = self._onnx.helper
         self.nodes, self.initializers = [], {}
         self.arrays = {}                # name of an initializer -> its array
         self.known = {}                 # number of an unknown extent -> (name of a graph input, axis)
@@ -49,7 +51,7 @@ class Writer:
 
     def dtype(self, dtype):
         """ONNX's number for a dtype."""
-        return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
     # ---- values
     def initializer(self, name, array):
@@ -97,10 +99,20 @@ class Writer:
         return self.op("Div", [self._polynomial(part) for part in rest])
 
     # ---- nodes
+    @contextlib.contextmanager
+    def inner(self):
+        """A context in which nodes go to a list of their own, that of a graph within."""
+        nodes, turned = self.nodes, self._turned
+        self.nodes, self._turned = [], dict(turned)
+        try:
+            yield self.nodes
+        finally:
+            self.nodes, self._turned = nodes, turned
+
     def op(self, kind, inputs, outputs=None, **attributes):
         """The name of a node's output, or a list of names where `outputs` says how many."""
         names = [self.name(f"{kind.lower()}_{next(self._counts)}") for _ in range(outputs or 1)]
-        self.nodes.append(self._onnx.helper.make_node(kind, inputs, names, **attributes))
+        self.nodes.append(self.helper.make_node(kind, inputs, names, **attributes))
         return names[0] if outputs is None else names
 
     def cast(self, x, dtype):

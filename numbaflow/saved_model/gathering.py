@@ -32,7 +32,8 @@ def functions_of(obj):
     for name in dir(type(obj)):
         if isinstance(getattr(type(obj), name, None), Function):
             found[name] = getattr(obj, name)
-    found.update({name: value for name, value in vars(obj).items() if isinstance(value, _CALLABLE)})
+    found.update({name: value for name, value in getattr(obj, "__dict__", {}).items()
+                  if isinstance(value, _CALLABLE)})
     return found
 
 

@@ -7,6 +7,7 @@ import pytest
 import numbaflow as nf
 from numbaflow import saved_model
 from numbaflow.core.optable import op
+from numbaflow.graph import control
 from numbaflow.graph.function import TensorSpec, function
 from numbaflow.keras import layers
 from numbaflow.onnx import convert, export
@@ -113,6 +114,34 @@ def test_unknown_extents_in_shapes():
         x = np.random.rand(n, 6).astype("f")
         for got, want in zip(run.run(None, {run.get_inputs()[0].name: x}), f(nf.constant(x)), strict=True):
             np.testing.assert_allclose(got, want.numpy(), rtol=1e-6)
+
+
+def test_branches():
+    w = nf.Variable([[2.0, -1.0], [0.5, 3.0]])
+
+    def inner(x):
+        return control.cond(x[0, 0] > 0.5, lambda: nf.matmul(x, w, transpose_b=True), lambda: nf.transpose(x))
+
+    def f(x, k):
+        picked = control.switch_case(k, [lambda: inner(x), lambda: x * w, lambda: x - nf.reduce_mean(w)])
+        return picked + nf.transpose(x), nf.matmul(picked, w)
+    run = session(convert(f, input_signature=[TensorSpec([2, 2]), TensorSpec([], nf.int32)]))
+    for seed in range(4):
+        x = np.random.default_rng(seed).random((2, 2)).astype("f")
+        for k in range(4):
+            found = run.run(None, {"inputs": x, "inputs_1": np.array(k, np.int32)})
+            for got, want in zip(found, f(nf.constant(x), nf.constant(k)), strict=True):
+                np.testing.assert_allclose(got, want.numpy(), rtol=1e-5)
+
+
+def test_branches_on_unknown_extents():
+    def f(x):
+        return control.cond(nf.reduce_sum(x) > 1.0, lambda: x * 2.0, lambda: nf.tanh(x)) + 1.0
+    run = session(convert(f, input_signature=[TensorSpec([None, 2])]))
+    for n in (1, 3):
+        for scale in (0.1, 10.0):
+            x = np.full((n, 2), scale, np.float32)
+            np.testing.assert_allclose(run.run(None, {"inputs": x})[0], f(nf.constant(x)).numpy(), rtol=1e-6)
 
 
 def test_arguments_by_example_and_a_file(tmp_path):
