@@ -60,6 +60,7 @@ class Graph(Elements, Trace):
         Elements.__init__(self)
         self.graph = _Nodes(self)
         self.variables, self.initial_values, self.uninitialized = [], {}, set()
+        self.named_variables = {}           # those of get_variable, by name
         self.steps, self.lock = {}, threading.RLock()       # what sessions have compiled
         self.finalized = False
         self._unknowns = Unknowns(guarded=False)

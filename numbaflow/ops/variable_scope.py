@@ -1,7 +1,8 @@
 """Variable scopes: variables by name, and stores that share them.
 
 `get_variable` asks the scope for a name and for defaults, and the store for the variable.  Without a store
-every call makes a new variable, as in an eager TensorFlow program; in a store one name is one variable.
+every call makes a new variable, as in an eager TensorFlow program; in a store one name is one variable, and
+in a graph, where the scope must say that it is shared.
 """
 import contextlib
 import functools
@@ -11,6 +12,7 @@ from math import prod, sqrt
 import numpy as np
 
 from numbaflow.core import dtypes, scopes
+from numbaflow.core.abstract import current_trace
 from numbaflow.core.tape import silent
 from numbaflow.core.tensor import as_tensor
 from numbaflow.core.variable import Variable
@@ -27,6 +29,7 @@ class _AutoReuse:
 
 
 AUTO_REUSE = _AutoReuse()
+_UNSAID = _AutoReuse()              # outside of all scopes: a graph shares only where a scope says so
 _DEFAULTS = ("initializer", "regularizer", "dtype", "constraint", "custom_getter")
 
 
@@ -69,7 +72,7 @@ class _Here(threading.local):
     """The thread's scope, its store, and how often each name has been opened."""
 
     def __init__(self):
-        self.scope, self.store, self.opened = VariableScope(), None, {}
+        self.scope, self.store, self.opened = VariableScope(reuse=_UNSAID), None, {}
 
 
 _here = _Here()
@@ -183,7 +186,7 @@ def get_variable(name, shape=None, dtype=None, initializer=None, regularizer=Non
     Raises:
         ValueError: a shape beside a value, dtypes that differ, or a variable in the store of another shape or
             dtype.
-        RuntimeError: `reuse=True` in the scope without a store.
+        RuntimeError: `reuse=True` in the scope without a store or graph.
 
     >>> import numbaflow as nf
     >>> nf.get_variable("v", [2], initializer=nf.zeros).numpy()
@@ -216,8 +219,11 @@ def _constant(value, dtype):
 
 def _get(name, shape=None, dtype=None, initializer=None, trainable=None, reuse=AUTO_REUSE, constraint=None,
          **unused):
-    store = _here.store
+    store, trace = _here.store, current_trace()
     if store is None:
+        if trace is not None and trace.lasting:
+            return _of_graph(trace.named_variables, name, reuse, shape, dtype, initializer, trainable,
+                             constraint)
         if reuse is True:
             raise RuntimeError(f"get_variable: {name!r} can't be reused; when eager execution is enabled "
                                "variables are shared only inside `with "
@@ -226,6 +232,21 @@ def _get(name, shape=None, dtype=None, initializer=None, trainable=None, reuse=A
     found = store._variables.get(name)
     if found is None:
         found = store._variables[name] = _made(name, shape, dtype, initializer, trainable, constraint)
+    _check_shared(name, found, shape, dtype)
+    return found
+
+
+def _of_graph(named, name, reuse, shape, dtype, *others):
+    """The variable of that name in a graph."""
+    found = named.get(name)
+    if found is None:
+        if reuse is True:
+            raise ValueError(f"Variable {name} does not exist, or was not created with tf.get_variable(). "
+                             "Did you mean to set reuse=tf.AUTO_REUSE in VarScope?")
+        found = named[name] = _made(name, shape, dtype, *others)
+    elif reuse is _UNSAID:
+        raise ValueError(f"Variable {name} already exists, disallowed. Did you mean to set reuse=True or "
+                         "reuse=tf.AUTO_REUSE in VarScope?")
     _check_shared(name, found, shape, dtype)
     return found
 

@@ -528,6 +528,22 @@ def test_get_variable_and_layers(session):
     assert session.run(w).shape == (2, 2)
 
 
+def test_get_variable_shares_where_the_scope_says_so(session):
+    def layer():
+        return nf.get_variable("w", [2])
+    with nf.variable_scope("a"):
+        first = layer()
+        with raises(ValueError, "Variable a/w already exists, disallowed. Did you mean to set reuse=True or"):
+            layer()
+    with nf.variable_scope("a", reuse=True):
+        assert layer() is first
+        with raises(ValueError, "Variable a/v does not exist, or was not created with tf.get_variable()."):
+            nf.get_variable("v", [2])
+    with nf.variable_scope("b", reuse=nf.AUTO_REUSE):
+        assert layer() is layer()
+    assert [v.name for v in global_variables()] == ["a/w:0", "b/w:0"]
+
+
 # ---- order
 def test_control_dependencies(session):
     v = nf.Variable(1.0)
