@@ -1,4 +1,5 @@
 """What a loaded model is made of: objects with variables, and functions whose Python is not at hand."""
+from numbaflow.core.tensor import Tensor
 from numbaflow.core.trackable import AutoTrackable, Trackable
 from numbaflow.core.variable import Variable
 
@@ -11,9 +12,16 @@ class RestoredFunction:
     def __init__(self, name, signature, variants):
         self.__name__ = self.__qualname__ = name
         self.__signature__, self.variants = signature, variants
+        self._quick: dict = {}          # shapes and dtypes of arguments that are tensors alone -> variant
 
     def __call__(self, *args, **kwargs):
+        key = None if kwargs else _key(args)
+        variant = self._quick.get(key)
+        if variant is not None:
+            return variant.call(args)
         variant, tensors = self._found(args, kwargs)
+        if key is not None and len(tensors) == len(args):
+            self._quick[key] = variant
         return variant.call(tensors)
 
     def _found(self, args, kwargs):
@@ -33,6 +41,17 @@ class RestoredFunction:
 
     def __repr__(self):
         return f"<restored function {self.__name__}{self.__signature__}>"
+
+
+def _key(args):
+    """What tells calls on tensors apart; None where something else is among the arguments."""
+    found = []
+    for a in args:
+        if type(a) is not Tensor:
+            return None
+        data = a._data
+        found.append((data.shape, data.dtype))
+    return tuple(found)
 
 
 class RestoredObject(AutoTrackable):
