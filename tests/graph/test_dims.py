@@ -9,7 +9,7 @@ from numbaflow.core.abstract import TracingError
 from numbaflow.core.dim import Dim, NeedsExtent, Unknowns, evaluated
 from numbaflow.graph.function import TensorSpec, function
 
-SIZES = (2, 1, 7)
+SIZES = (1, 2, 7)
 
 
 def normal(*shape):
@@ -168,7 +168,7 @@ def test_a_training_step_with_convolution_and_batch_norm():
 ], ids=["shape", "arithmetic", "joining", "reshaping", "reductions", "norms", "products", "moving",
         "broadcasting", "splitting"])
 def test_ops_of_an_unknown_extent(f):
-    agrees(f, [TensorSpec([None, 3])], [(normal(k, 3),) for k in (2, 1, 7)])
+    agrees(f, [TensorSpec([None, 3])], [(normal(k, 3),) for k in SIZES])
 
 
 @pytest.mark.parametrize("f", [
@@ -254,3 +254,13 @@ def test_variables_and_random_numbers_are_those_of_the_call():
     assert first.shape == (3,)
     assert second.shape == (2,)
     assert not np.array_equal(first.numpy(), f(np.zeros(3, np.float32)).numpy())
+
+
+def test_no_elements():
+    agrees(lambda x: [nf.reduce_sum(x, 0), nf.tanh(x)], [TensorSpec([None, 3])],
+           [(normal(2, 3),), (normal(0, 3),), (normal(3, 3) + 0.0,)], traces=1)
+
+
+def test_execution_is_not_eager_inside():
+    assert not function(lambda: nf.constant(float(nf.executing_eagerly())))().numpy()
+    assert nf.executing_eagerly()
