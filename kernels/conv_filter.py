@@ -14,6 +14,7 @@ from .recording import contiguous, zeros
 
 # Pixels that a tile runs through at once: their panels and channels, 88 bytes each, stay in the first cache.
 BLOCK = 256
+ITEMS = 24                      # so many tiles are enough for threads to share; fewer are cut by pixels
 # Channels beyond which images are packed, for one tap and for several, which pay it back: pixels a power of
 # two of bytes apart share few places of a cache.  3x3 512 -> 512 at 7x7: 58 GFLOP/s as it is, 77 packed (Zen
 # 3, one core).
@@ -60,10 +61,11 @@ def _add_rows(aside, skip, count, row, at, begun, dw):
 
 
 @range_kernel
-def _filter_grad(x, dy, taps, grid, block, packed_x, dw, lo, hi):
-    """dw[t, c, k] = sum over pixels of x[pixel + tap t, c] * dy[pixel, k]; rows of whole panels
+def _filter_grad(x, dy, taps, grid, block, packed_x, parts, dw, lo, hi):
+    """dw[part, t, c, k] = sum over pixels of x[pixel + tap t, c] * dy[pixel, k]; rows of whole panels
 
-    packed_x is how many elements a block of channels takes in x as `_pack_channels` leaves it, else 0.
+    A part has its own pixels.  packed_x is how many elements a block of channels takes in x as
+    `_pack_channels` leaves it, else 0.
     """
     g, lanes, rows, size = grid[0], WIDTH // x.itemsize, rows_of_a_tile(), x.itemsize
     table, where = np.empty(len(taps) * block, np.int64), np.empty(block, np.int64)
@@ -71,45 +73,64 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, dw, lo, hi):
     nothing, packed = np.zeros(lanes, x.dtype), np.empty(block * lanes, x.dtype)
     every_out, row = g.groups * g.outs, g.groups * g.panels * lanes
     blocks, in_rows = (g.run + rows - 1) // rows, g.groups == 1 and g.outs == lanes     # no need to pack
-    for pixel in range(0, g.pixels, block):
-        count = min(block, g.pixels - pixel)
-        at_group, at_panel = -1, -1
-        i, rest = divmod(lo, len(taps) * blocks)
-        t, b = divmod(rest, blocks)
-        for _ in range(lo, hi):
-            if i != at_panel:
-                group, panel = divmod(i, g.panels)
-                if group != at_group:
-                    if packed_x:
-                        base = address_of(x) + group * blocks * packed_x * size
-                        fill_table(base + rows * size, base, size, taps, grid, pixel, count, block, table,
-                                   where)
-                    else:
-                        fill_table(address_of(x) + group * g.run * size, address_of(zeros), size, taps, grid,
-                                   pixel, count, block, table, where)
-                    at_group = group
-                if not in_rows:
-                    _pack_pixels(dy, pixel * every_out + group * g.outs + panel * lanes, every_out, count,
-                                 min(lanes, g.outs - panel * lanes), packed)
-                at_panel = i
-            # in an image that is not packed, the last block is moved back to end with the channels
-            first = b * rows if packed_x else max(min(b * rows, g.run - rows), 0)
-            at = (t * g.run + b * rows) * row + i * lanes
-            own = min(rows, g.run - b * rows)
-            out = address_of(dw) + at * size if own == rows else address_of(aside)
-            step = row * size if own == rows else WIDTH
-            adds = pixel > 0 and own == rows
-            panels = address_of(dy) + pixel * WIDTH if in_rows else address_of(packed)
-            outer_tile(address_of(table) + t * block * 8, b * packed_x if packed_x else first,
-                       panels, count, out if adds else address_of(nothing), step if adds else 0,
-                       out, step, x.dtype.type(0))
-            if own < rows:
-                _add_rows(aside, b * rows - first, own, row, at, pixel > 0, dw)
-            b += 1
-            if b == blocks:
-                b, t = 0, t + 1
-                if t == len(taps):
-                    t, i = 0, i + 1
+    tiles = g.groups * g.panels * len(taps) * blocks
+    every_block = (g.pixels + block - 1) // block
+    for part in range(lo // tiles, (hi + tiles - 1) // tiles):
+        begin, end = part * every_block // parts * block, (part + 1) * every_block // parts * block
+        first_tile, last_tile = max(lo - part * tiles, 0), min(hi - part * tiles, tiles)
+        own_dw = part * len(taps) * g.run * row
+        for pixel in range(begin, min(end, g.pixels), block):
+            count = min(block, g.pixels - pixel)
+            at_group, at_panel = -1, -1
+            i, rest = divmod(first_tile, len(taps) * blocks)
+            t, b = divmod(rest, blocks)
+            for _ in range(first_tile, last_tile):
+                if i != at_panel:
+                    group, panel = divmod(i, g.panels)
+                    if group != at_group:
+                        if packed_x:
+                            base = address_of(x) + group * blocks * packed_x * size
+                            fill_table(base + rows * size, base, size, taps, grid, pixel, count, block, table,
+                                       where)
+                        else:
+                            base = address_of(x) + group * g.run * size
+                            fill_table(base, address_of(zeros), size, taps, grid, pixel, count, block, table,
+                                       where)
+                        at_group = group
+                    if not in_rows:
+                        _pack_pixels(dy, pixel * every_out + group * g.outs + panel * lanes, every_out, count,
+                                     min(lanes, g.outs - panel * lanes), packed)
+                    at_panel = i
+                # in an image that is not packed, the last block is moved back to end with the channels
+                first = b * rows if packed_x else max(min(b * rows, g.run - rows), 0)
+                at = own_dw + (t * g.run + b * rows) * row + i * lanes
+                own = min(rows, g.run - b * rows)
+                out = address_of(dw) + at * size if own == rows else address_of(aside)
+                step = row * size if own == rows else WIDTH
+                adds = pixel > begin and own == rows
+                panels = address_of(dy) + pixel * WIDTH if in_rows else address_of(packed)
+                outer_tile(address_of(table) + t * block * 8, b * packed_x if packed_x else first,
+                           panels, count, out if adds else address_of(nothing), step if adds else 0,
+                           out, step, x.dtype.type(0))
+                if own < rows:
+                    _add_rows(aside, b * rows - first, own, row, at, pixel > begin, dw)
+                b += 1
+                if b == blocks:
+                    b, t = 0, t + 1
+                    if t == len(taps):
+                        t, i = 0, i + 1
+
+
+@range_kernel
+def _sum_parts(parts, size, count, out, lo, hi):
+    """out = the sum of `count` arrays of that size, one after another, for blocks"""
+    for i in range(lo, hi):
+        first, last = i * BLOCK, min((i + 1) * BLOCK, size)
+        for k in range(first, last):
+            out[k] = parts[k]
+        for part in range(1, count):
+            for k in range(first, last):
+                out[k] += parts[part * size + k]
 
 
 def _tile_ready(x, w_shape, pads, merged, groups):
@@ -141,7 +162,13 @@ def filter_grad(x, dy, w_shape, strides, pads, dilations, groups):
     pixels, panels, run = int(g["pixels"]), int(g["panels"]), int(g["run"])
     lanes, outs = WIDTH // x.itemsize, w_shape[4] // groups
     block = -(-pixels // -(-pixels // BLOCK))               # blocks of one size
-    dw = empty((len(phase.taps) * run, groups, panels * lanes), x.dtype)
-    _filter_grad(groups * panels * len(phase.taps) * -(-run // geometry.rows_per_tile()), phase.work // 8,
-                 images.reshape(-1), dy.reshape(-1), phase.taps, phase.grid, block, packed_x, dw.reshape(-1))
+    tiles = groups * panels * len(phase.taps) * -(-run // geometry.rows_per_tile())
+    parts = max(1, min(-(-ITEMS // tiles), -(-pixels // block) // 4))
+    made = empty((parts, len(phase.taps) * run, groups, panels * lanes), x.dtype)
+    _filter_grad(parts * tiles, phase.work // 8, images.reshape(-1), dy.reshape(-1), phase.taps, phase.grid,
+                 block, packed_x, parts, made.reshape(-1))
+    dw = made[0]
+    if parts > 1:
+        dw = empty(dw.shape, x.dtype)
+        _sum_parts(-(-dw.size // BLOCK), made.size, made.reshape(-1), dw.size, parts, dw.reshape(-1))
     return contiguous(dw[:, :, :outs]).reshape(w_shape)
