@@ -58,7 +58,7 @@ def kept_row(dtype, size):
 
 
 _TYPES = {name: getattr(types, name) for name in _STORED if name != "bool"}
-_NAMES = {"wide_vectors": wide_vectors, "inf": float("inf"), "nan": float("nan"), **_TYPES,
+_NAMES = {"wide_vectors": wide_vectors, "unrolled": range, "inf": float("inf"), "nan": float("nan"), **_TYPES,
           **{f"at_{name}": made for name, made in _AT.items()}, **dict(COMBINE.values())}
 
 

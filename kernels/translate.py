@@ -9,7 +9,7 @@ import ast
 import numpy as np
 from llvmlite import ir
 
-from .arithmetic import EXACT, I64, LLVM, Number, Pointer
+from .arithmetic import EXACT, I64, LLVM, Number, Pointer, constant
 from .calls import Calls
 from .expressions import Expressions
 from .syntax import Untranslatable, assigned, returns
@@ -158,9 +158,12 @@ class Frame(Expressions, Calls):
         return False
 
     def _For(self, s):
-        counts = isinstance(s.iter, ast.Call) and getattr(s.iter.func, "id", None) == "range"
-        if not counts or s.orelse or not isinstance(s.target, ast.Name):
+        called = getattr(s.iter.func, "id", None) if isinstance(s.iter, ast.Call) else None
+        if called not in ("range", "unrolled") or s.orelse or not isinstance(s.target, ast.Name):
             raise Untranslatable("a loop over what is no range")
+        if called == "unrolled":
+            self._unroll(s)
+            return
         bounds = [self.cast(self.value(a), "int64").value for a in s.iter.args]
         start = bounds[0] if len(bounds) > 1 else ir.Constant(I64, 0)
         stop, step = bounds[min(1, len(bounds) - 1)], bounds[2] if len(bounds) > 2 else ir.Constant(I64, 1)
@@ -183,6 +186,13 @@ class Frame(Expressions, Calls):
             builder.store(builder.add(i, step, flags=("nsw",)), counter)
             builder.branch(head)
         builder.position_at_end(after)
+
+    def _unroll(self, s):
+        """A loop of a known number of rounds, written out: vectors are left to the loop around it."""
+        count, = [self.number(self.value(a)).known for a in s.iter.args]
+        for i in range(count):
+            self.known[s.target.id] = constant(i)
+            self._nested(s.body)
 
     def _Return(self, s):
         value = self.value(s.value)

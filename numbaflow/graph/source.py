@@ -6,6 +6,8 @@ from .passes import Passes
 from .step_text import Steps
 
 SHORT = 64                      # inner extents up to here are part of the text
+UNROLLED = 12                   # rows up to here are written out, and vectors run across rows
+MANY_ROWS = 64                  # where there are so many
 KEPT_MOST = 1 << 14             # elements of a row that is kept on the stack
 BLOCK = fused.BLOCK             # elements of a row that are added up before they are added to the rest
 
@@ -31,10 +33,16 @@ class Source(Steps):
         self.work = passes.work()
         self.keep = passes.kept() if len(self.inner) == 1 and self.inner[0].extent <= KEPT_MOST else {}
         self.operands = (*kernel.inputs, *kernel.outputs)
+        self.unrolled = self._runs_across_rows()
         self._levels()
         self._write()
 
     # ---- where things belong
+    def _runs_across_rows(self):
+        if not self.kernel.row or not self.outer or len(self.inner) > 1:
+            return False
+        return self.inner[0].extent <= min(UNROLLED, self.short) and self.outer[-1].extent >= MANY_ROWS
+
     def _levels(self):
         loops = (*self.outer, *self.inner)
         last = len(self.outer)          # 0: before all loops; k: in outer loop k; last + 1: in the row
@@ -106,8 +114,11 @@ class Source(Steps):
                 if s:
                     parts.append(f"j{i}" if s == 1 else f"j{i} * {self.extra(f'{pointer}_j{i}', s)}")
             self.inner_index.append(parts)
-            self.outer_index.append([f"i{i} * {self.extra(f'{pointer}_i{i}', loop.strides[k])}"
-                                     for i, loop in enumerate(self.outer) if loop.strides[k]])
+            # (LLVM takes rows together only where it knows how far apart they are)
+            known = [self.unrolled and loop is self.outer[-1] for loop in self.outer]
+            self.outer_index.append([
+                f"i{i} * {s if known[i] else self.extra(f'{pointer}_i{i}', s)}"
+                for i, s in enumerate([loop.strides[k] for loop in self.outer]) if s])
         for i, loop in enumerate(self.inner):
             if not (self.flat and not self.chunks) and (loop.extent > self.short or self.blocks):
                 self.extra(f"n{i}", loop.extent)
@@ -182,7 +193,7 @@ class Source(Steps):
                 text = f"{bounds[0]}, {bounds[1]}"
             else:
                 text = repr(loop.extent) if loop.extent <= self.short else f"n{i}"
-            self.put(f"for j{i} in range({text}):")
+            self.put(f"for j{i} in {self.use('unrolled') if self.unrolled else 'range'}({text}):")
             self.depth += 1
 
     def _passes(self, bounds):

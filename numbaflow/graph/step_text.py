@@ -67,7 +67,7 @@ class Steps:
             return f"-{values[0]}"
         function = table.OPS[step.what].kernel.function
         ours = function.__module__.startswith("numbaflow.kernels")
-        name = step.what if ours else f"op_{step.what}"         # (no name of a user's hides one of the text's)
+        name = step.what if ours else f"op_{step.what}"   # (a user's name may be one of the text's)
         call = f"{self.use(name, function)}({', '.join(values)})"
         if step.dtype == "bool" or (floats and ours):
             return call

@@ -307,3 +307,15 @@ def test_updates_in_place(name, slots, constants):
     launch(fused, given, results)
     for a, b in zip(results, wanted, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+# ---- short rows, which vectors run across
+@pytest.mark.parametrize("n", [2, 3, 10, 12])
+def test_many_short_rows(n):
+    w = Writer()
+    labels, x = w.input((3000,), "int64"), w.input((3000, n))
+    loss, backprop = w.sparse_softmax_cross_entropy_with_logits(labels, x)
+    dy = w.graph.constant(np.float32(0.125), (3000,))
+    dx = w.sparse_softmax_cross_entropy_grad(dy, labels, x, backprop)
+    outputs = [w.reduce_mean(loss), dx, w.sum_to(dx, shape=(n,))]
+    check(w, outputs, [rng.integers(0, n, 3000), normal(3000, n)], kernels=1, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Python to LLVM code without Numba: what is translated computes what Python computes, the rest is refused."""
+"""Python made LLVM code without Numba: it computes what Python computes, or is refused."""
 import ctypes
 
 import numpy as np
