@@ -172,6 +172,12 @@ class Graph(Elements, Trace):
             found = self._initializers[variable] = made.op
         return found
 
+    def assignments(self, variable):
+        """The operations that give a variable a value, but for its initializer."""
+        first = self.initializer(variable)
+        return [op for op in self.get_operations()
+                if op.node.op is ASSIGN and op.node.attributes["variable"] is variable and op is not first]
+
     def read(self, variable):
         """A variable's value at this point of a run."""
         data = variable._data

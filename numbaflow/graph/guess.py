@@ -114,7 +114,8 @@ def _filled(attribute, ranks):
         rank = ranks[0] if ranks else 1
         return wrap(np.ones(example_shape(attribute._data.shape, iter([1]), rank), attribute._dtype))
     if isinstance(attribute, (tuple, list)):
-        return type(attribute)([_filled(part, ranks) for part in attribute])
+        parts = [_filled(part, ranks) for part in attribute]
+        return type(attribute)(*parts) if hasattr(attribute, "_fields") else type(attribute)(parts)
     if isinstance(attribute, dict):
         return {name: _filled(part, ranks) for name, part in attribute.items()}
     return attribute

@@ -202,7 +202,8 @@ class _Run:
         if isinstance(attribute, Traced):
             return self._known[attribute._value]
         if isinstance(attribute, (tuple, list)):
-            return type(attribute)([self._found(part) for part in attribute])
+            parts = [self._found(part) for part in attribute]
+            return type(attribute)(*parts) if hasattr(attribute, "_fields") else type(attribute)(parts)
         if type(attribute) is slice:
             return slice(*[self._found(p) for p in (attribute.start, attribute.stop, attribute.step)])
         if isinstance(attribute, dict):

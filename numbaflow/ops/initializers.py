@@ -10,7 +10,11 @@ import numpy as np
 from numbaflow.core import dtypes
 from numbaflow.core.tensor import Tensor, wrap
 
+from .comparison import where
+from .diagonals import matrix_diag_part
+from .factors import qr
 from .random import random_normal, random_uniform, truncated_normal
+from .shape import reshape, transpose
 
 # the standard deviation of a normal distribution of deviation 1 that is cut at 2 deviations
 _CUT = 0.87962566103423978
@@ -278,10 +282,9 @@ class orthogonal_initializer(Initializer):
                              f"two-dimensional, got shape {shape}")
         rows, columns = prod(shape[:-1]), shape[-1]
         drawn = random_normal((max(rows, columns), min(rows, columns)), dtype=dtype, seed=self.seed)
-        q, r = np.linalg.qr(drawn.numpy())
-        q = q * np.where(np.diag(r) < 0, -1, 1).astype(dtype)      # else q is not uniform over such matrices
-        q = q if rows >= columns else q.T
-        return wrap(np.ascontiguousarray((self.gain * q).reshape(shape), dtype))
+        q, r = qr(drawn)
+        q = q * where(matrix_diag_part(r) < 0.0, -self.gain, self.gain)     # else q is not uniform
+        return reshape(q if rows >= columns else transpose(q), shape)
 
     def get_config(self):
         """The arguments."""

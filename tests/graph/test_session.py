@@ -672,6 +672,26 @@ def test_a_tape_in_a_graph(session):
 
 
 # ---- training
+def test_what_layers_update_is_an_operation(session):
+    x = placeholder(nf.float32, [None, 2])
+    layer = nf.keras.layers.BatchNormalization(momentum=0.5)
+    y = layer(x, training=True)
+    session.run(global_variables_initializer())
+    given = {x: [[1.0, 2.0], [3.0, 2.0]]}
+    session.run(y, given)
+    assert session.run(layer.moving_mean).tolist() == [0.0, 0.0]
+    session.run([y, layer.updates], given)
+    assert session.run(layer.moving_mean).tolist() == [1.0, 1.0]
+
+
+def test_initializers_of_layers(session):
+    x = placeholder(nf.float32, [None, 5, 3])
+    y = nf.keras.layers.LSTM(4, activity_regularizer=nf.keras.regularizers.l2(0.1))
+    z = y(x)
+    session.run(global_variables_initializer())
+    assert session.run([z, *y.losses], {x: np.ones((2, 5, 3))})[0].shape == (2, 4)
+
+
 @pytest.mark.parametrize("make", [
     lambda: nf.train.GradientDescentOptimizer(0.1), lambda: nf.train.AdamOptimizer(0.1),
     lambda: nf.train.MomentumOptimizer(0.1, 0.9), lambda: nf.keras.optimizers.Adam(0.1),

@@ -1,4 +1,5 @@
 """Losses and metrics that layers add: penalties of weights and outputs, and what `call` reports."""
+from numbaflow.core.shape import Extent
 from numbaflow.core.tensor import Tensor, as_tensor
 
 from . import gathering
@@ -48,7 +49,8 @@ class LossesAndMetrics:
     def _penalize(self, outputs):
         for output in outputs if isinstance(outputs, (list, tuple)) else [outputs]:
             penalty = self._activity_regularizer(output)
-            self.add_loss(penalty / float(output.shape[0] if output.ndim else 1))      # a mean over the batch
+            size = output.shape[0] if output.ndim else 1
+            self.add_loss(penalty / (size if isinstance(size, Extent) else float(size)))    # the batch's mean
 
     def _forget_losses(self):
         """Forget the losses of earlier calls, here and in the layers within."""
@@ -66,7 +68,11 @@ class LossesAndMetrics:
             found += [v if isinstance(v, Tensor) else as_tensor(float(v)) for v in values if v is not None]
         return found
 
-    updates = property(lambda self: [], doc="Always empty: what a layer updates is updated in its call.")
+    @property
+    def updates(self):
+        """In a graph the operations that update what is not trained; else empty, for calls update at once."""
+        kept = [v for v in self.non_trainable_weights if v.graph is not None]
+        return [op for v in kept for op in v.graph.assignments(v)]
 
     def add_metric(self, value, aggregation=None, name=None):
         """Report a tensor of this call in a metric of that name, the mean over calls.
