@@ -435,6 +435,7 @@ __all__ = [
     "ones",
     "ones_initializer",
     "ones_like",
+    "onnx",
     "op",
     "orthogonal_initializer",
     "pad",
@@ -477,6 +478,7 @@ __all__ = [
     "round",
     "rsqrt",
     "saturate_cast",
+    "saved_model",
     "scalar_mul",
     "scan",
     "scatter_nd",
@@ -567,8 +569,8 @@ __all__ = [
 
 
 def __getattr__(name):
-    """`nf.keras`, which is imported when it is first asked for."""
-    if name == "keras":
+    """`nf.keras` and what stands on it, imported when first asked for."""
+    if name in ("keras", "onnx", "saved_model"):
         import importlib
         return importlib.import_module(f"{__name__}.keras")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

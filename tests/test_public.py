@@ -11,7 +11,8 @@ NAMESPACES = ["contrib.checkpoint", "contrib.eager", "contrib.summary", "data", 
               "errors", "image", "initializers", "keras", "keras.activations", "keras.callbacks",
               "keras.constraints", "keras.datasets", "keras.initializers", "keras.layers", "keras.losses",
               "keras.metrics", "keras.models", "keras.optimizers", "keras.optimizers.schedules",
-              "keras.regularizers", "keras.utils", "linalg", "losses", "math", "nn", "random", "summary",
+              "keras.regularizers", "keras.utils", "linalg", "losses", "math", "nn", "onnx", "random",
+              "saved_model", "summary",
               "test", "testing", "train"]
 
 
@@ -56,7 +57,7 @@ def test_everything_public_is_documented(value):
 def test_importing_compiles_nothing_and_needs_no_extra():
     code = ("import sys; import numbaflow; from numba.core import event\n"
             "for name in ('torch', 'tensorflow', 'jax', 'sklearn', 'matplotlib', 'tqdm', 'scipy.linalg',\n"
-            "             'PIL', 'safetensors', 'tensorboard'):\n"
+            "             'PIL', 'safetensors', 'tensorboard', 'onnx'):\n"
             "    assert name not in sys.modules, name\n"
             "from numbaflow.core import table\n"
             "for op in table.OPS.values():\n"

@@ -124,12 +124,11 @@ def custom_gradient(f):
                             "must accept a keyword argument 'variables'.")
         outputs = tuple(_untraced(y) for y in nest.flatten(result))
         trace = stack.frame[2]
-        in_graph = trace is not None and trace.lasting
-        if in_graph or listening():
+        if trace is not None or listening():
             inputs = [_traced_form(a) for a in (*flat_args, *variables)]
             leaves = [len(nest.flatten(a)) for a in args]
             op = _CustomOp(getattr(f, "__name__", "custom_gradient"), grad_fn, leaves, variables)
-            if in_graph:
+            if trace is not None:
                 outputs = trace.custom(op, inputs, outputs)
             record(op, inputs, outputs)
         return nest.pack(result, outputs) if nest.is_nested(result) else outputs[0]

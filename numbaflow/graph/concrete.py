@@ -31,6 +31,7 @@ class Concrete:
         self.reads, self.feeds, self.assigned = tuple(reads), tuple(feeds), tuple(assigned)
         self.arguments = len(graph.inputs) - len(self.reads) - len(self.feeds)
         self.results = len(graph.outputs) - len(self.assigned)
+        self.structure = None           # of what the Python function returned
         self.by_value = False           # whether values decide a shape
         self._lock, self._derivatives = threading.Lock(), {}
 
@@ -50,6 +51,18 @@ class Concrete:
         """The compiled program, made at the first call."""
         with self._lock:
             return by_value.Interpreted(self) if self.by_value else Program(self)
+
+    def __call__(self, *args):
+        """What the Python function returned, for tensors or structures of them in the order of its arguments."""
+        tensors = [as_tensor(leaf) for a in args for leaf in nest.flatten(a)]
+        if len(tensors) != self.arguments:
+            raise TypeError(f"{self.name}: a compiled function of {self.arguments} tensors got {len(tensors)}")
+        for t, v in zip(tensors, self.graph.inputs, strict=False):
+            if (t._data.shape, t._data.dtype) != (v.shape, v.dtype):
+                raise ValueError(f"{self.name}: was compiled for {v.dtype}{list(v.shape)}, got "
+                                 f"{t._data.dtype}{list(t._data.shape)}")
+        found = self.call(tensors)
+        return found if self.structure is None else self.structure.pack(found)
 
     def call(self, tensors):
         """The result tensors for argument tensors, in this thread's mode: traced, taped or plain."""

@@ -73,6 +73,7 @@ class Function:
         if found is None:
             method = functools.partial(_call_method, self.python_function, weakref.ref(instance))
             functools.update_wrapper(method, self.python_function)
+            method.__signature__ = _without_first(inspect.signature(self.python_function))
             found = self._bound[instance] = Function(method, self.input_signature, self._relaxed)
         return found
 
@@ -180,7 +181,9 @@ class Function:
             named = {name: _with_tensors(kwargs[name], left) for name in sorted(kwargs)}
             result = self.python_function(*traced_args, **named)
             structure = Structure(result)
-        return Concrete.of_trace(trace, traced, structure.tensors), structure
+        made = Concrete.of_trace(trace, traced, structure.tensors)
+        made.structure = structure
+        return made, structure
 
     def get_concrete_function(self, *args, **kwargs):
         """The compiled function for a signature, given by arguments or by TensorSpecs in their place."""
@@ -231,6 +234,11 @@ def _call_method(function, instance, *args, **kwargs):
     return function(instance(), *args, **kwargs)
 
 
+def _without_first(signature):
+    """The signature of a method as its instance has it."""
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
 def _signature(given):
     if given is None:
         return None
@@ -278,6 +286,8 @@ def _with_tensors(a, left):
 
 
 def _example(a):
+    if nest.is_nested(a):
+        return nest.map_structure(_example, a)
     if isinstance(a, TensorSpec):
         if a.shape is None or None in a.shape:
             raise ValueError(f"get_concrete_function: {a} has extents that are not known; give a tensor")

@@ -52,6 +52,12 @@ def _has_effect(node):
     return getattr(node.op, "effect", False)
 
 
+def pass_gradients_by(graph):
+    """Nodes that only tell tapes another gradient are passed by: see own_gradient.py."""
+    graph.replace({v: node.inputs[v.number] for node in graph.nodes if node.op.name == "own_gradient"
+                   for v in node.outputs})
+
+
 # ---- equal nodes
 def merge_equal(graph):
     """Of nodes that compute the same from the same, the first serves all."""
@@ -316,5 +322,5 @@ def _is_product(value):
             and value.shape[1] * node.inputs[0].size <= SERIAL_PRODUCT)
 
 
-REWRITES = [drop_unused, fold_constants, simplify, merge_equal, fold_constants, simplify, drop_unused,
+REWRITES = [pass_gradients_by, drop_unused, fold_constants, simplify, merge_equal, fold_constants, simplify, drop_unused,
             join_products, fold_biases, fuse]
