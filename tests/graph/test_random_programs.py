@@ -69,7 +69,7 @@ def unary(text, function, kink=None):
 
 def binary(text, function, apart=False):
     def make(draw, pool, x):
-        fitting = [k for k, v in enumerate(pool) if _broadcast(pool[x], v) is not None]
+        fitting = [k for k, v in enumerate(pool) if _elements(pool[x], v) <= pool.kind.most]
         y = draw(st.sampled_from(fitting))
         if apart and np.abs(pool[x].numpy() - pool[y].numpy()).min(initial=1) < pool.kind.kink:
             return None
@@ -77,11 +77,12 @@ def binary(text, function, apart=False):
     return make
 
 
-def _broadcast(x, y):
+def _elements(x, y):
+    """How many elements two values broadcast to."""
     try:
-        return np.broadcast_shapes(tuple(x.shape), tuple(y.shape))
+        return np.prod(np.broadcast_shapes(tuple(x.shape), tuple(y.shape)))
     except ValueError:
-        return None
+        return np.inf
 
 
 def reduction(name):
@@ -123,6 +124,8 @@ def product(draw, pool, x):
     options = [(p, q) for p, inner in ((False, columns), (True, rows)) for q, other in ((False, m), (True, n))
                if inner == other]
     p, q = draw(st.sampled_from(options))
+    if (columns if p else rows) * (m if q else n) > pool.kind.most:
+        return None
     return (f"matmul(transpose_a={p}, transpose_b={q})",
             lambda u, v: nf.matmul(u, v, transpose_a=p, transpose_b=q), (x, y))
 
