@@ -1,9 +1,11 @@
 """What a compiled function tells of itself: what is in the texts, not how they look."""
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from numbaflow.kernels import builds
+from numbaflow.kernels import builds, fused
 
 import numbaflow as nf
 from numbaflow.graph import control, host
@@ -182,12 +184,12 @@ def test_specs_and_concrete_functions_serve_too(trained):
     assert concrete.profile(args, repeat=1).rows
 
 
-def test_a_kernel_that_was_kept_on_disk_says_so(trained):
-    step, args, _ = trained
-    step.lower(*args)
+def test_a_kernel_that_was_kept_on_disk_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBAFLOW_CACHE_DIR", str(tmp_path))
     text = "def once(args, lo, hi):\n    x = args[0]\n"
-    from numbaflow.kernels import fused
-    first = fused.compiled("once", text, {})
-    again = fused.machine.compiled(fused.function_of("once", text, {}), text)
-    assert builds.of(first.address).source == text
-    assert builds.of(again.address).cached
+    build = builds.of(fused.compiled("once", text, {}).address)
+    assert (build.name, build.source, build.cached) == ("once", text, False)
+    told = f"from numbaflow.kernels import builds, fused; f = fused.compiled('once', {text!r}, {{}}); "
+    told += "print(builds.of(f.address).cached)"
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "True"
