@@ -11,10 +11,11 @@ from .conv_tiles import WIDTH, address_of, copy_panel, copy_rows, outer_tile, ro
 from .jit import kernel, range_kernel
 from .memory import empty
 from .recording import contiguous, zeros
+from .threads import MOST
 
 # Pixels that a tile runs through at once: their panels and channels, 88 bytes each, stay in the first cache.
 BLOCK = 256
-ITEMS = 24                      # so many tiles are enough for threads to share; fewer are cut by pixels
+PARTIAL = 1 << 18               # elements of filters that may be summed in parts, each from pixels of its own
 # Channels beyond which images are packed, for one tap and for several, which pay it back: pixels a power of
 # two of bytes apart share few places of a cache.  3x3 512 -> 512 at 7x7: 58 GFLOP/s as it is, 77 packed (Zen
 # 3, one core).
@@ -163,7 +164,7 @@ def filter_grad(x, dy, w_shape, strides, pads, dilations, groups):
     lanes, outs = WIDTH // x.itemsize, w_shape[4] // groups
     block = -(-pixels // -(-pixels // BLOCK))               # blocks of one size
     tiles = groups * panels * len(phase.taps) * -(-run // geometry.rows_per_tile())
-    parts = max(1, min(-(-ITEMS // tiles), -(-pixels // block) // 4))
+    parts = max(1, min(MOST, -(-pixels // block) // 4, PARTIAL // (len(phase.taps) * run * groups * outs)))
     made = empty((parts, len(phase.taps) * run, groups, panels * lanes), x.dtype)
     _filter_grad(parts * tiles, phase.work // 8, images.reshape(-1), dy.reshape(-1), phase.taps, phase.grid,
                  block, packed_x, parts, made.reshape(-1))
