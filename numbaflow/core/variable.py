@@ -266,8 +266,11 @@ class Variable(Operators, Trackable):
         return self if read_value else None
 
     def load(self, value, session=None):
-        """Set the value."""
-        self.assign(value)
+        """Set the value, at once also where a graph is built."""
+        with tracing(None):
+            self.assign(value)
+        if self._graph is not None:
+            self._graph.uninitialized.discard(self)
 
     def count_up_to(self, limit):
         """Add one and return the value before; OutOfRangeError from `limit` on."""
@@ -367,8 +370,8 @@ class Variable(Operators, Trackable):
         return None if self._graph is None else self._graph.initializer(self)
 
     def is_initialized(self, name=None):
-        """True, as a tensor: a variable is initialized when it is made."""
-        return as_tensor(True)
+        """True, as a tensor: a variable is initialized when it is made; in a graph what it is in a run."""
+        return as_tensor(True) if self._graph is None else self._graph.is_initialized(self)
 
     def initialized_value(self):
         """The value as a tensor; in a graph the first value."""

@@ -172,6 +172,12 @@ class Graph(Elements, Trace):
             found = self._initializers[variable] = made.op
         return found
 
+    def is_initialized(self, variable):
+        """Whether a variable has a value when a run begins, as a tensor."""
+        with tracing(self):
+            return self.feed(lambda: np.array(variable not in self.uninitialized), (), np.dtype(bool),
+                             f"{variable._name}/IsInitialized")
+
     def assignments(self, variable):
         """The operations that give a variable a value, but for its initializer."""
         first = self.initializer(variable)

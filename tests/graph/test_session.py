@@ -493,6 +493,14 @@ def test_assigning(session):
         v.assign([1.0, 2.0])
 
 
+def test_whether_a_variable_is_initialized(session):
+    v = nf.Variable(1.0)
+    known = v.is_initialized()
+    assert not session.run(known)
+    v.load(3.0, session)
+    assert session.run([known, v]) == [True, 3.0]
+
+
 def test_an_assignment_initializes(session):
     v = nf.Variable(1.0)
     put = v.assign(5.0)
