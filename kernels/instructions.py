@@ -1,6 +1,6 @@
 """Instructions of compiled programs that are no fused kernels: copies, sums in place, zeros, matrix products.
 
-Each is a kernel(args, lo, hi) of `program`; what its args hold stands in its docstring.  Strides are in bytes.
+Each is a kernel(args, lo, hi) of `program`; its docstring says what its args hold.  Strides are in bytes.
 """
 import functools
 
@@ -38,7 +38,7 @@ _ELEMENTS = {"float32": _typed(types.float32), "float64": _typed(types.float64),
 
 
 def _rows_source(name, inner):
-    """The text of a kernel over rows: `inner` runs for a row at s and d of n elements with strides u and v."""
+    """The text of a kernel over rows: `inner` runs for n elements at s and d with strides u and v."""
     return f"""
 def {name}(args, lo, hi):
     rank, n = args[3], args[3 + args[3]]
@@ -120,16 +120,17 @@ def zero():
 def _gemm(args, lo, hi):
     cell = _address(args)
     for i in range(lo, hi):
-        call(args[0], cell + 8, cell + 16, cell + 24, cell + 32, cell + 40, args[6], args[7] + i * args[14], cell + 64,
-             args[9] + i * args[15], cell + 80, args[11], args[12] + i * args[16], cell + 104)
+        call(args[0], cell + 8, cell + 16, cell + 24, cell + 32, cell + 40, args[6],
+             args[7] + i * args[14], cell + 64, args[9] + i * args[15], cell + 80, args[11],
+             args[12] + i * args[16], cell + 104)
 
 
 @functools.cache
 def gemm():
     """Products of matrices in rows, c = a b + beta c, which BLAS, counting by columns, takes as b^T a^T.
 
-    (routine, how b is read, how a is, columns of c, rows of c, terms, address of 1, b, its leading extent, a, its,
-    address of beta, c, its, strides from product to product of b, a and c)
+    (routine, how b is read, how a is, columns of c, rows of c, terms, address of 1, b, its leading extent, a,
+    its, address of beta, c, its, strides from product to product of b, a and c)
     """
     return loop(_gemm, KERNEL)
 

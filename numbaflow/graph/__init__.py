@@ -1,1 +1,1 @@
-"""`function` and what stands behind it: a traced graph of table ops, rewritten, fused, planned and replayed."""
+"""`function` and what is behind it: a traced graph of table ops, rewritten, fused, planned and replayed."""

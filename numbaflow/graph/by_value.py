@@ -45,7 +45,8 @@ class Interpreted:
     def __call__(self, tensors):
         """The results for argument tensors; variables are assigned."""
         concrete = self._concrete
-        return self.run([*tensors, *[v._read() for v in concrete.reads], *[wrap(f()) for f in concrete.feeds]])
+        return self.run([*tensors, *[v._read() for v in concrete.reads],
+                         *[wrap(f()) for f in concrete.feeds]])
 
     call = __call__
 

@@ -53,10 +53,11 @@ class Concrete:
             return by_value.Interpreted(self) if self.by_value else Program(self)
 
     def __call__(self, *args):
-        """What the Python function returned, for tensors or structures of them in the order of its arguments."""
+        """What the Python function returned, for tensors or structures of them in its arguments' order."""
         tensors = [as_tensor(leaf) for a in args for leaf in nest.flatten(a)]
         if len(tensors) != self.arguments:
-            raise TypeError(f"{self.name}: a compiled function of {self.arguments} tensors got {len(tensors)}")
+            raise TypeError(f"{self.name}: a compiled function of {self.arguments} tensors "
+                            f"got {len(tensors)}")
         for t, v in zip(tensors, self.graph.inputs, strict=False):
             if (t._data.shape, t._data.dtype) != (v.shape, v.dtype):
                 raise ValueError(f"{self.name}: was compiled for {v.dtype}{list(v.shape)}, got "
@@ -77,7 +78,8 @@ class Concrete:
 
     def _inline(self, trace, tensors):
         given = [*tensors, *[v._read() for v in self.reads],
-                 *[trace.feed(f, v.shape, v.dtype, "fed") for f, v in zip(self.feeds, self._fed(), strict=True)]]
+                 *[trace.feed(f, v.shape, v.dtype, "fed")
+                   for f, v in zip(self.feeds, self._fed(), strict=True)]]
         found = interpret(self.graph, given)
         for variable, t in zip(self.assigned, found[self.results:], strict=True):
             trace.assign(variable, t)
@@ -124,7 +126,7 @@ class Concrete:
 
 
 class Structure:
-    """The shape of what a function returns: nested lists, tuples and dicts whose leaves are mostly tensors."""
+    """The shape of what a function returns: nested lists, tuples and dicts of, mostly, tensors."""
 
     def __init__(self, result):
         leaves = nest.flatten(result) if nest.is_nested(result) else [result]

@@ -62,7 +62,7 @@ class Function:
         specs = None if self.input_signature is None else nest.flatten(list(self.input_signature))
         self._open = Open(specs, relaxed)
         self._concrete = {}             # key -> (Concrete, Structure)
-        self._quick = {}                # shapes and dtypes of tensors alone -> (what runs, what packs results)
+        self._quick = {}                # shapes and dtypes of tensors -> (what runs, what packs results)
         self._lock = threading.RLock()
         self._bound = weakref.WeakKeyDictionary()
 
@@ -121,13 +121,13 @@ class Function:
         return structure.pack(concrete.call(tensors))
 
     def _checked(self, args, kwargs):
-        """Positional arguments, their tensors and the key, where there are keyword arguments or a signature."""
+        """Arguments, their tensors and the key, where there are keyword arguments or a signature."""
         if kwargs:
             bound = self._parameters.bind(*args, **kwargs)
             if self.input_signature is not None and len(bound.arguments) > len(self.input_signature):
                 extra = list(bound.arguments)[len(self.input_signature)]
-                raise TypeError("When input_signature is provided, only pass arguments covered by it. Received "
-                                f"argument {extra}.")
+                raise TypeError("When input_signature is provided, only pass arguments covered by it. "
+                                f"Received argument {extra}.")
             args, rest = bound.args, bound.kwargs
         else:
             rest = {}
@@ -145,10 +145,10 @@ class Function:
     def _fitting(self, args):
         wanted = self.input_signature
         if len(args) != len(wanted):
-            raise ValueError(f"Python inputs incompatible with input_signature: {len(args)} arguments {args} for "
-                             f"{len(wanted)} in {wanted}")
+            raise ValueError(f"Python inputs incompatible with input_signature: {len(args)} arguments {args} "
+                             f"for {len(wanted)} in {wanted}")
         flat: list = []
-        if not all([_add_leaves(spec, a, flat) for spec, a in zip(wanted, args, strict=True)]):
+        if not all(_add_leaves(spec, a, flat) for spec, a in zip(wanted, args, strict=True)):
             raise ValueError("Structure of Python function inputs does not match input_signature: inputs "
                              f"{args}, input_signature {wanted}")
         tensors = []
@@ -246,8 +246,8 @@ def _signature(given):
         raise TypeError(f"input_signature must be either a tuple or a list, received {type(given)}")
     for spec in nest.flatten(list(given)):
         if not isinstance(spec, TensorSpec):
-            raise TypeError(f"Invalid input_signature {given}; input_signature must be a possibly nested sequence of "
-                            "TensorSpec objects.")
+            raise TypeError(f"Invalid input_signature {given}; input_signature must be a possibly nested "
+                            "sequence of TensorSpec objects.")
     return tuple(given)
 
 
@@ -259,8 +259,8 @@ def _add_leaves(spec, a, leaves):
     if not nest.is_nested(a) or isinstance(a, dict) is not isinstance(spec, dict) or len(a) != len(spec):
         return False
     keys = nest.ordered_keys(spec) if isinstance(spec, dict) else range(len(spec))
-    return all([not isinstance(a, dict) or key in a for key in keys]) and all(
-        [_add_leaves(spec[key], a[key], leaves) for key in keys])
+    return all(not isinstance(a, dict) or key in a for key in keys) and all(
+        _add_leaves(spec[key], a[key], leaves) for key in keys)
 
 
 def _add_argument(a, tensors):

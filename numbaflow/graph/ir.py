@@ -18,7 +18,7 @@ class Primitive:
     kernel, variadic, inputs = None, (), ()
 
     def __init__(self, name, effect=False):
-        self.name, self.effect = name, effect       # one with an effect runs, whether its outputs are used or not
+        self.name, self.effect = name, effect       # one with an effect runs though nobody uses its outputs
 
     def __repr__(self):
         return f"<primitive {self.name}>"
@@ -121,14 +121,15 @@ class Graph:
         self.outputs = [last(v) for v in self.outputs]
 
     def verify(self):
-        """Raise unless every value is made before it is used and the graph's inputs and outputs are its own."""
+        """Raise unless every value is made before it is used and inputs and outputs are made here."""
         made = set()
         for node in self.nodes:
             for v in node.inputs:
                 if v not in made:
                     raise InvalidArgumentError(f"graph: {node!r} takes {v!r}, which is not made before it")
             if node.sizes is not None and sum(1 if n is None else n for n in node.sizes) != len(node.inputs):
-                raise InvalidArgumentError(f"graph: {node!r} has {len(node.inputs)} inputs in lists of {node.sizes}")
+                raise InvalidArgumentError(f"graph: {node!r} has {len(node.inputs)} inputs in lists of "
+                                           f"{node.sizes}")
             for k, v in enumerate(node.outputs):
                 if v.node is not node or v.number != k:
                     raise InvalidArgumentError(f"graph: {v!r} is not output {k} of {node!r}")
@@ -136,24 +137,3 @@ class Graph:
         for v in (*self.inputs, *self.outputs):
             if v not in made:
                 raise InvalidArgumentError(f"graph: {v!r} is an input or output and not made in it")
-
-
-def broadcast(op, shapes):
-    """The shape that shapes broadcast to; an error that names the op."""
-    first = shapes[0]
-    if all(s == first for s in shapes[1:]):
-        return tuple(first)
-    rank, out = max(map(len, shapes)), []
-    for k in range(-rank, 0):
-        extent = 1
-        for s in shapes:
-            if len(s) >= -k:
-                n = s[k]
-                if n == extent or n == 1:
-                    continue
-                if extent != 1:
-                    raise InvalidArgumentError(f"{op}: shapes {' and '.join(str(tuple(s)) for s in shapes)} do not "
-                                               "broadcast: Incompatible shapes")
-                extent = n
-        out.append(extent)
-    return tuple(out)

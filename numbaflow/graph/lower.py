@@ -153,8 +153,8 @@ class Lowering:
             value = node.outputs[0]
             array = np.ascontiguousarray(node.attributes["value"])
             root = Root("constant", array)
-            self.layouts[value] = Layout(root, np.broadcast_to(array.reshape(np.shape(node.attributes["value"])),
-                                                               value.shape))
+            array = array.reshape(np.shape(node.attributes["value"]))
+            self.layouts[value] = Layout(root, np.broadcast_to(array, value.shape))
         elif node.op is ir.FUSED:
             self._fused(node)
         elif node.op.name in VIEWS:

@@ -1,4 +1,4 @@
-"""Matrix products as instructions: BLAS for small ones and stacks, our own kernels where BLAS would use threads."""
+"""Matrix products as instructions: BLAS for small ones, our own kernels where BLAS would use threads."""
 import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
@@ -39,9 +39,8 @@ def _matmul(lowering, node):
     if given.get("transpose_b"):
         b = b.view(np.swapaxes(b.array, -1, -2))
     batch = out.shape[:-2]
-    if len(batch) > 1 or (batch and not (a.array.shape[:-2] in ((), batch) and b.array.shape[:-2] in ((), batch))):
-        if any(x.array.shape[:-2] not in ((), batch) for x in (a, b)):
-            return False
+    if any(x.array.shape[:-2] not in ((), batch) for x in (a, b)):
+        return False
     if node.op is not ir.MATMUL_ADD:
         if _is_direct(out, a) and recorded(lowering, node, _direct):
             return True

@@ -33,7 +33,8 @@ class Program:
         graph = self.graph = optimized(concrete.graph)
         at = self.arguments
         variables = dict(zip(graph.inputs[at:at + len(self.reads)], self.reads, strict=True))
-        lowering = Lowering(graph, variables, list(zip(self.assigned, graph.outputs[self.results:], strict=True)))
+        assigned = list(zip(self.assigned, graph.outputs[self.results:], strict=True))
+        lowering = Lowering(graph, variables, assigned)
         self._inputs = [lowering.layouts[v].root for v in graph.inputs]
         self._outputs: list = []        # (root, shape, dtype)
         self.result_plan = [self._result(lowering, v) for v in graph.outputs[:self.results]]
@@ -45,7 +46,7 @@ class Program:
 
     # ---- building
     def _result(self, lowering, value):
-        """How a result is given: ("given", k) an input, ("constant", tensor), ("output", k) or ("host", layout)."""
+        """How a result is given: ("given", k), ("constant", tensor), ("output", k) or ("host", layout)."""
         layout = lowering.layouts[value]
         kind = layout.root.kind
         if kind == "input" and value in self.graph.inputs:
@@ -128,7 +129,8 @@ class Program:
     def _write_call(self):
         """The Python that binds and runs, written out: it is most of what a small program costs."""
         scope = {"_new": object.__new__, "_Tensor": Tensor, "_states": self._states, "_make": self._new_state,
-                 "_empty": np.empty, "_pooled": empty, "_contiguous": np.ascontiguousarray, "_fail": self._fail,
+                 "_empty": np.empty, "_pooled": empty, "_contiguous": np.ascontiguousarray,
+                 "_fail": self._fail,
                  "_refs": sys.getrefcount, "_steps": self._steps}
         lines = ["def call(given):"]
         count, arrays = len(self._inputs), []

@@ -13,6 +13,7 @@ from .epilogues import fold_biases
 from .fuse import fuse
 from .lower import launch_on
 
+_MOVES = ("broadcast_to", "reshape", "transpose", "identity", "expand_dims", "squeeze", "cast")
 _FOLDED = 1 << 20               # bytes of a constant that is worth keeping in place of its computation
 
 
@@ -111,7 +112,7 @@ def _folded(node, values):
     out = node.outputs[0]
     if node.op.kernel is not None and all(c.size == 1 for c in values):
         return np.asarray(launch_on(node, [c.reshape(()) for c in values])[0])
-    if node.op.name in ("broadcast_to", "reshape", "transpose", "identity", "expand_dims", "squeeze", "cast") \
+    if node.op.name in _MOVES \
             and values[0].size == 1 and (out.dtype.kind == "c" or values[0].dtype.kind != "c"):
         return values[0].reshape(()).astype(out.dtype)
     if max([out.nbytes, *[v.nbytes for v in node.inputs]]) > _FOLDED:
@@ -128,7 +129,7 @@ def _as_constant(node, array):
 
 # ---- algebra
 def simplify(graph):
-    """Apply the rules of algebra, node by node; what a rule gives stands for the node's output from there on."""
+    """Apply the rules of algebra, node by node; what a rule gives stands for the node's output."""
     changed, nodes = {}, graph.nodes
     graph.nodes = []
     for node in nodes:
@@ -197,7 +198,7 @@ def _divide(graph, node):
         return None
     with np.errstate(over="ignore"):
         inverse = np.array(1 / number).astype(y.dtype)
-    if not np.isfinite(inverse) or 0 < abs(inverse) < np.finfo(y.dtype).tiny:    # of the smallest and the largest
+    if not np.isfinite(inverse) or 0 < abs(inverse) < np.finfo(y.dtype).tiny:
         return None
     reciprocal = graph.constant(inverse, y.shape)
     return _apply(graph, node, "multiply", [x, reciprocal])
@@ -230,7 +231,7 @@ def _identity(graph, node):
 
 @_rule("straight_through")
 def _straight_through(graph, node):
-    return node.inputs[1]
+    return node.inputs[1] if _fits(node.inputs[1], node.outputs[0]) else None
 
 
 @_rule("cast", "broadcast_to", "sum_to", "reshape")
@@ -318,9 +319,11 @@ def join_products(graph):
 
 def _is_product(value):
     node = value.node
+    if node.attributes.get("adjoint_a") or node.attributes.get("adjoint_b"):
+        return False
     return (node.op.name in ("matmul", "matmul_add") and value.dtype.kind == "f" and value.ndim == 2
             and value.shape[1] * node.inputs[0].size <= SERIAL_PRODUCT)
 
 
-REWRITES = [pass_gradients_by, drop_unused, fold_constants, simplify, merge_equal, fold_constants, simplify, drop_unused,
-            join_products, fold_biases, fuse]
+REWRITES = [pass_gradients_by, drop_unused, fold_constants, simplify, merge_equal, fold_constants, simplify,
+            drop_unused, join_products, fold_biases, fuse]

@@ -47,7 +47,7 @@ class Trace:
         return Traced(self, value)
 
     def value(self, tensor):
-        """The graph's value for a tensor: a traced one's own, or a constant, or what is captured from outside."""
+        """The graph's value for a tensor: a traced one's own, a constant, or what is captured outside."""
         if not isinstance(tensor, Traced):
             return self.constant(tensor._data)
         if tensor._trace is self:
@@ -98,8 +98,8 @@ class Trace:
 
     def refuse_outside(self, tensor):
         """Raise for a tensor of another trace."""
-        raise TracingError(f"{caller()}: {tensor!r} belongs to a trace of {tensor._trace.name} that has ended; return "
-                           "what is needed outside from the function")
+        raise TracingError(f"{caller()}: {tensor!r} is of a trace of {tensor._trace.name} that has ended; "
+                           "return what is needed outside from the function")
 
     # ---- ops
     def call(self, op, arguments):
@@ -111,7 +111,8 @@ class Trace:
 
     def call_fully(self, op, inputs, attributes):
         """The traced results of a table op for tensors that fit it, its residuals too."""
-        made, residuals = self._emit(op, inputs, attributes, infer(op, [_specs(x) for x in inputs], attributes))
+        specs = infer(op, [_specs(x) for x in inputs], attributes)
+        made, residuals = self._emit(op, inputs, attributes, specs)
         return [*made, *residuals]
 
     def _prepared(self, op, arguments):
@@ -120,7 +121,8 @@ class Trace:
         attributes = {a: arguments[a] for a in op.attributes}
         for a, v in attributes.items():
             if isinstance(v, Traced):
-                raise TracingError(f"{caller()}: {op.name}: {a} must be known when the function is traced, got {v!r}")
+                raise TracingError(f"{caller()}: {op.name}: {a} must be known when the function is traced, "
+                                   f"got {v!r}")
         try:
             specs = infer(op, [_specs(x) for x in inputs], attributes)
         except DependsOnValues as unknown:
@@ -163,7 +165,7 @@ class Trace:
         return [self.tensor(v) for v in node.outputs]
 
     def custom(self, op, inputs, outputs):
-        """The outputs of a function that brings its own gradient, for tapes that hear the graph when it runs."""
+        """The outputs of a function with its own gradient, for tapes that hear the graph when it runs."""
         from .own_gradient import written
         return written(self, op, inputs, outputs)
 
@@ -184,11 +186,11 @@ class Trace:
         """Make a tensor the variable's value from here on; gradients take what is read as the variable."""
         data = variable._data
         if tensor._data.dtype != data.dtype:
-            raise InvalidArgumentError(f"{what}: a {tensor._data.dtype} value for variable {variable.name!r} of "
-                                       f"{data.dtype}; cast it first")
+            raise InvalidArgumentError(f"{what}: a {tensor._data.dtype} value for variable {variable.name!r} "
+                                       f"of {data.dtype}; cast it first")
         if tuple(tensor._data.shape) != data.shape:
-            raise ValueError(f"Shapes {data.shape} and {tuple(tensor._data.shape)} are incompatible: {what} to variable "
-                             f"{variable.name!r}")
+            raise ValueError(f"Shapes {data.shape} and {tensor._data.shape} are incompatible: {what} to "
+                             f"variable {variable.name!r}")
         with silent():
             before = self.read(variable)
             if data.dtype in DIFFERENTIABLE:

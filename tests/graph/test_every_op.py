@@ -32,7 +32,8 @@ def close(got, expected, dtype, what):
         assert (a is None) == (b is None), what
         if a is None:
             continue
-        assert a.dtype == b.dtype and tuple(a.shape) == tuple(b.shape), what
+        assert a.dtype == b.dtype, what
+        assert tuple(a.shape) == tuple(b.shape), what
         narrow = b.dtype.dtype.itemsize <= 4 or b.dtype.name == "complex64" or dtype == "float32"
         tolerance = TOLERANCE["float32" if narrow else "float64"]
         scale = max(1.0, float(np.abs(np.nan_to_num(b.numpy(), posinf=0, neginf=0)).max(initial=0.0)))
@@ -46,12 +47,14 @@ def weights(shape, dtype):
 def gradient(f):
     """The gradients of f's outputs, weighted unevenly, for all float inputs."""
     def g(*values):
-        flat = [v for v in nest.flatten(list(values)) if isinstance(v, nf.Tensor) and v.dtype.dtype in DIFFERENTIABLE]
+        flat = [v for v in nest.flatten(list(values))
+                if isinstance(v, nf.Tensor) and v.dtype.dtype in DIFFERENTIABLE]
         with nf.GradientTape() as tape:
             tape.watch(flat)
             outputs = [y for y in nest.flatten(f(*values)) if y.dtype.dtype in DIFFERENTIABLE]
             total = [nf.reduce_sum(y * weights(tuple(y.shape), y.dtype.name)) for y in outputs]
-        return [x if x is None or isinstance(x, nf.Tensor) else x.to_dense() for x in tape.gradient(total, flat)]
+        found = tape.gradient(total, flat)
+        return [x if x is None or isinstance(x, nf.Tensor) else x.to_dense() for x in found]
     return g
 
 
