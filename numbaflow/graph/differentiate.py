@@ -4,6 +4,10 @@ The backward graph is written by the same tape and rules that eager gradients us
 inlines the function.  What it takes from the forward pass becomes results of a forward function made for
 this; what a higher derivative needs besides is computed again from the inputs.
 """
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from numbaflow.core.accumulate import accumulate
 from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.core.gradient_tape import gradients
 from numbaflow.core.indexed_slices import IndexedSlices
@@ -38,7 +42,8 @@ def forward_of(concrete):
 class _Call:
     """What the tape sees of one call."""
 
-    variadic, plans = (), {}
+    variadic: tuple = ()
+    plans: Mapping = MappingProxyType({})
 
     def __init__(self, forward, given, outputs):
         self.name, self.forward, self._given, self._outputs = forward.name, forward, given, outputs
@@ -66,7 +71,6 @@ class _Plan:
         return tuple([found.get(k) for k in self._traced])
 
     def backward(self, g, saved, nodes, grads):
-        from numbaflow.core.accumulate import accumulate
         accumulate(grads, nodes, self.run(g, saved))
 
 

@@ -257,7 +257,7 @@ def _collapsed(*arrays):
 
 
 # ---- native ops that are no fused kernels
-_NATIVE = {}
+_NATIVE: dict = {}
 
 
 def lowers(name):

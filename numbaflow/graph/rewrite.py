@@ -143,7 +143,7 @@ def simplify(graph):
     graph.outputs = [changed.get(v, v) for v in graph.outputs]
 
 
-_RULES = {}
+_RULES: dict = {}
 
 
 def _rule(*names):
