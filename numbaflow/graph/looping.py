@@ -4,6 +4,7 @@ import numpy as np
 from numbaflow.core import dtypes, nest, table
 from numbaflow.core.abstract import Traced, current_trace
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.shape import Extent
 from numbaflow.core.tape import tracing
 from numbaflow.core.tensor import Tensor, as_tensor, scalar_tensor, wrap
 
@@ -136,7 +137,9 @@ def _counted(step, cond, start, order, bound):
     """Run the counting part op by op."""
     with tracing(None):
         state = [start[k - 1] for k in order]
-        first = [start[k - 1] if k in order else wrap(np.zeros(v.shape, v.dtype))
+        # (of what the condition does not use the shape may be unknown)
+        first = [start[k - 1] if k in order
+                 else wrap(np.zeros([0 if isinstance(n, Extent) else n for n in v.shape], v.dtype))
                  for k, v in enumerate(cond.graph.inputs)]
         holds, count = bool(inlined(cond, first)[0]), 0
         while holds and count < min(bound, _COUNTED):

@@ -7,6 +7,7 @@ import pytest
 import numbaflow as nf
 from numbaflow.core.abstract import TracingError
 from numbaflow.core.dim import Dim, NeedsExtent, Unknowns, evaluated
+from numbaflow.graph import control
 from numbaflow.graph.function import TensorSpec, function
 
 SIZES = (1, 2, 7)
@@ -264,3 +265,16 @@ def test_no_elements():
 def test_execution_is_not_eager_inside():
     assert not function(lambda: nf.constant(float(nf.executing_eagerly())))().numpy()
     assert nf.executing_eagerly()
+
+
+def test_branches_and_loops_of_an_unknown_extent():
+    v = nf.Variable(0.5)
+
+    def f(x, p):
+        y = control.cond(p, lambda: x * 2.0, lambda: x + nf.cast(nf.shape(x)[0], nf.float32))
+        _, z = control.while_loop(lambda k, a: k < 3, lambda k, a: (k + 1, a * 1.5 + v), [nf.constant(0), y])
+        return [y, z]
+    compiled = agrees(f, [TensorSpec([None, 3]), TensorSpec([], nf.bool)],
+                      [(normal(k, 3), p) for k in SIZES for p in (True, False)])
+    g, = nf.gradients_function(lambda x: nf.reduce_sum(compiled(x, True)[1]))(normal(5, 3))
+    np.testing.assert_allclose(g, np.full((5, 3), 2.0 * 1.5**3), rtol=1e-6)
