@@ -2,10 +2,38 @@
 from numbaflow.core.scopes import group
 from numbaflow.core.tape import stack
 
+from .graph_mode import get_default_graph
+
 
 def _made():
     trace = stack.frame[2]
     return list(trace.variables) if trace is not None and trace.lasting else []
+
+
+class GraphKeys:
+    """Names of collections of a graph."""
+
+    GLOBAL_VARIABLES, TRAINABLE_VARIABLES = "variables", "trainable_variables"
+    GLOBAL_STEP, LOSSES, REGULARIZATION_LOSSES = "global_step", "losses", "regularization_losses"
+    SUMMARIES, UPDATE_OPS = "summaries", "update_ops"
+
+
+def add_to_collection(name, value):
+    """Keep a value under a name in the default graph."""
+    get_default_graph().add_to_collection(name, value)
+
+
+def get_collection(key, scope=None):
+    """What the default graph keeps under a name; its variables for the names of `GraphKeys`.
+
+    >>> import numbaflow as nf
+    >>> from numbaflow.graph.graph_mode import Graph
+    >>> with Graph().as_default():
+    ...     v = nf.Variable(1.0, name="v")
+    ...     print([u.name for u in get_collection(GraphKeys.TRAINABLE_VARIABLES)])
+    ['v:0']
+    """
+    return get_default_graph().get_collection(key, scope)
 
 
 def global_variables(scope=None):

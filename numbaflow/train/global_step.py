@@ -1,25 +1,41 @@
 """The global step: one integer variable that counts training steps."""
 import numpy as np
 
+from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor
 from numbaflow.core.variable import Variable
 
 from .optimizer import unscoped
 
-_steps: dict = {}               # graph, None for the eager program -> its global step
+_KEY = "global_step"
+_eager: dict = {}               # the global step of the eager program under that key; graphs keep their own
+
+
+def _graph(graph):
+    """The graph given, or that of this context; None for the eager program."""
+    trace = stack.frame[2]
+    return graph if graph is not None else trace if trace is not None and trace.lasting else None
 
 
 def get_global_step(graph=None):
-    """The global step, or None before it was made."""
-    return _steps.get(graph)
+    """The global step of a graph, by default of this context, or None before it was made."""
+    graph = _graph(graph)
+    if graph is None:
+        return _eager.get(_KEY)
+    return next(iter(graph.get_collection(_KEY)), None)
 
 
 def create_global_step(graph=None):
     """Make the global step, an int64 variable that starts at 0; ValueError when there is one."""
-    if graph in _steps:
+    if get_global_step(graph) is not None:
         raise ValueError('"global_step" already exists.')
-    _steps[graph] = unscoped(np.int64(0), "global_step")
-    return _steps[graph]
+    graph, made = _graph(graph), unscoped(np.int64(0), _KEY)
+    if graph is None:
+        _eager[_KEY] = made
+    else:
+        graph.adopt([made])
+        graph.add_to_collection(_KEY, made)
+    return made
 
 
 def get_or_create_global_step(graph=None):
@@ -30,7 +46,7 @@ def get_or_create_global_step(graph=None):
     >>> step is nf.train.get_or_create_global_step(), step.dtype.name
     (True, 'int64')
     """
-    step = _steps.get(graph)
+    step = get_global_step(graph)
     return create_global_step(graph) if step is None else step
 
 

@@ -14,6 +14,9 @@ from numbaflow.graph import control, host
 from numbaflow.graph.function import function
 from numbaflow.graph.graph_mode import Graph, get_default_graph, reset_default_graph
 from numbaflow.graph.graph_variables import (
+    GraphKeys,
+    add_to_collection,
+    get_collection,
     global_variables,
     global_variables_initializer,
     local_variables_initializer,
@@ -734,6 +737,28 @@ def test_a_global_step_counts(session):
     for _ in range(3):
         step.run()
     assert session.run([count, v]) == [3, 0.125]
+
+
+def test_each_graph_has_a_global_step():
+    found = []
+    for _ in range(2):
+        with Graph().as_default(), Session() as session:
+            v, step = nf.Variable(1.0), nf.train.get_or_create_global_step()
+            assert nf.train.get_global_step() is step
+            train = nf.train.GradientDescentOptimizer(0.1).minimize(v * v, global_step=step)
+            session.run(global_variables_initializer())
+            session.run(train)
+            found.append(nf.train.global_step(session, step))
+    assert found == [1, 1]
+    assert nf.train.get_global_step() is not step
+
+
+def test_collections(graph):
+    add_to_collection("mine", 1.0)
+    v, _ = nf.Variable(1.0), nf.Variable(2.0, trainable=False)
+    assert get_collection("mine") == [1.0]
+    assert get_collection(GraphKeys.TRAINABLE_VARIABLES)[0] is v
+    assert len(get_collection(GraphKeys.GLOBAL_VARIABLES)) == 2
 
 
 def test_a_rate_that_is_fed(session):
