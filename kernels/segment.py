@@ -175,10 +175,35 @@ def _ids(data, ids, segments):
     check_ids(data, ids, segments)
     flat = flat_indices(ids)
     if (bad := first_above.checked(flat.size, flat.size, flat, segments)) >= 0:
-        position = tuple(int(p) for p in np.unravel_index(bad, ids.shape)) if ids.ndim else ()
-        raise IndexOutOfRange(f"segment id {flat[bad]} at position {position} is not below "
-                              f"num_segments {segments}")
+        raise _above(ids, bad, segments)
     return flat
+
+
+def _above(ids, bad, segments):
+    position = tuple(int(p) for p in np.unravel_index(bad, ids.shape)) if ids.ndim else ()
+    return IndexOutOfRange(f"segment id {ids.reshape(-1)[bad]} at position {position} is not below "
+                           f"num_segments {segments}")
+
+
+@range_kernel
+def spread_rows(g, ids, out, lo, hi):
+    """out[i] = g[ids[i]], 0 where the id is negative; returns the first i whose id is too large, or -1."""
+    for i in range(lo, hi):
+        s = ids[i]
+        if s >= g.shape[0]:
+            return i
+        for j in range(g.shape[1]):
+            out[i, j] = g[np.uint64(s), j] if s >= 0 else 0
+    return -1
+
+
+def spread(g, ids):
+    """To every row its segment's row of g, and 0 where the id is negative."""
+    out, flat, inner = empty((*ids.shape, *g.shape[1:]), g.dtype), flat_indices(ids), prod(g.shape[1:])
+    rows = contiguous(g).reshape(g.shape[0], inner), flat, out.reshape(flat.size, inner)
+    if (bad := spread_rows.checked(flat.size, out.size, *rows)) >= 0:
+        raise _above(ids, bad, g.shape[0])
+    return out
 
 
 def unsorted_segment_sum(data, segment_ids, num_segments):

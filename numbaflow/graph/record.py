@@ -96,7 +96,7 @@ class _Launch(Recorder):
                                self.node)
 
     def convert(self, source, dtype):
-        if source.dtype.kind not in "biu" and (source.dtype.kind, dtype.kind) != ("f", "f"):
+        if source.dtype.kind + dtype.kind not in ("bi", "bu", "bf", "ii", "iu", "if", "ui", "uu", "uf", "ff"):
             raise NotRecordable(f"{source.dtype} as {dtype}")
         made = self.empty(source.shape, dtype)
         self.call(convert_flat, made.size, made.size, (contiguous(source).reshape(-1), made.reshape(-1)))

@@ -15,6 +15,7 @@ from numbaflow.core.later import of_known_values
 from numbaflow.core.optable import Sample, integers, op
 from numbaflow.core.shape import UNKNOWN, Extent
 from numbaflow.core.tensor import as_array, as_tensor, known
+from numbaflow.kernels import sequences
 
 from .arguments import shape_of
 from .shape import broadcast_to, reshape
@@ -226,5 +227,5 @@ def sequence_mask(lengths, maxlen=None, dtype=dtypes.BOOL, name=None):
     [[True, False, False, False], [True, True, True, False]]
     """
     _check_lengths(lengths)
-    longest = lengths.max(initial=0) if maxlen is None else index(maxlen)
-    return (np.arange(longest) < lengths[..., None]).astype(dtypes.as_numpy(dtype))
+    longest = int(lengths.max(initial=0)) if maxlen is None else index(maxlen)
+    return sequences.mask(lengths, longest).astype(dtypes.as_numpy(dtype), copy=False)

@@ -5,6 +5,7 @@ from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
+from numbaflow.kernels import sequences
 from numbaflow.kernels.memory import empty
 
 from .arguments import axes, one_axis
@@ -227,13 +228,7 @@ def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, name=No
     [[2, 1, 3], [6, 5, 4]]
     """
     along, batch = _sequence_axes(input, seq_lengths, seq_axis, batch_axis, seq_dim, batch_dim)
-    n, rows = input.shape[along], input.shape[batch]
-    if seq_lengths.size and not 0 <= seq_lengths.min() <= seq_lengths.max() <= n:
-        raise ValueError(f"seq_lengths must be in [0, {n}], got {seq_lengths.tolist()}")
-    ends, places = seq_lengths.astype(np.int64)[:, None], np.arange(n)
-    places = np.where(places < ends, ends - 1 - places, places)
-    moved = np.moveaxis(input, (batch, along), (0, 1))
-    return np.moveaxis(moved[np.arange(rows)[:, None], places], (0, 1), (batch, along))
+    return sequences.reverse(input, seq_lengths, along, batch)
 
 
 # ---- blocks of an image

@@ -8,7 +8,7 @@ from numbaflow.core import table
 from numbaflow.core.infer import BY_VALUE
 from numbaflow.core.optable import Sample, distinct, given, integers, normal, op
 from numbaflow.kernels import segment as kernels
-from numbaflow.kernels.index import check_integers, gather as gather_rows
+from numbaflow.kernels.index import check_integers
 
 from .arguments import extent_of
 from .arithmetic import maximum
@@ -89,12 +89,7 @@ def segment_spread(g, ids):
     >>> nf.ops.segment.segment_spread([10.0, 20.0], [1, 0, -1, 1]).numpy().tolist()
     [20.0, 10.0, 0.0, 20.0]
     """
-    if not ids.size or ids.min() >= 0:
-        return gather_rows(g, ids)
-    keep = ids >= 0
-    out = np.zeros((*ids.shape, *g.shape[1:]), g.dtype)
-    out[keep] = g[ids[keep]]
-    return out
+    return kernels.spread(g, ids)
 
 
 def _slots_reference(ids, num_segments):

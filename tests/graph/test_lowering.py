@@ -19,7 +19,8 @@ NATIVE = [
     "unsorted_segment_sqrt_n", "tile", "reverse", "roll", "cumsum", "cumprod", "cumulative_logsumexp",
     "sort", "argsort", "top_k", "argmax", "argmin", "lstm_gates", "lstm_gates_grad", "linear_recurrence",
     "matrix_diag", "matrix_diag_part", "diag", "diag_part", "uniform_draw", "normal_draw",
-    "truncated_normal_draw", "bernoulli_draw", "dropout_draw", "resized", "resize_grad", "setitem"]
+    "truncated_normal_draw", "bernoulli_draw", "dropout_draw", "resized", "resize_grad", "setitem",
+    "reverse_sequence", "segment_spread"]
 
 
 def cases(name):
