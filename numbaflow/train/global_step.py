@@ -8,7 +8,7 @@ from numbaflow.core.variable import Variable
 from .optimizer import unscoped
 
 _KEY = "global_step"
-_eager: dict = {}               # the global step of the eager program under that key; graphs keep their own
+_steps: dict = {}               # the global step of the eager program under that key; graphs keep their own
 
 
 def _graph(graph):
@@ -21,7 +21,7 @@ def get_global_step(graph=None):
     """The global step of a graph, by default of this context, or None before it was made."""
     graph = _graph(graph)
     if graph is None:
-        return _eager.get(_KEY)
+        return _steps.get(_KEY)
     return next(iter(graph.get_collection(_KEY)), None)
 
 
@@ -31,7 +31,7 @@ def create_global_step(graph=None):
         raise ValueError('"global_step" already exists.')
     graph, made = _graph(graph), unscoped(np.int64(0), _KEY)
     if graph is None:
-        _eager[_KEY] = made
+        _steps[_KEY] = made
     else:
         graph.adopt([made])
         graph.add_to_collection(_KEY, made)
