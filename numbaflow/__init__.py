@@ -48,9 +48,26 @@ from .core.variable import Variable
 from .data.strings import string
 from .graph.control import case, cond, switch_case, while_loop
 from .graph.function import TensorSpec, function
+from .graph.graph_elements import Operation
+from .graph.graph_mode import Graph, get_default_graph, reset_default_graph
+from .graph.graph_variables import (
+    GraphKeys,
+    add_to_collection,
+    all_variables,
+    get_collection,
+    global_variables,
+    global_variables_initializer,
+    initialize_all_variables,
+    local_variables_initializer,
+    trainable_variables,
+    variables_initializer,
+)
 from .graph.host import numpy_function, py_func, py_function
+from .graph.placeholders import placeholder, placeholder_with_default
 from .graph.printing import Assert, print
 from .graph.rows import foldl, foldr, map_fn, scan
+from .graph.session import InteractiveSession, Session, get_default_session
+from .graph.static_gradients import gradients
 from .ops.activations import sigmoid
 from .ops.arithmetic import (
     abs,
@@ -255,8 +272,13 @@ __all__ = [
     "ConfigProto",
     "DType",
     "GradientTape",
+    "Graph",
+    "GraphKeys",
     "IndexedSlices",
+    "InteractiveSession",
+    "Operation",
     "Sample",
+    "Session",
     "Tensor",
     "TensorShape",
     "TensorSpec",
@@ -270,6 +292,8 @@ __all__ = [
     "acosh",
     "add",
     "add_n",
+    "add_to_collection",
+    "all_variables",
     "angle",
     "argmax",
     "argmin",
@@ -357,11 +381,17 @@ __all__ = [
     "function",
     "gather",
     "gather_nd",
+    "get_collection",
+    "get_default_graph",
+    "get_default_session",
     "get_variable",
     "get_variable_scope",
     "global_norm",
+    "global_variables",
+    "global_variables_initializer",
     "glorot_normal_initializer",
     "glorot_uniform_initializer",
+    "gradients",
     "gradients_function",
     "greater",
     "greater_equal",
@@ -374,6 +404,7 @@ __all__ = [
     "implicit_gradients",
     "implicit_value_and_gradients",
     "init_scope",
+    "initialize_all_variables",
     "initializers",
     "int8",
     "int16",
@@ -393,6 +424,7 @@ __all__ = [
     "linalg",
     "linear_recurrence",
     "linspace",
+    "local_variables_initializer",
     "log",
     "log1p",
     "log2",
@@ -439,6 +471,8 @@ __all__ = [
     "op",
     "orthogonal_initializer",
     "pad",
+    "placeholder",
+    "placeholder_with_default",
     "polygamma",
     "pow",
     "print",
@@ -470,6 +504,7 @@ __all__ = [
     "reduce_std",
     "reduce_sum",
     "reduce_variance",
+    "reset_default_graph",
     "reshape",
     "reverse",
     "reverse_sequence",
@@ -535,6 +570,7 @@ __all__ = [
     "to_int64",
     "trace",
     "train",
+    "trainable_variables",
     "transpose",
     "trigamma",
     "truediv",
@@ -555,6 +591,7 @@ __all__ = [
     "unstack",
     "value_and_gradients_function",
     "variable_scope",
+    "variables_initializer",
     "variance_scaling_initializer",
     "where",
     "while_loop",

@@ -39,6 +39,7 @@ from .moving_average import ExponentialMovingAverage
 from .optimizer import Optimizer
 from .proximal import ProximalAdagradOptimizer, ProximalGradientDescentOptimizer
 from .rmsprop import RMSPropOptimizer
+from .session_saver import Saver
 
 __all__ = [
     "AdadeltaOptimizer",
@@ -56,6 +57,7 @@ __all__ = [
     "ProximalAdagradOptimizer",
     "ProximalGradientDescentOptimizer",
     "RMSPropOptimizer",
+    "Saver",
     "assert_global_step",
     "checkpoint_exists",
     "cosine_decay",
