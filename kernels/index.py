@@ -9,7 +9,7 @@ import numpy as np
 
 from .jit import PARALLEL_WORK, kernel, range_kernel
 from .memory import empty
-from .recording import Recorded, contiguous, recorders, table
+from .recording import Recorded, contiguous, recorders, scratch, table
 
 INT64 = np.dtype(np.int64)
 _WORDS = {1: (np.dtype(np.uint8), 1), 2: (np.dtype(np.uint16), 1), 4: (np.dtype(np.uint32), 1),
@@ -131,7 +131,10 @@ def gather(params, indices, axis=0, batch_dims=0):
         gather_rows(outer * k, size, source, flat, target)
         return out
     source, target = words(params, outer, n, inner), words(out, outer, k, inner)
-    bad = gather_rows.checked(outer * k, size, source, flat_indices(indices), target)
+    if recorders:
+        bad = gather_rows.checked(outer * k, size, source, flat_indices(indices), target)
+    else:                                       # (a call less)
+        bad = gather_rows.serial(source, flat_indices(indices), target, 0, outer * k)
     if bad >= 0:
         raise _outside(indices, bad, n)
     return out
@@ -166,9 +169,11 @@ def number_rows(indices, shape, batch_dims=0):
     covered = covered_axes(indices, shape, batch_dims)
     lead, m = indices.shape[:-1], indices.shape[-1]
     k = prod(lead)
-    numbers = empty((k,), INT64)
+    numbers = scratch((k,), INT64)
     per_batch = max(prod(lead[batch_dims:]), 1)
-    sizes = table(np.array(shape[batch_dims:covered], INT64))
+    sizes = np.array(shape[batch_dims:covered], INT64)
+    if recorders:
+        table(sizes)
     flat = flat_indices(indices).reshape(k, m)
     if (bad := row_numbers.checked(k, k * m, flat, sizes, per_batch, numbers)) >= 0:
         wrong = tuple(flat[bad].tolist())

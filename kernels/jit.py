@@ -23,8 +23,9 @@ from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 from numba.extending import intrinsic, overload
 
-from . import builds, recording, threads
+from . import builds, threads
 from .fingerprint import Unfingerprintable, fingerprint
+from .recording import recorder, recorders
 
 # Not nnan or ninf: NaN and inf keep their meaning.  afn allows approximations; the tests hold their accuracy.
 FASTMATH = {"contract", "nsz", "arcp", "afn", "reassoc"}
@@ -241,8 +242,8 @@ class RangeKernel:
 
     def checked(self, n, work, *args):
         """Run on this thread for 0 <= i < n: what the kernel gives, -1 if all is well."""
-        if recording.recorders:
-            current = recording.recorder()
+        if recorders:
+            current = recorder()
             if current is not None:
                 current.call(self, n, work, args, check=True)
                 return -1
@@ -250,8 +251,8 @@ class RangeKernel:
 
     def __call__(self, n, work, *args):
         """Run for 0 <= i < n; `work` is about how many elements that touches."""
-        if recording.recorders:
-            current = recording.recorder()
+        if recorders:
+            current = recorder()
             if current is not None:
                 current.call(self, n, work, args)
                 return

@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 
-from . import recording
+from .recording import recorder, recorders
 
 LARGE = 1 << 18                 # bytes; below, malloc recycles memory by itself
 KEPT = 1 << 30                  # bytes the pool holds on to at most
@@ -22,8 +22,8 @@ _FREE = next(sys.getrefcount(buffer) for buffer in [bytearray()])
 
 def empty(shape, dtype, pooled=LARGE):
     """An uninitialised C-contiguous array, as np.empty gives it; from the pool from `pooled` bytes on."""
-    if recording.recorders:
-        current = recording.recorder()
+    if recorders:
+        current = recorder()
         if current is not None:
             return current.empty(shape, dtype)
     size = dtype.itemsize

@@ -12,7 +12,7 @@ import numpy as np
 from .blocks import around, fill
 from .jit import kernel, range_kernel, wide_vectors
 from .memory import empty
-from .recording import contiguous, table
+from .recording import contiguous, scratch, table
 from .row_sums import add
 
 ROWS = 64           # rows in one chunk, where channels are last: with TILE float32 columns 64 KiB
@@ -185,7 +185,7 @@ def moments(x, axis):
     else:
         _moments_first(cut.outer * cut.channels * -(-cut.inner // RUN), x.size, flat, cut.channels, cut.inner,
                        means, squares)
-    mean, square = empty((cut.channels,), FLOAT64), empty((cut.channels,), FLOAT64)
+    mean, square = scratch((cut.channels,), FLOAT64), scratch((cut.channels,), FLOAT64)
     _merge(cut.channels, means.size, means, squares, cut.counts, mean, square)
     if not cut.count:
         mean[:] = np.nan                        # of nothing
@@ -250,8 +250,8 @@ def batch_norm(x, scale, offset, epsilon, axis):
     The variance that is given back is that of a sample, over count - 1; 1 / sqrt(...) comes last, float64.
     """
     mean, square, cut = moments(x, axis)
-    mean_x, factor, variance = (empty((cut.channels,), x.dtype) for _ in range(3))
-    inverse = empty((cut.channels,), FLOAT64)
+    mean_x, factor, variance = (scratch((cut.channels,), x.dtype) for _ in range(3))
+    inverse = scratch((cut.channels,), FLOAT64)
     _finish(cut.channels, 0, mean, square, contiguous(scale), cut.count, float(epsilon), mean_x, factor,
             variance, inverse)
     return affine(x, mean_x, factor, contiguous(offset), cut), mean_x, variance, inverse
@@ -365,7 +365,7 @@ def products(g, x, mean, cut):
     else:
         _products_first(cut.outer * cut.channels * -(-cut.inner // RUN), x.size, g, x, cut.channels,
                         cut.inner, mean, totals, shifted)
-    total, product = empty((cut.channels,), FLOAT64), empty((cut.channels,), FLOAT64)
+    total, product = scratch((cut.channels,), FLOAT64), scratch((cut.channels,), FLOAT64)
     if cut.channels:
         _sum_chunks(cut.channels, totals.size, totals, shifted, total, product)
     return total, product
@@ -411,7 +411,7 @@ def batch_norm_grad(dy, dmean, dvariance, x, scale, mean, inverse, axis):
     cut = layout(x.shape, axis)
     g, flat = contiguous(dy).ravel(), contiguous(x).ravel()
     total, product = products(g, flat, mean, cut)
-    factor, b, c, by_scale, by_offset = per_channel = [empty((cut.channels,), x.dtype) for _ in range(5)]
+    factor, b, c, by_scale, by_offset = per_channel = [scratch((cut.channels,), x.dtype) for _ in range(5)]
     given = [contiguous(v) for v in (dmean, dvariance, scale, inverse)]
     mean = contiguous(mean)
     _finish_grad(cut.channels, 0, total, product, *given, cut.count, *per_channel)

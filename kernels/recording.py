@@ -152,8 +152,8 @@ class Recorded(np.ndarray):
 _VALUES = [
     "__bool__", "__int__", "__float__", "__complex__", "__index__", "__iter__", "__contains__", "item", "min",
     "max", "sum", "prod", "mean", "std", "var", "any", "all", "argmin", "argmax", "argsort", "sort",
-    "cumsum", "cumprod", "take", "put", "repeat", "choose", "compress", "nonzero", "searchsorted", "dot", "clip",
-    "round", "tobytes", "tofile", "partition", "argpartition", "byteswap", "conj", "conjugate", "trace"]
+    "cumsum", "cumprod", "take", "put", "repeat", "choose", "compress", "nonzero", "searchsorted", "dot",
+    "clip", "round", "tobytes", "tofile", "partition", "argpartition", "byteswap", "conj", "conjugate", "trace"]
 
 
 def _refuse(name):
@@ -180,6 +180,12 @@ def contiguous(x):
     if x.flags.c_contiguous:
         return x
     return x.copy() if isinstance(x, Recorded) else np.ascontiguousarray(x)
+
+
+def scratch(shape, dtype):
+    """A small uninitialised array."""
+    current = recorder() if recorders else None
+    return np.empty(shape, dtype) if current is None else current.empty(shape, dtype)
 
 
 def full(shape, value, dtype):

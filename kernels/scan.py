@@ -10,7 +10,7 @@ from .blocks import around, copy, fill
 from .extremes import maximum, minimum
 from .jit import body, kernel, range_kernel
 from .memory import empty
-from .recording import contiguous
+from .recording import contiguous, scratch
 
 CHUNK = 1 << 14     # elements of a row in one task
 TILE = 512          # columns in one task
@@ -162,9 +162,9 @@ def _scan(op, x, axis, exclusive, reverse):
 
 def _scan_rows(op, x, m, n, exclusive, reverse, out):
     chunks = -(-n // CHUNK)
-    totals = empty((m * chunks,), x.dtype)
+    totals = scratch((m * chunks,), x.dtype)
     op.rows(m * chunks, x.size, x, n, exclusive, reverse, out, totals)
     if chunks > 1:
-        before = empty(totals.shape, x.dtype)
+        before = scratch(totals.shape, x.dtype)
         _scan_rows(op, totals, m, chunks, True, reverse, before)
         op.shift(m * chunks, x.size, out, n, before)

@@ -10,7 +10,7 @@ import numpy as np
 from .index import INT64, IndexOutOfRange, check_integers, contiguous, flat_indices
 from .jit import kernel, range_kernel
 from .memory import empty
-from .recording import full
+from .recording import full, scratch
 from .scatter import add_rows, combine_rows, max_rows, min_rows, multiply_rows
 
 
@@ -86,7 +86,7 @@ def _neutral(dtype, largest):
 
 
 def _counts(ids, segments):
-    counts = empty((segments,), INT64)
+    counts = scratch((segments,), INT64)
     count_ids(segments, 0, ids, counts)
     return counts
 
