@@ -153,7 +153,8 @@ _VALUES = [
     "__bool__", "__int__", "__float__", "__complex__", "__index__", "__iter__", "__contains__", "item", "min",
     "max", "sum", "prod", "mean", "std", "var", "any", "all", "argmin", "argmax", "argsort", "sort",
     "cumsum", "cumprod", "take", "put", "repeat", "choose", "compress", "nonzero", "searchsorted", "dot",
-    "clip", "round", "tobytes", "tofile", "partition", "argpartition", "byteswap", "conj", "conjugate", "trace"]
+    "clip", "round", "tobytes", "tofile", "partition", "argpartition", "byteswap", "conj",
+    "conjugate", "trace"]
 
 
 def _refuse(name):

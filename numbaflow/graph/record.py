@@ -4,6 +4,7 @@ An op whose launch only looks at shapes, allocates and calls kernels needs no lo
 launch looks at values stays a host call.
 """
 import numpy as np
+from numba.core.errors import NumbaError
 
 from numbaflow.kernels import instructions as native
 from numbaflow.kernels.adapter import adapted, cells_of, type_of
@@ -18,14 +19,19 @@ SHARE = 1 << 14
 
 
 def recorded(lowering, node, launch):
-    """Lower a node by recording launch(node, arrays); False where that needs values."""
+    """Lower a node by recording launch(node, arrays); False where that needs values.
+
+    The code of other people's ops is not run for it: it may do anything.
+    """
+    if node.op.function.__module__.split(".")[0] != "numbaflow":
+        return False
     inputs = [lowering.layouts[v] for v in node.inputs]
     begin, recorder = len(lowering.code), _Launch(lowering, node, inputs)
     try:
         with recorder:
             found = launch(node, [x.array.view(Recorded) for x in inputs])
         layouts = [recorder.result(value, x) for value, x in zip(node.outputs, found, strict=True)]
-    except (NotRecordable, ValueError, TypeError, IndexError, ArithmeticError):
+    except (NotRecordable, NumbaError, ValueError, TypeError, IndexError, ArithmeticError):
         del lowering.code[begin:]
         return False
     lowering.layouts.update(zip(node.outputs, layouts, strict=True))
