@@ -3,6 +3,8 @@
 A rewrite keeps what the graph computes.  The rules of algebra hold for all numbers, infinities and NaN
 included, but for the signs of zeros and the last bits.
 """
+from math import frexp
+
 import numpy as np
 
 from numbaflow.core import table
@@ -194,7 +196,9 @@ def _divide(graph, node):
     if _fits(x, node.outputs[0]) and _number(y) == 1:
         return x
     number = _number(y)
-    if number is None or node.outputs[0].dtype.kind != "f" or x.dtype.kind != "f" or number == 0:
+    if number is None or node.outputs[0].dtype.kind != "f" or x.dtype.kind != "f":
+        return None
+    if abs(frexp(number)[0]) != 0.5:            # by no power of two: 49 * (1 / 49) is less than 1
         return None
     with np.errstate(over="ignore"):
         inverse = np.array(1 / number).astype(y.dtype)

@@ -157,7 +157,9 @@ def test_what_changes_nothing_goes(build):
     lambda g, x: g.op("multiply", x, 0.0),                      # NaN and infinity are not 0
     lambda g, x: g.op("add", x, g.constant(np.zeros((4, 2, 3), "float32"))),     # it is larger than x
     lambda g, x: g.op("pow", x, 0.5),                           # of -inf it is inf, its square root NaN
-    lambda g, x: g.op("divide", x, 1e-40), lambda g, x: g.op("divide", x, 0.0),
+    lambda g, x: g.op("divide", x, 3.0), lambda g, x: g.op("divide", x, float("inf")),
+    lambda g, x: g.op("divide", x, 1e-40), lambda g, x: g.op("divide", x, 2.0 ** -128),
+    lambda g, x: g.op("divide", x, 0.0),
 ])
 def test_what_changes_something_stays(build):
     graph, x = written((2, 3))
@@ -171,9 +173,17 @@ def test_powers_have_ops_of_their_own(number, name):
     assert names(after(graph, [graph.op("pow", x, number)], rewrite.simplify)) == [name]
 
 
-def test_a_division_by_a_number_is_a_product():
+def test_a_division_by_a_power_of_two_is_a_product():
     graph, x = written((2, 3))
     assert names(after(graph, [graph.op("divide", x, 8.0)], rewrite.simplify)) == ["multiply"]
+
+
+def test_a_quotient_is_rounded_as_eagerly():
+    x = nf.range(1.0, 200.0)
+    for n in (3.0, 49.0, 103.0):
+        def part(x, n=n):
+            return nf.floor(x / n)
+        np.testing.assert_array_equal(nf.function(part)(x).numpy(), part(x).numpy())
 
 
 def test_two_views_in_a_row_become_one():
