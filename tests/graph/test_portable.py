@@ -131,7 +131,7 @@ def _set(key, value):
      "written as 'eval'"),
     (lambda nodes: nodes[0].update(primitive="mystery"), DataLossError, "no primitive 'mystery'"),
     (lambda nodes: nodes.pop(), DataLossError, "no number 2"),
-], ids=str)
+], ids=lambda part: part if isinstance(part, str) else "")
 def test_what_was_changed_by_hand_is_refused(change, error, says):
     with pytest.raises(error, match=says):
         copied(product(), change)
