@@ -152,3 +152,15 @@ def test_nothing_to_do(x_shape):
     assert y.size == 0
     assert kernels.input_grad(y, w, x.shape, *how).shape == x.shape
     np.testing.assert_array_equal(kernels.filter_grad(x, y, w.shape, *how), np.zeros(w.shape))
+
+
+@pytest.mark.parametrize(("x", "w", "pads", "stride", "groups"), [
+    ((16, 28, 28, 1), (3, 3, 1, 16), 0, 1, 1), ((8, 26, 26, 16), (3, 3, 16, 20), 1, 1, 1),
+    ((4, 40, 40, 6), (3, 3, 3, 8), 1, 1, 2), ((2, 50, 50, 70), (1, 1, 70, 33), 0, 1, 1)])
+def test_filter_gradients_in_parts_of_many_pixels(x, w, pads, stride, groups):
+    rng, how = np.random.default_rng(5), ((stride,) * 2, ((pads,) * 2,) * 2, (1, 1), False, groups)
+    images, direction = rng.normal(size=x), rng.normal(size=w)
+    y = kernels.output(images, direction, *how)
+    dy = rng.normal(size=y.shape)
+    dw = kernels.filter_grad(images, dy, w, *how)
+    np.testing.assert_allclose((dw * direction).sum(), (dy * y).sum(), rtol=1e-9)
