@@ -153,16 +153,26 @@ class Program:
         lines += ["    try: state = _states.pop()", "    except IndexError: state = _make()"]
         locked = [f"v{k}" for k in sorted(written, key=lambda k: self.reads[k]._id)]
         body = [f"a{self.arguments + k} = v{k}._array()" for k in range(len(self.reads)) if k not in written]
+        # Python that a program calls may take hold of a variable's value: then new values come in at the end
+        aside = any(type(s) is HostCall and getattr(s.node.op, "effect", False) for s in self._segments)
         for name in locked:
-            lines.append(f"    {name}._lock.acquire(); {name}._writing = True")
-            body += [f"if _refs({name}._data) > {ALONE}: {name}._data = {name}._data.copy()",
-                     f"a{self.arguments + int(name[1:])} = {name}._data"]
+            array = f"a{self.arguments + int(name[1:])}"
+            if aside:
+                lines.append(f"    {name}._lock.acquire()")
+                body.append(f"{array} = {name}._data.copy()")
+            else:
+                lines.append(f"    {name}._lock.acquire(); {name}._writing = True")
+                body += [f"if _refs({name}._data) > {ALONE}: {name}._data = {name}._data.copy()",
+                         f"{array} = {name}._data"]
         operands = ", ".join(arrays)
         given = f"({operands}{',' if arrays else ''})"
         body += ([f"failed = state.run({operands})", f"if failed is not None: _fail(state, failed, {given})"]
                  if self._native else [f"failed = _steps(state, {given})"])
+        if aside:
+            body += [f"{name}._data = a{self.arguments + int(name[1:])}" for name in locked]
         lines += ["    try:", *["        " + line for line in body], "    finally:"]
-        lines += [f"        {name}._writing = False; {name}._lock.release()" for name in reversed(locked)]
+        lines += [f"        {'' if aside else f'{name}._writing = False; '}{name}._lock.release()"
+                  for name in reversed(locked)]
         lines.append("        _states.append(state)")
         results = []
         for k, (kind, what) in enumerate(self.result_plan):

@@ -203,3 +203,23 @@ def test_assert(wrap):
         wrap(f)(nf.constant([1.0, -2.0]))
     with pytest.raises(ValueError, match="scalar bool"):
         printing.Assert(nf.ones([2]), [])
+
+
+def test_values_that_python_takes_hold_of_stay_as_they_were():
+    w, held = nf.Variable([1.0, 2.0]), []
+
+    def look():
+        held.append(w.read_value())
+        return w.read_value()
+
+    @nf.function
+    def f(x):
+        before = nf.py_function(look, [], nf.float32, shape=[2])
+        w.assign_add(x)
+        return before
+
+    results = [f(nf.constant([1.0, 1.0])) for _ in range(3)]
+    expected = [[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]]
+    assert [r.numpy().tolist() for r in results] == expected
+    assert [h.numpy().tolist() for h in held] == expected
+    assert w.numpy().tolist() == [4.0, 5.0]
