@@ -93,16 +93,14 @@ class _Items:
 
     def join(self, node):
         """Put a node into the groups that make its inputs, as many of them as make one kernel with it."""
-        sources, chosen = self._sources(node), []
-        group = self._extended(node, sources)
-        if group is not None:
-            chosen = sources[:1]
-        else:
+        sources = self._sources(node)
+        group, chosen = self._extended(node, sources)
+        if group is None:
             group = Group([node], self._used)
         if not group.runs:
             self.stand_alone(node)
             return
-        for k in sources if not chosen else ():
+        for k in sources[sources.index(*chosen) + 1 if chosen else 0:]:
             group, chosen = self._with(k, group, chosen, sources)
         # a sum of the same rows that the node needs by way of another value; one of the same elements
         late = [k for k in (self._sources_of(group.inputs) if chosen else ())
@@ -117,20 +115,23 @@ class _Items:
             self._new(group, [node], self._ancestors(sources))
 
     def _extended(self, node, sources):
-        """The one group that makes a node's inputs, where it simply takes the node in."""
-        if len(sources) == 1 and isinstance(self._groups[sources[0]], Group):
-            group = self._groups[sources[0]]
-            return group if group.extend(node) else None
-        return None
+        """The first group that may take a node in, and its number, where that is simple."""
+        k = next((k for k in sources if self._may_join([k], node, sources)), None)
+        return (self._groups[k], [k]) if k is not None and self._groups[k].extend(node) else (None, [])
 
     def _with(self, k, group, chosen, sources):
         """A group and the numbers of those it is made of, after one more is tried."""
-        other = self._groups[k]
-        if isinstance(other, Group) and not self._leads_around([*chosen, k], sources):
-            larger = Group(self._in_order([*other.nodes, *group.nodes]), self._used)
+        if self._may_join([k, *chosen], group, sources):
+            larger = Group(self._in_order([*self._groups[k].nodes, *group.nodes]), self._used)
             if larger.runs:
                 return larger, [*chosen, k]
         return group, chosen
+
+    def _may_join(self, numbers, other, sources):
+        """Whether the first of these items may be one with a group or node, which is of the others."""
+        group = self._groups[numbers[0]]
+        return (isinstance(group, Group) and group.is_within_bounds(other)
+                and not self._leads_around(numbers, sources))
 
     def _reduces(self, k):
         group = self._groups[k]
@@ -149,27 +150,22 @@ class _Items:
         return sorted(nodes, key=self._position.get)
 
     def _leads_around(self, tried, sources):
-        """Whether a path leaves these groups and comes back to them."""
-        mask = sum(1 << k for k in tried)
-        others = [k for k in sources if k not in tried]
-        if any(self._reach[k] & mask for k in others):
-            return True
-        if len(tried) == 1:
-            return False
-        above = 0
-        for k in tried:
-            above |= self._reach[k]
-        above &= ~mask
-        return any(above >> k & 1 and self._reach[k] & mask for k in range(len(self._groups)))
+        """Whether a path leaves these groups and comes back to them; `sources` make what is added to them."""
+        mask, into = sum(1 << k for k in tried), list(sources)
+        for k in tried if len(tried) > 1 else ():
+            into += self._sources_of(self._groups[k].inputs)
+        return any(self._reach[k] & mask for k in into if k not in tried)
 
     def _merge(self, chosen, group, sources):
         target, mask = chosen[0], sum(1 << k for k in chosen)
         reach = (self._ancestors(sources) | self._ancestors(chosen)) & ~mask
         for k in chosen[1:]:
             self._groups[k] = None
-        self._groups[target], self._reach[target] = group, reach
+        self._groups[target], before, self._reach[target] = group, self._reach[target], reach
         for node in group.nodes if len(chosen) > 1 else group.nodes[-1:]:
             self._item[node] = target
+        if len(chosen) == 1 and reach == before:
+            return
         dead = mask & ~(1 << target)
         for k, old in enumerate(self._reach):
             if old & mask:

@@ -3,17 +3,26 @@
 A row reduction is known after the pass that its operand is computed in; what needs it waits for the next.
 """
 COSTLY = 8                      # of a step, beside 1 for arithmetic: what is kept rather than computed again
+LONG = 3 * COSTLY               # of one whose body is several times as long as that of exp
 CHEAP = frozenset((
     "add", "subtract", "multiply", "divide", "negative", "reciprocal", "maximum", "minimum", "square", "cube",
     "squared_difference", "abs", "sign", "floor", "ceil", "round", "clip_by_value", "select", "equal",
     "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_not",
     "logical_xor", "relu", "relu_grad", "relu6", "leaky_relu", "conj", "real", "imag"))
+_LONG = frozenset((
+    "pow", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "asinh", "acosh", "atanh", "erf",
+    "erfc", "erfinv", "ndtri", "lgamma", "digamma", "polygamma", "zeta", "igamma", "igammac", "betainc"))
+
+
+def op_cost(name):
+    """About how long an op's body takes, in additions; it tells how long compiling takes, too."""
+    return 1 if name in CHEAP else LONG if name in _LONG else COSTLY
 
 
 def step_cost(step):
     """About how long a step takes, in additions."""
     if step.kind == "apply":
-        return 1 if step.what in CHEAP else COSTLY
+        return op_cost(step.what)
     return {"update": COSTLY, "reduce": 1, "cast": 1}.get(step.kind, 0)
 
 

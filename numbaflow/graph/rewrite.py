@@ -198,7 +198,7 @@ def _divide(graph, node):
     number = _number(y)
     if number is None or node.outputs[0].dtype.kind != "f" or x.dtype.kind != "f":
         return None
-    if abs(frexp(number)[0]) != 0.5:            # by no power of two: 49 * (1 / 49) is less than 1
+    if abs(frexp(number)[0]) != 0.5:            # by no power of two: 41 * (1 / 41) is less than 1
         return None
     with np.errstate(over="ignore"):
         inverse = np.array(1 / number).astype(y.dtype)

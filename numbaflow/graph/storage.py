@@ -68,18 +68,18 @@ def blank(shape, dtype):
 
 
 def place(roots):
-    """Give each temporary root an offset, so that those in use at one time do not meet; the bytes needed."""
-    placed, peak = [], 0
-    for root in sorted(roots, key=lambda r: (-r.array.nbytes, r.first)):
+    """Give each temporary root an offset, so that those in use at one time do not meet; the bytes needed.
+
+    The largest comes first, each as low as it fits among those placed before it.
+    """
+    begins, ends, firsts, lasts = placed = np.zeros((4, len(roots)), np.int64)
+    for k, root in enumerate(sorted(roots, key=lambda r: (-r.array.nbytes, r.first))):
         size = -(-max(root.array.nbytes, 1) // ALIGN) * ALIGN
-        meeting = sorted((other.offset, end) for other, end in placed
-                         if other.first <= root.last and root.first <= other.last)
-        at = 0
-        for start, end in meeting:
-            if at + size <= start:
-                break
-            at = max(at, end)
-        root.offset = at
-        placed.append((root, at + size))
-        peak = max(peak, at + size)
-    return peak
+        meeting = np.flatnonzero((firsts[:k] <= root.last) & (lasts[:k] >= root.first))
+        meeting = meeting[begins[meeting].argsort()]
+        free = np.zeros(len(meeting) + 1, np.int64)             # where it might begin: after each of these
+        np.maximum.accumulate(ends[meeting], out=free[1:])
+        fits = free[:-1] + size <= begins[meeting]
+        root.offset = int(free[fits.argmax() if fits.any() else -1])
+        placed[:, k] = root.offset, root.offset + size, root.first, root.last
+    return int(ends.max(initial=0))

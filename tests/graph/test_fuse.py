@@ -319,3 +319,45 @@ def test_many_short_rows(n):
     dx = w.sparse_softmax_cross_entropy_grad(dy, labels, x, backprop)
     outputs = [w.reduce_mean(loss), dx, w.sum_to(dx, shape=(n,))]
     check(w, outputs, [rng.integers(0, n, 3000), normal(3000, n)], kernels=1, atol=1e-4)
+
+
+# ---- how large a kernel may be
+def rounds(w, x, count):
+    """A chain of so many tanh."""
+    y = x
+    for _ in range(count):
+        y = w.add(w.tanh(w.multiply(y, x)), 0.1)
+    return y
+
+
+def test_long_chains_are_cut_into_few_distinct_kernels():
+    w = Writer()
+    x = w.input((8, 8))
+    graph = check(w, [rounds(w, x, 40)], [normal(8, 8)])
+    kernels = [n.attributes["kernel"] for n in fused_nodes(graph)]
+    assert 5 <= len(kernels) <= 20
+    assert len(set(kernels)) <= 3
+    assert all(sum(step.what == "tanh" for step in k.steps) <= 8 for k in kernels)
+
+
+def test_arithmetic_joins_a_kernel_however_costly_it_is():
+    w = Writer()
+    x = w.input((8, 8))
+    y = rounds(w, x, 8)
+    check(w, [w.reduce_sum(w.square(y), axis=1), w.negative(y)], [normal(8, 8)], kernels=1)
+
+
+def test_costly_work_that_is_in_two_large_groups_joins_neither():
+    w = Writer()
+    x, z = w.input((8, 8)), w.input((8, 8))
+    graph = check(w, [w.multiply(rounds(w, x, 8), rounds(w, z, 8))], [normal(8, 8)] * 2)
+    assert len(fused_nodes(graph)) == 2
+
+
+def test_several_sources_of_which_one_needs_another():
+    w = Writer()
+    x = w.input((6, 6))
+    y = w.exp(x)
+    z = w.matmul(y, y, transpose_a=False, transpose_b=False)
+    t = w.tanh(z)
+    check(w, [w.add(w.multiply(y, t), t), w.subtract(t, y)], [normal(6, 6)], atol=1e-4)

@@ -180,7 +180,7 @@ def test_a_division_by_a_power_of_two_is_a_product():
 
 def test_a_quotient_is_rounded_as_eagerly():
     x = nf.range(1.0, 200.0)
-    for n in (3.0, 49.0, 103.0):
+    for n in (41.0, 47.0, 83.0):
         def part(x, n=n):
             return nf.floor(x / n)
         np.testing.assert_array_equal(nf.function(part)(x).numpy(), part(x).numpy())
