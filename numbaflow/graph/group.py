@@ -11,9 +11,9 @@ from .passes import CHEAP, COSTLY, op_cost, step_cost
 from .space import INDEX, REDUCTIONS, Space, is_view, reduced_axes
 
 MOST_STEPS, MOST_OPERANDS = 128, 32
-# Of the costly steps of a kernel.  A tanh takes 0.6 ns an element in a chain of 2, 1.2 in one of 16, where
-# fewer elements are under way at a time; and LLVM takes 8 ms for each.
-MOST_COST = 64
+# Costly steps: what all together may take, as LLVM works 8 ms on a tanh; and how many may follow one another,
+# as a tanh takes 0.6 ns an element in a chain of 2 and 1.2 in one of 16, where fewer elements are under way.
+MOST_COST, MOST_IN_A_ROW = 64, 2
 LONE_ROW = 1 << 15              # elements of a space that may be one row, which threads can't share
 
 
@@ -28,11 +28,24 @@ class Group:
 
     def __init__(self, nodes, used):
         self.nodes, self.members, self._used = nodes, set(nodes), used
-        self.cost = sum(map(cost_of, nodes))
-        self.outputs = [v for node in nodes for v in node.outputs if used(v, self.members)]
-        self.inputs, self._space = [], Space(nodes)
-        self.runs = (self._space.order is not None and self._find_row()
-                     and self._build())
+        self.cost, self._costly = 0, {}         # value -> the costly steps in a row that lead to it
+        self.runs = all(map(self._count, nodes)) and self._is_kernel()
+
+    def _is_kernel(self):
+        self.outputs = [v for node in self.nodes for v in node.outputs if self._used(v, self.members)]
+        self.inputs, self._space = [], Space(self.nodes)
+        return self._space.order is not None and self._find_row() and self._build()
+
+    def _count(self, node):
+        """Note what a node costs; False where too much of it would be done in a row."""
+        cost = cost_of(node)
+        row = 0 if node.op.name in REDUCTIONS else bool(cost) + max(
+            [self._costly.get(self._source(v), 0) for v in node.inputs], default=0)
+        if cost and row > MOST_IN_A_ROW:
+            return False
+        self.cost += cost
+        self._costly.update(dict.fromkeys(node.outputs, row))
+        return True
 
     # ---- the row
     def _find_row(self):
@@ -131,14 +144,13 @@ class Group:
                 return False
         if len(self.inputs) + len(new) + len(self.outputs) >= MOST_OPERANDS:
             return False
-        if not self._is_worth_adding(node, new):
+        if not self._is_worth_adding(node, new) or not self._count(node):
             return False
         space.dims.update(new)
         space.dims[out] = dims
         self._add(node)
         self.nodes.append(node)
         self.members.add(node)
-        self.cost += cost_of(node)
         self.outputs = [v for v in (*self.outputs, out) if self._used(v, self.members)]
         return True
 

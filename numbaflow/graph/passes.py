@@ -8,10 +8,12 @@ CHEAP = frozenset((
     "add", "subtract", "multiply", "divide", "negative", "reciprocal", "maximum", "minimum", "square", "cube",
     "squared_difference", "abs", "sign", "floor", "ceil", "round", "clip_by_value", "select", "equal",
     "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_not",
-    "logical_xor", "relu", "relu_grad", "relu6", "leaky_relu", "conj", "real", "imag"))
+    "logical_xor", "relu", "relu_grad", "relu6", "leaky_relu", "conj", "real", "imag", "rint", "is_finite",
+    "is_inf", "is_nan", "hinge", "huber", "straight_through", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "invert", "left_shift", "right_shift"))
 _LONG = frozenset((
     "pow", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "asinh", "acosh", "atanh", "erf",
-    "erfc", "erfinv", "ndtri", "lgamma", "digamma", "polygamma", "zeta", "igamma", "igammac", "betainc"))
+    "erfc", "erfinv", "lgamma", "digamma", "polygamma", "trigamma", "tetragamma", "zeta"))
 
 
 def op_cost(name):

@@ -323,35 +323,56 @@ def test_many_short_rows(n):
 
 # ---- how large a kernel may be
 def rounds(w, x, count):
-    """A chain of so many tanh."""
+    """So many tanh, each of what the one before gives."""
     y = x
     for _ in range(count):
         y = w.add(w.tanh(w.multiply(y, x)), 0.1)
     return y
 
 
+def terms(w, x, count):
+    """A sum of so many exp."""
+    y = x
+    for k in range(count):
+        y = w.add(y, w.exp(w.multiply(x, 0.1 * k)))
+    return y
+
+
+def costly_steps(graph):
+    """Of each kernel."""
+    return [sum(step.what in ("exp", "tanh") for step in node.attributes["kernel"].steps)
+            for node in fused_nodes(graph)]
+
+
 def test_long_chains_are_cut_into_few_distinct_kernels():
     w = Writer()
     x = w.input((8, 8))
     graph = check(w, [rounds(w, x, 40)], [normal(8, 8)])
-    kernels = [n.attributes["kernel"] for n in fused_nodes(graph)]
-    assert 5 <= len(kernels) <= 20
-    assert len(set(kernels)) <= 3
-    assert all(sum(step.what == "tanh" for step in k.steps) <= 8 for k in kernels)
+    assert costly_steps(graph) == [2] * 20
+    assert len({n.attributes["kernel"] for n in fused_nodes(graph)}) == 3
+
+
+def test_what_follows_a_reduction_begins_anew():
+    w = Writer()
+    x = w.input((40, 8))
+    y = w.exp(w.log1p(w.square(x)))
+    z = w.log(w.reduce_sum(y, axis=1, keepdims=True))
+    check(w, [w.tanh(w.subtract(x, z))], [normal(40, 8)], kernels=1)
 
 
 def test_arithmetic_joins_a_kernel_however_costly_it_is():
     w = Writer()
     x = w.input((8, 8))
-    y = rounds(w, x, 8)
+    y = terms(w, x, 8)
     check(w, [w.reduce_sum(w.square(y), axis=1), w.negative(y)], [normal(8, 8)], kernels=1)
 
 
-def test_costly_work_that_is_in_two_large_groups_joins_neither():
+def test_many_costly_steps_are_several_kernels():
     w = Writer()
     x, z = w.input((8, 8)), w.input((8, 8))
-    graph = check(w, [w.multiply(rounds(w, x, 8), rounds(w, z, 8))], [normal(8, 8)] * 2)
-    assert len(fused_nodes(graph)) == 2
+    graph = check(w, [w.multiply(terms(w, x, 10), terms(w, z, 7))], [normal(8, 8)] * 2)
+    assert max(costly_steps(graph)) == 8
+    assert sum(costly_steps(graph)) == 17
 
 
 def test_several_sources_of_which_one_needs_another():
