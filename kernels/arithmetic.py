@@ -12,6 +12,7 @@ LLVM = {"bool": I1, "float32": ir.FloatType(), "float64": ir.DoubleType(),
 FAST, EXACT = ("contract", "nsz", "arcp", "afn", "reassoc"), ("contract",)
 _ARITHMETIC = {ast.Add: ("fadd", "add"), ast.Sub: ("fsub", "sub"), ast.Mult: ("fmul", "mul"),
                ast.Div: ("fdiv", None)}
+_SHIFTS = {ast.LShift: "shl", ast.RShift: "ashr"}
 _BITWISE = {ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor"}
 _FLAGGED = frozenset(("fadd", "fsub", "fmul", "fdiv", "frem", "fneg"))
 
@@ -23,6 +24,9 @@ class Number:
 
     def __init__(self, value, kind, known=None):
         self.value, self.kind, self.known = value, kind, known
+
+
+ANYWHERE = "anywhere"           # memory that any pointer may show
 
 
 class Pointer:
@@ -126,6 +130,8 @@ class Arithmetic:
             return Number(getattr(self.builder, _BITWISE[how])(a, b), kind)
         if how in (ast.FloorDiv, ast.Mod) and not is_float(kind):
             return Number(self._floored(how, a, b, kind), kind)
+        if how in _SHIFTS and kind == "int64":
+            return Number(getattr(self.builder, _SHIFTS[how])(a, b), kind)
         names = _ARITHMETIC.get(how)
         if names is None or (not is_float(kind) and names[1] is None):
             raise Untranslatable(f"{how.__name__} of {kind}")

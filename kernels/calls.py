@@ -1,18 +1,34 @@
 """Calls of a translation: pointers, casts, intrinsics, functions whose code takes the place of the call."""
+import functools
+
 import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 
 from . import jit
-from .arithmetic import EXACT, FAST, I64, LLVM, Number, Pointer, is_float
+from .arithmetic import ANYWHERE, EXACT, FAST, I64, LLVM, Number, Pointer, is_float
 from .elementwise import _AT
+from .native import called
 from .syntax import Untranslatable, assigned, tree_of
 
 _POINTERS = {id(made): name for name, made in _AT.items()}
 _INTRINSICS = {np.abs: "fabs", abs: "fabs", np.sqrt: "sqrt", np.floor: "floor", np.ceil: "ceil",
                np.trunc: "trunc", np.rint: "rint"}
 _BUILTIN = {float: "float64", bool: "bool", int: "int64"}
+
+
+class _Context:
+    """What an intrinsic of addresses or numbers asks of Numba."""
+
+    @staticmethod
+    def get_value_type(kind):
+        """The LLVM type of values of a Numba type."""
+        return LLVM[str(kind.dtype)].as_pointer() if isinstance(kind, types.CPointer) else LLVM[str(kind)]
+
+    @staticmethod
+    def get_dummy_value():
+        """The value of what returns none."""
 
 
 class Calls:
@@ -40,16 +56,19 @@ class Calls:
         kind = self._type(function)
         if kind is not None:
             return self.cast(arguments[0], kind)
+        if hasattr(function, "_defn"):
+            return self._numba_intrinsic(function, arguments)
         numbers = [self.number(a) for a in arguments]
-        if function in (min, max) and len(numbers) == 2 and not any(is_float(x.kind) for x in numbers):
-            first = self._compared("<" if function is min else ">", *numbers).value
-            a, b = (self.cast(x, "int64").value for x in numbers)
-            return Number(self.builder.select(first, a, b), "int64")
+        if function in (min, max) and not any(is_float(x.kind) for x in numbers):
+            return functools.reduce(functools.partial(self._extreme, function), numbers)
         if isinstance(function, np.ufunc) or function is abs:
             return self._intrinsic(function, numbers)
-        if hasattr(function, "_defn"):
-            return self._numba_intrinsic(function, numbers)
         return self._inline(function, numbers)
+
+    def _extreme(self, function, x, y):
+        """min or max of integers."""
+        first = self._compared("<" if function is min else ">", x, y).value
+        return Number(self.builder.select(first, *[self.cast(v, "int64").value for v in (x, y)]), "int64")
 
     def _pointer(self, kind, address):
         stored = "uint8" if kind == "bool" else kind
@@ -99,13 +118,21 @@ class Calls:
         made = self.translation.module.declare_intrinsic(f"llvm.{name}", [x.value.type])
         return Number(self.builder.call(made, [x.value]), x.kind)
 
-    def _numba_intrinsic(self, function, numbers):
+    def _numba_intrinsic(self, function, arguments):
+        if hasattr(function, "fixed"):
+            address, *given = [self.cast(a, "int64").value for a in arguments]
+            return Number(called(self.builder, function.fixed, address, given), "int64")
         try:
-            sig, codegen = function._defn(None, *[getattr(types, x.kind) for x in numbers])
-            made = codegen(None, self.builder, sig, [x.value for x in numbers])
-            kind = str(sig.return_type)
-        except (AttributeError, TypeError):             # it asks Numba for more
+            sig, codegen = function._defn(None, *[_numba_type(a) for a in arguments])
+            given = [a.value for a in arguments]
+            made = codegen(_Context, self.builder, sig, given)
+        except (AttributeError, TypeError, KeyError):   # it asks Numba for more
             raise Untranslatable("an intrinsic") from None
+        if isinstance(sig.return_type, types.CPointer):
+            return Pointer(made, str(sig.return_type.dtype), ANYWHERE)
+        kind = str(sig.return_type)
+        if sig.return_type == types.void:
+            return None
         if kind not in LLVM:
             raise Untranslatable(kind)
         return Number(made, kind)
@@ -149,3 +176,8 @@ class Calls:
         known = dict(zip(names, numbers, strict=True))
         frame = type(self)(self.translation, scope, known, flags, precision, assigned(tree))
         return frame.run(tree)
+
+
+def _numba_type(value):
+    kind = getattr(types, "boolean" if value.kind == "bool" else value.kind)
+    return types.CPointer(kind) if isinstance(value, Pointer) else kind

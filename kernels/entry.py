@@ -13,7 +13,8 @@ from numba import types
 from numba.core.typing import signature
 
 from . import team
-from .jit import INLINE, kernel, loop
+from .jit import INLINE, kernel
+from .machine import function_of
 from .native import at, call, call_format, keep, python_symbol
 
 # A state, in cells: addresses of rows, args, the bind table [array, cell in args, byte offset] and the error
@@ -43,7 +44,6 @@ _PROCESS_CELLS = _BUSY + 8
 
 _DATA = object.__basicsize__    # where an array object holds the address of its data
 _TYPE = _DATA - 8               # where an object holds the address of its type
-
 
 
 # ---- METH_FASTCALL functions: NULL for an exception
@@ -192,7 +192,7 @@ def _describe_process(execute):
 
 def _builtin(name, function):
     """A built-in function whose self is the process's cells."""
-    compiled = keep(loop(function, _ENTRY))
+    compiled = keep(function_of(function, _ENTRY))
     method = keep(_MethodDef(name.encode(), compiled.address, _FASTCALL, function.__doc__.encode()))
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.py_object)(
         ("PyCFunction_NewEx", ctypes.pythonapi))

@@ -5,7 +5,7 @@ import types as python_types
 import numpy as np
 from llvmlite import ir
 
-from .arithmetic import I64, LLVM, Arithmetic, Number, Pointer, constant
+from .arithmetic import ANYWHERE, I1, I64, LLVM, Arithmetic, Number, Pointer, constant
 from .syntax import Untranslatable, folded, is_literal
 
 _COMPARISONS = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
@@ -88,7 +88,7 @@ class Expressions(Arithmetic):
         return self.builder.gep(pointer.value, [at], inbounds=True)
 
     def _accessed(self, instruction, pointer):
-        if pointer.memory != "args":
+        if pointer.memory != ANYWHERE:
             self.translation.accesses.append((instruction, pointer.memory))
         return instruction
 
@@ -98,6 +98,8 @@ class Expressions(Arithmetic):
             return Number(self.builder.not_(self.truth(x)), "bool")
         if isinstance(node.op, ast.USub):
             return self.negated(x)
+        if isinstance(node.op, ast.Invert) and x.kind == "int64":
+            return Number(self.builder.not_(x.value), "int64")
         raise Untranslatable(f"{type(node.op).__name__} of {x.kind}")
 
     def _BinOp(self, node):
@@ -118,12 +120,27 @@ class Expressions(Arithmetic):
         return found
 
     def _BoolOp(self, node):
-        # (both sides are numbers without effects: no branch)
-        found = self.truth(self.value(node.values[0]))
-        join = self.builder.and_ if isinstance(node.op, ast.And) else self.builder.or_
+        found, both = self.truth(self.value(node.values[0])), isinstance(node.op, ast.And)
+        join = self.builder.and_ if both else self.builder.or_
         for v in node.values[1:]:
+            if self.translation.branching:
+                found = self._decided(found, both, v)
+                continue
             found = join(found, self.truth(self.value(v)))
         return Number(found, "bool")
+
+    def _decided(self, found, both, node):
+        """`found and node`, or `found or node`, where node is worked out only if found leaves it open."""
+        builder, function = self.builder, self.translation.function
+        more, after = (function.append_basic_block(n) for n in ("more", "after"))
+        slot = self.translation.slot(I1)
+        builder.store(found, slot)
+        builder.cbranch(found, *((more, after) if both else (after, more)))
+        builder.position_at_end(more)
+        builder.store(self.truth(self.value(node)), slot)
+        builder.branch(after)
+        builder.position_at_end(after)
+        return builder.load(slot)
 
     def _IfExp(self, node):
         test = self.truth(self.value(node.test))

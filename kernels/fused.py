@@ -12,9 +12,8 @@ from numba.extending import intrinsic
 from . import logic, machine
 from .elementwise import _AT, _STORED
 from .extremes import maximum, minimum
-from .jit import EXACT, body, loop, wide_vectors
-from .program import KERNEL
-from .translate import Untranslatable
+from .jit import EXACT, body, wide_vectors
+from .native import KERNEL
 
 BLOCK = 1024                    # elements of a row that one vector loop adds up
 
@@ -83,11 +82,7 @@ def compiled(name, source, scope):
     key = source, tuple(sorted((k, id(v)) for k, v in scope.items()))
     found = _compiled.get(key)
     if found is None:
-        function = function_of(name, source, scope)
-        try:
-            made = machine.compiled(function, source)
-        except Untranslatable:
-            made = loop(function, KERNEL, EXACT, source)
+        made = machine.function_of(function_of(name, source, scope), KERNEL, source, EXACT)
         found = _compiled[key] = made, scope
     return found[0]
 
@@ -113,4 +108,4 @@ at_bool, at_int64 = _AT["bool"], _AT["int64"]
 @functools.cache
 def check():
     """The kernel of a check."""
-    return loop(_check, KERNEL, EXACT)
+    return machine.function_of(_check, KERNEL, options=EXACT)

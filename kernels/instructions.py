@@ -10,9 +10,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import blas
-from .jit import loop
-from .native import call
-from .program import KERNEL
+from .machine import function_of
+from .native import KERNEL, call
 
 
 @intrinsic
@@ -91,8 +90,9 @@ _ADD = """
 def copy():
     """d = s over rows: (s, d, bytes an element, rank, extents, strides of s, strides of d)."""
     scope = {"__name__": __name__, "_bytes": _bytes, "_shorts": _shorts, "_words": _words, "_longs": _longs}
-    exec(_rows_source("copy", _COPY), scope)
-    return loop(scope["copy"], KERNEL)
+    source = _rows_source("copy", _COPY)
+    exec(source, scope)
+    return function_of(scope["copy"], KERNEL, source)
 
 
 @functools.cache
@@ -101,8 +101,10 @@ def add_into(dtype):
     if dtype not in _ELEMENTS:
         return None
     scope = {"__name__": __name__, "element": _ELEMENTS[dtype]}
-    exec(_rows_source(f"add_into_{dtype}", _ADD), scope)
-    return loop(scope[f"add_into_{dtype}"], KERNEL)
+    name = f"add_into_{dtype}"
+    source = _rows_source(name, _ADD)
+    exec(source, scope)
+    return function_of(scope[name], KERNEL, source)
 
 
 def _zero(args, lo, hi):
@@ -114,7 +116,7 @@ def _zero(args, lo, hi):
 @functools.cache
 def zero():
     """n bytes are 0: (address, n)."""
-    return loop(_zero, KERNEL)
+    return function_of(_zero, KERNEL)
 
 
 def _gemm(args, lo, hi):
@@ -132,7 +134,7 @@ def gemm():
     (routine, how b is read, how a is, columns of c, rows of c, terms, address of 1, b, its leading extent, a,
     its, address of beta, c, its, strides from product to product of b, a and c)
     """
-    return loop(_gemm, KERNEL)
+    return function_of(_gemm, KERNEL)
 
 
 @functools.cache

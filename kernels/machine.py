@@ -12,9 +12,8 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import arithmetic, builds, calls, elementwise, expressions, jit, syntax, translate
+from . import arithmetic, builds, calls, elementwise, expressions, jit, native, syntax, translate
 from .fingerprint import Unfingerprintable, fingerprint
-from .native import keep
 
 _lock = threading.Lock()
 _loaded: dict = {}              # symbol -> what it is in memory, where it may stand only once
@@ -33,7 +32,7 @@ _target = functools.cache(_machine)
 
 @functools.cache
 def _engine():
-    return keep(llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine()))
+    return native.keep(llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine()))
 
 
 @functools.cache
@@ -41,7 +40,7 @@ def _makers():
     """A digest of what translates: an edit of it makes new entries."""
     digest = hashlib.sha256()
     for module in (translate, expressions, calls, arithmetic, syntax, elementwise, jit,
-                   sys.modules[__name__]):
+                   native, sys.modules[__name__]):
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()
 
@@ -49,20 +48,28 @@ def _makers():
 class Compiled:
     """A kernel's machine code in memory."""
 
-    def __init__(self, address, function, source):
-        self.address, self.function, self.source = address, function, source
+    def __init__(self, address, function, signature, source):
+        self.address, self.function, self.signature, self.source = address, function, signature, source
 
     def assembly(self):
         """The machine code as text: what tests of vectorization read."""
-        module = optimized(module_of(self.function, self.source, self.function.__name__))
+        module = optimized(module_of(self.function, self.signature, self.source, self.function.__name__))
         return _target().emit_assembly(module)
 
 
-def compiled(function, source):
-    """The C function of a kernel  f(args, lo, hi)  whose text is `source`; raises Untranslatable."""
+def function_of(function, signature, source=None, options=jit.OPTIONS):
+    """The C function of a Python one over int64s, one that Numba compiles where it can't be translated."""
+    try:
+        return compiled(function, source, signature)
+    except translate.Untranslatable:
+        return jit.loop(function, signature, options, source)
+
+
+def compiled(function, source=None, signature=native.KERNEL):
+    """The C function of a Python one, whose text is `source` or in its file; raises Untranslatable."""
     began, cached = time.perf_counter(), True
     try:
-        key = (fingerprint(function), _makers(), llvm.get_host_cpu_name(), jit._features(),
+        key = (fingerprint(function), str(signature), _makers(), llvm.get_host_cpu_name(), jit._features(),
                llvmlite.__version__)
     except Unfingerprintable:
         raise translate.Untranslatable("what has no stable description") from None
@@ -76,20 +83,21 @@ def compiled(function, source):
             code = path.read_bytes()
         except OSError:
             cached = False
-            code = object_code(module_of(function, source, symbol))
+            code = object_code(module_of(function, signature, source, symbol))
             _write(path, code)
         engine = _engine()
         engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        made = _loaded[symbol] = Compiled(engine.get_function_address(symbol), function, source)
+        made = _loaded[symbol] = Compiled(
+            engine.get_function_address(symbol), function, signature, source)
     builds.note(made.address, function, began, cached, source)
     return made
 
 
-def module_of(function, source, symbol):
-    """The LLVM module of a kernel, as text, before it is optimized."""
-    tree = ast.parse(source).body[0]
-    return str(translate.Translation(symbol, tree, function.__globals__).module)
+def module_of(function, signature, source, symbol):
+    """The LLVM module of a function, as text, before it is optimized."""
+    tree = syntax.tree_of(function) if source is None else ast.parse(source).body[0]
+    return str(translate.Translation(symbol, tree, function.__globals__, signature).module)
 
 
 def optimized(text):

@@ -9,8 +9,11 @@ import functools
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.typing import signature
 from numba.extending import intrinsic
 
+# Every instruction's kernel: args holds addresses and sizes, [lo, hi) is the share of its outer loop.
+KERNEL = signature(types.void, types.CPointer(types.int64), types.int64, types.int64)
 LINE_BYTES = 128                # two cache lines, which x86 fetches in pairs and Apple's processors as one
 
 
@@ -22,19 +25,24 @@ def at(typingctx, address):
     return types.CPointer(types.int64)(types.int64), codegen
 
 
+def called(builder, fixed, function, arguments):
+    """LLVM code of a call of what stands at an address; after `fixed` arguments, if any, C's `...` begins."""
+    count = len(arguments) if fixed is None else fixed
+    i64 = ir.IntType(64)
+    kind = ir.FunctionType(i64, [i64] * count, var_arg=fixed is not None)
+    return builder.call(builder.inttoptr(function, kind.as_pointer()), arguments)
+
+
 def _caller(fixed):
-    """An intrinsic that calls what stands at an address; after `fixed` arguments C's `...` begins."""
+    """An intrinsic that calls what stands at an address."""
     @intrinsic
     def call(typingctx, function, *arguments):
         given = types.StarArgTuple.from_types([types.int64] * len(arguments))
 
         def codegen(context, builder, sig, values):
-            unpacked = cgutils.unpack_tuple(builder, values[1])
-            count = len(unpacked) if fixed is None else fixed
-            i64 = ir.IntType(64)
-            kind = ir.FunctionType(i64, [i64] * count, var_arg=fixed is not None)
-            return builder.call(builder.inttoptr(values[0], kind.as_pointer()), unpacked)
+            return called(builder, fixed, values[0], cgutils.unpack_tuple(builder, values[1]))
         return types.int64(types.int64, given), codegen
+    call.fixed = fixed
     return call
 
 

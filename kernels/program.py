@@ -10,12 +10,11 @@ import numpy as np
 from numba import types
 from numba.core.typing import signature
 
-from . import entry, team
-from .jit import loop
+from . import entry, native, team
+from .machine import function_of
 from .native import at, call, keep
 
-# Every instruction's kernel: args holds addresses and sizes, [lo, hi) is the share of its outer loop.
-KERNEL = signature(types.void, types.CPointer(types.int64), types.int64, types.int64)
+KERNEL = native.KERNEL          # what every instruction is
 ROW = 4                         # cells of a row: kernel, where its args begin, extent, most shares
 ERROR = 8                       # cells of an error record; the first is 0 until a kernel fails
 _EXECUTE = signature(types.int64, *[types.int64] * 6)
@@ -47,7 +46,7 @@ def execute(rows, args, lo, hi, error, workers):
 
 @functools.cache
 def _functions():
-    return entry.functions(keep(loop(execute, _EXECUTE)).address)
+    return entry.functions(keep(function_of(execute, _EXECUTE)).address)
 
 
 def functions():

@@ -16,7 +16,8 @@ from numba import types
 from numba.core.typing import signature
 
 from . import atomics, threads
-from .jit import INLINE, kernel, loop
+from .jit import INLINE, kernel
+from .machine import function_of
 from .native import LINE_BYTES, at, call, keep, symbol, zeroed
 
 SPIN_SECONDS = 40e-6            # how long a thread watches before it sleeps; waking it takes about as long
@@ -183,7 +184,7 @@ _team = None                    # its address once it was started; 0: programs r
 @functools.cache
 def _native(function):
     """A Python call of compiled code that lets go of the GIL."""
-    compiled = keep(loop(function, _NATIVE))
+    compiled = keep(function_of(function, _NATIVE))
     return ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(compiled.address)
 
 

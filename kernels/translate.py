@@ -1,39 +1,52 @@
 """Loops over addresses and scalar bodies, from Python's syntax tree straight to LLVM code.
 
-The one idea: generated kernels and the bodies they call are a small part of Python with one type a name, so
-no inference is needed: a kernel of thirty bodies is LLVM code within milliseconds, where Numba's front end
-takes that long for each body.  What is not of that part raises `Untranslatable`, and Numba compiles it.
+The one idea: generated kernels, the bodies they call and the code that runs programs are a small part of
+Python with one type a name, so no inference is needed: a kernel of thirty bodies is LLVM code within
+milliseconds, where Numba's front end takes that long for each body.  What is not of that part raises
+`Untranslatable`, and Numba compiles it.
 """
 import ast
 
 import numpy as np
 from llvmlite import ir
+from numba import types
 
-from .arithmetic import EXACT, I64, LLVM, Number, Pointer, constant
+from .arithmetic import ANYWHERE, EXACT, I64, LLVM, Number, Pointer, constant
 from .calls import Calls
 from .expressions import Expressions
+from .native import KERNEL
 from .syntax import Untranslatable, assigned, returns
 
 
 class Translation:
-    """One kernel  name(args, lo, hi)  as an LLVM module."""
+    """One function as an LLVM module: a kernel  name(args, lo, hi), or one over int64s.
 
-    def __init__(self, symbol, tree, scope):
+    `branching`: whether the right side of `and` and `or` is left out where the left one decides.  Kernels
+    work out both, which is what vectors need: their scalar bodies have no effects.
+    """
+
+    def __init__(self, symbol, tree, scope, signature=KERNEL):
         self.module = ir.Module(symbol)
-        kind = ir.FunctionType(ir.VoidType(), [I64.as_pointer(), I64, I64])
-        self.function = ir.Function(self.module, kind, symbol)
+        self.branching = signature != KERNEL
+        result = ir.VoidType() if signature.return_type == types.void else I64
+        given = [I64 if a == types.int64 else I64.as_pointer() for a in signature.args]
+        self.function = ir.Function(self.module, ir.FunctionType(result, given), symbol)
         self.entry = self.function.append_basic_block("entry")
         self.builder = ir.IRBuilder(self.function.append_basic_block("body"))
         self.memories, self.accesses, self.tables = {}, [], {}
-        args, lo, hi = self.function.args
-        names = [a.arg for a in tree.args.args]
-        given = Pointer(args, "int64", "args"), Number(lo, "int64"), Number(hi, "int64")
-        known = dict(zip(names, given, strict=True))
-        frame = Frame(self, scope, known, EXACT, np.float64, assigned(tree))
-        frame.block(tree.body)
-        self.builder.ret_void()
+        known = {}
+        for a, value in zip(tree.args.args, self.function.args, strict=True):
+            known[a.arg] = Number(value, "int64") if value.type == I64 else Pointer(value, "int64", ANYWHERE)
+        frame = Frame(self, scope, known, EXACT, np.float64, assigned(tree), not self.branching)
+        self._return(frame.run(tree), frame)
         ir.IRBuilder(self.entry).branch(self.function.blocks[1])
         self._say_what_differs()
+
+    def _return(self, value, frame):
+        if self.function.ftype.return_type == I64:
+            self.builder.ret(frame.cast(value, "int64").value)
+        else:
+            self.builder.ret_void()
 
     def slot(self, kind, count=None):
         """Memory on the stack."""
@@ -66,11 +79,11 @@ class Translation:
 class Frame(Expressions, Calls):
     """A function being translated where it is called."""
 
-    def __init__(self, translation, scope, known, flags, precision, counts):
+    def __init__(self, translation, scope, known, flags, precision, counts, top=False):
         self.translation, self.scope, self.known = translation, scope, known
         self.flags, self.precision, self.counts = flags, precision, counts
         self.slots, self.result, self.end, self.nesting = {}, None, None, 0
-        self.top = known.get("args") is not None
+        self.top = top
         for name, value in list(known.items()):
             if counts.get(name, 0) > 1:
                 del known[name]
@@ -105,10 +118,15 @@ class Frame(Expressions, Calls):
             self._store(target, value)
 
     def _AugAssign(self, s):
-        load = ast.Name(s.target.id, ast.Load()) if isinstance(s.target, ast.Name) else None
-        if load is None:
-            raise Untranslatable("an update in place of an element")
-        self._assign(s.target.id, self.value(ast.BinOp(load, s.op, s.value)))
+        if isinstance(s.target, ast.Name):
+            load = ast.Name(s.target.id, ast.Load())
+            self._assign(s.target.id, self.value(ast.BinOp(load, s.op, s.value)))
+        elif isinstance(s.target, ast.Subscript):
+            pointer, place = self._place(s.target)
+            before = Number(self._accessed(self.builder.load(place), pointer), pointer.kind)
+            self._put(pointer, place, self.combined(type(s.op), before, self.number(self.value(s.value))))
+        else:
+            raise Untranslatable(type(s.target).__name__)
 
     def _store(self, target, value):
         if isinstance(target, ast.Name):
@@ -119,13 +137,19 @@ class Frame(Expressions, Calls):
             for t, v in zip(target.elts, value, strict=True):
                 self._store(t, v)
         elif isinstance(target, ast.Subscript):
-            pointer = self.value(target.value)
-            if not isinstance(pointer, Pointer):
-                raise Untranslatable("an assignment to an element of no pointer")
-            stored = self.cast(value, pointer.kind).value
-            self._accessed(self.builder.store(stored, self._element(pointer, target.slice)), pointer)
+            self._put(*self._place(target), value)
         else:
             raise Untranslatable(type(target).__name__)
+
+    def _place(self, target):
+        """A pointer and the address of one of its elements."""
+        pointer = self.value(target.value)
+        if not isinstance(pointer, Pointer):
+            raise Untranslatable("an assignment to an element of no pointer")
+        return pointer, self._element(pointer, target.slice)
+
+    def _put(self, pointer, place, value):
+        self._accessed(self.builder.store(self.cast(value, pointer.kind).value, place), pointer)
 
     def _assign(self, name, value):
         if self.counts.get(name, 0) <= 1 or not isinstance(value, Number):
@@ -167,8 +191,8 @@ class Frame(Expressions, Calls):
         bounds = [self.cast(self.value(a), "int64").value for a in s.iter.args]
         start = bounds[0] if len(bounds) > 1 else ir.Constant(I64, 0)
         stop, step = bounds[min(1, len(bounds) - 1)], bounds[2] if len(bounds) > 2 else ir.Constant(I64, 1)
-        if len(bounds) > 2 and not (isinstance(step, ir.Constant) and step.constant > 0):
-            raise Untranslatable("a loop of a step that is not known to be positive")
+        if not isinstance(step, ir.Constant) or step.constant == 0:
+            raise Untranslatable("a loop of a step that is not known")
         builder, function = self.builder, self.translation.function
         if s.target.id not in self.slots:
             self.slots[s.target.id] = self.translation.slot(I64), "int64"
@@ -179,7 +203,7 @@ class Frame(Expressions, Calls):
         builder.branch(head)
         builder.position_at_end(head)
         i = builder.load(counter)
-        builder.cbranch(builder.icmp_signed("<", i, stop), body, after)
+        builder.cbranch(builder.icmp_signed("<" if step.constant > 0 else ">", i, stop), body, after)
         builder.position_at_end(body)
         builder.store(i, slot)
         if not self._nested(s.body):
@@ -194,8 +218,28 @@ class Frame(Expressions, Calls):
             self.known[s.target.id] = constant(i)
             self._nested(s.body)
 
+    def _While(self, s):
+        if s.orelse:
+            raise Untranslatable("an else of a loop")
+        builder, function = self.builder, self.translation.function
+        head, body, after = (function.append_basic_block(n) for n in ("head", "loop", "after"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        for_ever = isinstance(s.test, ast.Constant) and s.test.value is True
+        if for_ever:
+            builder.branch(body)
+        else:
+            builder.cbranch(self.truth(self.value(s.test)), body, after)
+        builder.position_at_end(body)
+        if not self._nested(s.body):
+            builder.branch(head)
+        builder.position_at_end(after)
+        if for_ever:
+            builder.unreachable()
+        return for_ever
+
     def _Return(self, s):
-        value = self.value(s.value)
+        value = None if s.value is None else self.value(s.value)
         if self.end is None:
             self.result = value
             return True
@@ -204,7 +248,7 @@ class Frame(Expressions, Calls):
         return True
 
     def _keep_result(self, value):
-        parts = value if isinstance(value, list) else [value]
+        parts = value if isinstance(value, list) else [] if value is None else [self.number(value)]
         if self.result is None:
             slots = [(self.translation.slot(LLVM[p.kind]), p.kind) for p in parts]
             self.result = slots, isinstance(value, list)
@@ -217,16 +261,16 @@ class Frame(Expressions, Calls):
             self.builder.store(p.value, slot)
 
     def run(self, tree):
-        """The value that the function returns."""
+        """The value that the function returns, or None."""
         if returns(tree) > 1 or not isinstance(tree.body[-1], ast.Return):
             self.end = self.translation.function.append_basic_block("end")
-        ended = self.block(tree.body)
-        if not ended:
-            raise Untranslatable(f"{tree.name}, which may return nothing")
+        if not self.block(tree.body):
+            self._keep_result(None)
+            self.builder.branch(self.end)
         if self.end is None:
             return self.result
         # (an `if` whose branches both return leaves an unreachable block behind)
         self.builder.position_at_end(self.end)
-        slots, is_list = self.result
+        slots, is_list = self.result or ([], False)     # (a loop that never ends has none)
         values = [Number(self.builder.load(slot), kind) for slot, kind in slots]
-        return values if is_list else values[0]
+        return values if is_list else values[0] if values else None
