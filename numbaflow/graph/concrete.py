@@ -15,6 +15,7 @@ from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
 
 from . import by_value, differentiate, report, text
+from .collector import Held
 from .interpret import interpret
 from .program import Program
 
@@ -49,7 +50,7 @@ class Concrete:
     @functools.cached_property
     def program(self):
         """The compiled program, made at the first call."""
-        with self._lock:
+        with self._lock, Held():
             return by_value.Interpreted(self) if self.by_value else Program(self)
 
     def __call__(self, *args):

@@ -13,6 +13,7 @@ from numbaflow.core.abstract import Traced
 from numbaflow.core.tape import IDLE, stack, tracing
 from numbaflow.core.tensor import Tensor, as_tensor
 
+from .collector import Held
 from .concrete import Concrete, Structure
 from .generic import Open
 from .trace import Trace
@@ -162,7 +163,7 @@ class Function:
         return tuple(nest.pack(list(wanted), tensors))
 
     def _traced(self, key, given, tensors):
-        with self._lock:
+        with self._lock, Held():
             found = self._concrete.get(key)
             if found is None:
                 shapes = [tuple(t._data.shape) for t in tensors]
