@@ -3,6 +3,7 @@
 The text depends on the kernel's steps and on the kinds of strides, not on sizes: those are arguments, but for
 short inner loops.  It is deterministic, and compiled code is kept by it.
 """
+import functools
 from math import prod
 from typing import NamedTuple
 
@@ -76,16 +77,25 @@ def instruction(node, inputs, outputs):
     """The kernel calls of a fused node: (function, arguments, extent, threads, source), one after the other.
 
     Args:
-        inputs, outputs: what has the shape, strides, dtype and itemsize of each operand.  An output that
-            lies in the memory of an input is the same object.
+        inputs, outputs: what has the shape, strides and dtype of each operand.  An output that lies in the
+            memory of an input is the same object.
     """
     kernel = node.attributes["kernel"]
-    places = [Address(k) for k in range(len(inputs) + len(outputs))]
-    for k, y in enumerate(outputs):
-        for x in inputs:
-            if x is y and not any((k, i) in in_place(node) for i, a in enumerate(inputs) if a is y):
-                raise ValueError(f"{kernel.name}: output {k} can't be computed in the memory of an input")
-    return lower(kernel, list(inputs), list(outputs), places)
+    shared = tuple([(k, i) for k, y in enumerate(outputs) for i, x in enumerate(inputs) if x is y])
+    if shared:
+        allowed = {k for k, i in in_place(node) if (k, i) in shared}
+        for k in {k for k, _ in shared} - allowed:
+            raise ValueError(f"{kernel.name}: output {k} can't be computed in the memory of an input")
+    return _instructions(kernel, tuple([(x.shape, x.strides, x.dtype) for x in (*inputs, *outputs)]), shared)
+
+
+@functools.lru_cache(maxsize=512)
+def _instructions(kernel, layouts, shared):
+    """The same for operands that lie in memory like these: of an unrolled program most nodes are alike."""
+    operands, count = [Layout(*layout) for layout in layouts], len(kernel.inputs)
+    for k, i in shared:
+        operands[count + k] = operands[i]
+    return lower(kernel, operands[:count], operands[count:], [Address(k) for k in range(len(operands))])
 
 
 def in_place(node):

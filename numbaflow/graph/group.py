@@ -1,5 +1,6 @@
 """A group of nodes as one kernel, or the answer that they do not make one."""
 import functools
+from math import copysign
 
 import numpy as np
 
@@ -206,6 +207,10 @@ class Group:
     def _joined(self, operands):
         return sorted({a for o in operands for a in self._steps[o].axes})
 
+    def _literal(self, value, dtype):
+        negative_zero = value == 0 and copysign(1, value) < 0 if type(value) is float else False
+        return self._put("literal", "-0.0" if negative_zero else value, (), dtype, ())  # (0.0 == -0.0)
+
     def _as(self, k, dtype):
         """The step that gives a step's value in another dtype."""
         step = self._steps[k]
@@ -213,7 +218,7 @@ class Group:
             return k
         if step.kind == "literal" and dtype != "bool" and step.dtype != "complex128":
             value = np.dtype(step.dtype).type(step.what).astype(dtype).item()
-            return self._put("literal", value, (), dtype, ())
+            return self._literal(value, dtype)
         return self._put("cast", None, (k,), dtype, step.axes)
 
     def _value(self, value):
@@ -224,10 +229,10 @@ class Group:
         node, constant = value.node, value.constant()
         if node.op is INDEX:
             axis = self._space.dims[value][node.attributes["axis"]]
-            k = self._put("index", None, (), "int64", (axis,)) if axis is not None else self._put(
-                "literal", 0, (), "int64", ())
+            k = self._put("index", None, (), "int64", (axis,)) if axis is not None else self._literal(
+                0, "int64")
         elif constant is not None and constant.size == 1:
-            k = self._put("literal", constant.item(), (), name_of(value.dtype), ())
+            k = self._literal(constant.item(), name_of(value.dtype))
         elif node not in self.members and is_view(node):
             k = self._value(node.inputs[0])
         else:

@@ -16,7 +16,7 @@ class Step(NamedTuple):
 
     kind      what               operands
     input     number             -
-    literal   Python number      -
+    literal   Python number      -            -0.0 as text
     index     -                  -            the position along its one axis, an int64
     apply     name of an op      values       its scalar body
     cast      -                  a value

@@ -135,7 +135,7 @@ def _step_text(step, operands):
         return f"{'mean' if count is not None else how}({operands}, axes={list(axes)})"
     if step.kind == "update":
         return f"{step.what.__name__}({operands})"
-    return {"input": f"input {step.what}", "literal": repr(step.what), "apply": f"{step.what}({operands})",
+    return {"input": f"input {step.what}", "literal": str(step.what), "apply": f"{step.what}({operands})",
             "part": f"{operands}[{step.what}]"}.get(step.kind, f"{step.kind}({operands})")
 
 

@@ -65,6 +65,15 @@ def test_other_dtypes(dtype):
     check(w, [w.multiply(s, y), w.reduce_sum(w.subtract(s, x), axis=1)], [a, b], kernels=1)
 
 
+def test_both_zeros_in_one_kernel():
+    w = Writer()
+    x = w.input((40,))
+    y = w.select(w.less(x, 0.0), -0.0, w.select(w.less(x, 0.5), 0.0, x))
+    given = normal(40)
+    graph = check(w, [y], [given], kernels=1)
+    np.testing.assert_array_equal(np.signbit(run(graph, [given])[0]), given < 0)
+
+
 def test_bools_and_casts():
     w = Writer()
     x, y = w.input((40,)), w.input((40,), "int32")
