@@ -8,6 +8,7 @@ import threading
 import weakref
 
 import numpy as np
+from numba.core.errors import NumbaError as CompileError  # noqa: F401  (for those who may not import numba)
 from numba.extending import typeof_impl
 
 recorders: dict = {}           # thread -> what its launches are told to; empty but while something records

@@ -609,5 +609,5 @@ def __getattr__(name):
     """`nf.keras` and what stands on it, imported when first asked for."""
     if name in ("keras", "onnx", "saved_model"):
         import importlib
-        return importlib.import_module(f"{__name__}.keras")
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,12 +4,11 @@ An op whose launch only looks at shapes, allocates and calls kernels needs no lo
 launch looks at values stays a host call.
 """
 import numpy as np
-from numba.core.errors import NumbaError
 
 from numbaflow.kernels import instructions as native
 from numbaflow.kernels.adapter import adapted, cells_of, type_of
 from numbaflow.kernels.blocks import convert_flat
-from numbaflow.kernels.recording import NotRecordable, Recorded, Recorder, contiguous, is_table
+from numbaflow.kernels.recording import CompileError, NotRecordable, Recorded, Recorder, contiguous, is_table
 from numbaflow.kernels.threads import MOST
 
 from .storage import Layout, Root, blank
@@ -31,7 +30,7 @@ def recorded(lowering, node, launch):
         with recorder:
             found = launch(node, [x.array.view(Recorded) for x in inputs])
         layouts = [recorder.result(value, x) for value, x in zip(node.outputs, found, strict=True)]
-    except (NotRecordable, NumbaError, ValueError, TypeError, IndexError, ArithmeticError):
+    except (NotRecordable, CompileError, ValueError, TypeError, IndexError, ArithmeticError):
         del lowering.code[begin:]
         return False
     lowering.layouts.update(zip(node.outputs, layouts, strict=True))

@@ -1,4 +1,6 @@
 """The pool of large buffers: reused when free, never shared while in use."""
+import gc
+
 import numpy as np
 from numbaflow.kernels import memory
 
@@ -30,6 +32,7 @@ def test_a_free_buffer_is_given_again():
 
 
 def test_release_gives_free_buffers_back():
+    gc.collect()                            # what other tests left in cycles
     held = memory.empty(SHAPE, FLOAT32)
     spare = memory.empty(SHAPE, FLOAT32)
     del spare
@@ -41,6 +44,7 @@ def test_release_gives_free_buffers_back():
 
 
 def test_the_pool_keeps_no_more_than_its_bound(monkeypatch):
+    gc.collect()
     memory.release()
     monkeypatch.setattr(memory, "KEPT", 4 * memory.LARGE)
     arrays = [memory.empty(SHAPE, FLOAT32) for _ in range(10)]
