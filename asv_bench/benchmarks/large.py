@@ -42,7 +42,7 @@ LARGE = {
     "add_n": Sample([million] * 4),
     "concat": Sample([normal(1024, 512)] * 4, 1),
     "getitem": Sample(matrix, (slice(1, -1), slice(None, None, 2))),
-    "setitem": Sample(matrix, normal(1022, 512), (slice(1, -1), slice(None, None, 2))),
+    "setitem": Sample(matrix, normal(2046, 1024), (slice(1, -1), slice(None, None, 2))),
     "add_pieces": Sample([normal(2046, 1024)], ((slice(1, -1), slice(None, None, 2)),), (2048, 2048)),
     "pad": Sample(matrix, [[1, 1], [2, 2]]),
     "reverse": Sample(matrix, (0,)),

@@ -3,7 +3,6 @@
 A call is brought to one form, all arguments in their places and defaults put in, and then looked up among the
 variants that were traced.
 """
-import functools
 import inspect
 import itertools
 
@@ -83,11 +82,8 @@ def dummy():
 
 # ---- from functions
 def parameters_of(function):
-    """The inspect.Signature of a Function, without the instance that it is bound to."""
-    python_function = function.python_function
-    found = inspect.signature(python_function)
-    if isinstance(python_function, functools.partial):
-        found = found.replace(parameters=list(found.parameters.values())[1:])
+    """The inspect.Signature of a Function."""
+    found = inspect.signature(function.python_function)
     return found.replace(parameters=[p.replace(annotation=p.empty) for p in found.parameters.values()],
                          return_annotation=found.empty)
 
