@@ -5,21 +5,18 @@ of a scalar) the same kernel, compiled for the same types, is a kernel(args, lo,
 own nothing and cost a few loads a call.
 """
 import functools
-import time
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
-from . import builds
 from .fingerprint import fingerprint
-from .jit import DiskCache
 from .native import at
+from .objects import c_function
 from .program import KERNEL
 from .recording import Cell
 
@@ -150,18 +147,12 @@ def adapted(kernel, kinds, check=False):
 
     Where `check`, a result of the kernel other than -1 is an error.
     """
-    function = kernel.function
-    scope = {"kernel": kernel.serial, "__name__": __name__}
-    name = "".join(c if c.isalnum() else "_" for c in f"{function.__name__}_on_cells")
+    name = "".join(c if c.isalnum() else "_" for c in f"{kernel.function.__name__}_on_cells")
+    scope = {"__name__": __name__}
     text = _source(name, kinds, check, scope)
-    exec(text, scope)
-    began = time.perf_counter()
-    made = CFunc(scope[name], (KERNEL.args, KERNEL.return_type), locals={},
-                 options={**kernel.options, "nopython": True})
-    flags = sorted(kernel.options["fastmath"])
-    made._cache = DiskCache(function, salt=f"{text} {kinds} {flags} {_own_code()}")
-    made.compile()
-    builds.note(made.address, function, began, made.cache_hits > 0)
-    return made
 
-
+    def make():
+        scope["kernel"] = kernel.serial
+        exec(text, scope)
+        return scope[name]
+    return c_function(kernel.function, make, KERNEL, kernel.options, f"{text} {kinds} {_own_code()}")
