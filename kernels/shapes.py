@@ -3,6 +3,8 @@
 
 def broadcast(first, second):
     """The shape that two shapes broadcast to."""
+    if type(first) is tuple and first == second:
+        return first
     short, long = sorted((first, second), key=len)
     lead = len(long) - len(short)
     found = list(long[:lead])

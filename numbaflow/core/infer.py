@@ -79,8 +79,9 @@ def _elementwise(op, inputs):
         shapes = " and ".join(str(x.shape) for x in inputs)
         raise InvalidArgumentError(f"{op.name}: shapes {shapes} do not broadcast: "
                                    "Incompatible shapes") from None
-    made = {"x": dtype, "?": dtypes.BOOL, "r": real_dtype(dtype)}
-    return shape, made[kernel.output]
+    if kernel.output == "x":
+        return shape, dtype
+    return shape, dtypes.BOOL if kernel.output == "?" else real_dtype(dtype)
 
 
 def _from_zeros(op, inputs, attributes):
