@@ -221,8 +221,8 @@ class _Steps:
     """A program run step by step on arrays of its own."""
 
     def __init__(self, program, inputs):
-        self._program, self._ready = program, program._new_state()
-        self._arrays = [*inputs, *[np.empty(shape, dtype) for _, shape, dtype in program._outputs]]
+        self._program, self._ready = program, program.new_state()
+        self._arrays = [*inputs, *[np.empty(shape, dtype) for _, shape, dtype in program.outputs]]
         self._ready.state.bind(*self._arrays)
         self._empty = min(self._row(0, 0) for _ in range(20))
 
@@ -231,24 +231,20 @@ class _Steps:
         failed = self._ready.state.run_rows(lo, hi)
         took = 1e6 * (time.perf_counter() - began)
         if failed is not None:
-            self._program._fail(self._ready, failed, tuple(self._arrays))
+            self._program.fail(self._ready, failed, tuple(self._arrays))
         return took
 
     def times(self):
         """Microseconds of each step; those of a native one are less what it costs to enter."""
         program, ready, row, found = self._program, self._ready, 0, []
-        roots: dict[Any, Any] = dict(zip(program._bound, self._arrays, strict=True))
+        roots: dict[Any, Any] = dict(zip(program.assembly.bound, self._arrays, strict=True))
         for step in program.code:
             if type(step) is not HostCall:
                 found.append(max(self._row(row, row + 1) - self._empty, 0.0))
                 row += 1
                 continue
             began = time.perf_counter()
-            given = [program._real(layout, ready, roots) for layout in step.inputs]
-            for root, array in zip(step.outputs, step.function(step.node, given), strict=True):
-                roots[root] = array = program._fitting(array, root, given, step)
-                for cell, offset in program._from_host.get(root, ()):
-                    ready.state.args[cell] = array.ctypes.data + offset
+            program.host_step(step, ready, roots)
             found.append(1e6 * (time.perf_counter() - began))
         return found
 

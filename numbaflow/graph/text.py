@@ -142,7 +142,7 @@ def _step_text(step, operands):
 # ---- drawings
 def dot_text(concrete):
     """The rewritten graph in graphviz's language."""
-    graph, program = concrete.program.graph, concrete.program
+    graph = concrete.program.graph
     number = {node: k for k, node in enumerate(graph.nodes)}
     lines = [f"digraph {_quoted(concrete.name)} {{", "  node [shape=box, fontname=monospace, fontsize=10];"]
     for node, k in number.items():
@@ -153,7 +153,7 @@ def dot_text(concrete):
             style = ", style=filled, fillcolor=lightgrey" if node.op is ir.FUSED else ""
         lines.append(f"  n{k} [label={_quoted(label)}{style}];")
         lines += [f"  n{number[v.node]} -> n{k};" for v in node.inputs]
-    ends = [f"result {k}" for k in range(program.results)] + [f"assign {v.name}" for v in concrete.assigned]
+    ends = [f"result {k}" for k in range(concrete.results)] + [f"assign {v.name}" for v in concrete.assigned]
     for k, (end, v) in enumerate(zip(ends, graph.outputs, strict=True)):
         lines += [f"  r{k} [label={_quoted(end)}, shape=ellipse];", f"  n{number[v.node]} -> r{k};"]
     return "\n".join([*lines, "}"]) + "\n"
