@@ -9,7 +9,6 @@ from numbaflow.core import table
 from numbaflow.ops.arguments import axes as axes_of, one_axis
 
 from . import ir
-from .infer import infer
 from .space import INDEX
 
 # (truth, *inputs): unless it is true, the op of the attribute node raises what it raises for the inputs
@@ -54,7 +53,7 @@ class Writer:
         inputs = [x if isinstance(x, ir.Value) else self.number(x, like.dtype) for x in inputs]
         attributes = {a: given.get(a) for a in op.attributes}
         arguments, sizes = (inputs, None) if not op.variadic else ([list(inputs)], [len(inputs)])
-        return self.node(op, inputs, attributes, infer(op, arguments, attributes), sizes).outputs[0]
+        return self.node(op, inputs, attributes, op.infer(arguments, attributes), sizes).outputs[0]
 
     def __getattr__(self, name):
         return lambda *inputs, **given: self.op(name, *inputs, **given)

@@ -23,7 +23,6 @@ from .custom import written
 from .graph_elements import ASKED, ASSIGN, GROUP, READ, Operation, element
 from .guess import guessed
 from .hosted import Hosted
-from .infer import infer
 from .naming import Elements, traced_in
 from .trace import Trace, _specs
 
@@ -125,7 +124,7 @@ class Graph(Elements, Trace):
         attributes = {a: arguments[a] for a in op.attributes}
         given = [_specs(x) for x in inputs]
         try:
-            return inputs, attributes, infer(op, given, attributes)
+            return inputs, attributes, op.infer(given, attributes)
         except Exception as error:
             if BY_VALUE not in str(error) and next(traced_in(attributes), None) is None and not _open(given):
                 return super()._prepared(op, arguments)         # which raises it as it does for functions

@@ -13,8 +13,6 @@ from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tensor import wrap
 
-from .infer import infer
-
 _RANKS, _EXTENTS, _MOST = (2, 1, 0, 4, 3, 5), (2, 12, 3), 4
 
 
@@ -35,11 +33,11 @@ def guessed(op, given, attributes, unknown):
     unknown() gives a new unknown extent.
     """
     count = sum(x.shape is UNKNOWN for x in _flat(given))
-    fitting = [(ranks, found) for ranks, found in _tried(infer, op, given, attributes, count)
+    fitting = [(ranks, found) for ranks, found in _tried(_inferred, op, given, attributes, count)
                if len(set(ranks)) < 2]
     if fitting:
         return _agreed(fitting, unknown) if op.kernel is None else _dtypes(fitting[0][1])
-    for answer in (infer, _run):
+    for answer in (_inferred, _run):
         for _, found in _tried(answer, op, given, attributes, count):
             return _dtypes(found)
     if op.listed:
@@ -76,6 +74,10 @@ def _agreed(fitting, unknown):
             axes = zip(*shapes, strict=True)
             agreed.append((tuple([ns[0] if len(set(ns)) == 1 else unknown() for ns in axes]), dtype))
     return agreed
+
+
+def _inferred(op, given, attributes):
+    return op.infer(given, attributes)
 
 
 def _run(op, given, attributes):

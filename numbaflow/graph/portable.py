@@ -8,6 +8,7 @@ import hashlib
 import numpy as np
 
 from numbaflow.core import dtypes, table
+from numbaflow.core.abstract import Abstract
 from numbaflow.core.dim import Unknowns
 from numbaflow.core.errors import DataLossError, InvalidArgumentError, NotFoundError
 from numbaflow.core.infer import DependsOnValues
@@ -16,7 +17,6 @@ from . import interpret, ir
 from .by_value import specs as specs_by_value
 from .concrete import Concrete
 from .encoding import decode, encode, read_unknowns, write_unknowns
-from .infer import infer, spec
 
 VERSION = 1
 
@@ -212,13 +212,13 @@ def _check_op(node, by_value):
         raise ValueError("lists of inputs do not fit the op")
     if node.sizes is not None and sum([1 if n is None else n for n in node.sizes]) != len(node.inputs):
         raise ValueError(f"it has {len(node.inputs)} inputs in lists of {node.sizes}")
-    inputs = node.grouped([spec(v) for v in node.inputs])
+    inputs = node.grouped([Abstract(v.shape, v.dtype) for v in node.inputs])
     if len(inputs) != len(op.inputs) or any(isinstance(x, list) != (name in op.variadic)
                                             for name, x in zip(op.inputs, inputs, strict=True)):
         raise ValueError(f"it has {len(inputs)} inputs, the op takes {', '.join(op.inputs)}")
     written = [(v.shape, v.dtype) for v in node.outputs]
     try:
-        found = [(tuple(shape), np.dtype(dtype)) for shape, dtype in infer(op, inputs, node.attributes)]
+        found = [(tuple(shape), np.dtype(dtype)) for shape, dtype in op.infer(inputs, node.attributes)]
     except DependsOnValues as unknown:
         if not by_value:
             raise

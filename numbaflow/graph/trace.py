@@ -17,7 +17,6 @@ from numbaflow.core.tensor import wrap
 from numbaflow.ops.control import straight_through
 
 from . import by_value
-from .infer import infer
 from .ir import EXTENTS, Graph
 
 
@@ -111,7 +110,7 @@ class Trace:
 
     def call_fully(self, op, inputs, attributes):
         """The traced results of a table op for tensors that fit it, its residuals too."""
-        specs = infer(op, [_specs(x) for x in inputs], attributes)
+        specs = op.infer([_specs(x) for x in inputs], attributes)
         made, residuals = self._emit(op, inputs, attributes, specs)
         return [*made, *residuals]
 
@@ -124,7 +123,7 @@ class Trace:
                 raise TracingError(f"{caller()}: {op.name}: {a} must be known when the function is traced, "
                                    f"got {v!r}")
         try:
-            specs = infer(op, [_specs(x) for x in inputs], attributes)
+            specs = op.infer([_specs(x) for x in inputs], attributes)
         except DependsOnValues as unknown:
             if self.parent is not None or self.lasting:
                 raise
