@@ -8,11 +8,11 @@ from numba import types
 
 from . import jit
 from .arithmetic import ANYWHERE, EXACT, FAST, I64, LLVM, Number, Pointer, is_float
-from .elementwise import _AT
 from .native import called
+from .pointers import AT
 from .syntax import Untranslatable, assigned, tree_of
 
-_POINTERS = {id(made): name for name, made in _AT.items()}
+_POINTERS = {id(made): name for name, made in AT.items()}
 _INTRINSICS = {np.abs: "fabs", abs: "fabs", np.sqrt: "sqrt", np.floor: "floor", np.ceil: "ceil",
                np.trunc: "trunc", np.rint: "rint"}
 _BUILTIN = {float: "float64", bool: "bool", int: "int64"}
@@ -74,8 +74,7 @@ class Calls:
         stored = "uint8" if kind == "bool" else kind
         if stored not in LLVM:
             raise Untranslatable(kind)
-        memory = f"operand{len(self.translation.memories)}"
-        self.translation.memories[memory] = stored
+        memory = self.translation.operand(stored)
         made = self.builder.inttoptr(self.number(address).value, LLVM[stored].as_pointer())
         return Pointer(made, stored, memory)
 
@@ -85,8 +84,7 @@ class Calls:
             raise Untranslatable(dtype)
         room = self.translation.slot(LLVM[stored], size)
         room.align = 64
-        memory = f"operand{len(self.translation.memories)}"
-        self.translation.memories[memory] = stored
+        memory = self.translation.operand(stored)
         return Pointer(self.builder.bitcast(room, LLVM[stored].as_pointer()), stored, memory)
 
     @staticmethod

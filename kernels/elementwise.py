@@ -1,6 +1,6 @@
 """Scalar bodies as NumPy ufuncs: broadcasting, strides and a call of a few hundred nanoseconds come along.
 
-The inner loop is a C function in NumPy's own loop convention, compiled by Numba and kept on disk; one ufunc a
+The inner loop is a C function in NumPy's own loop convention, compiled once and kept on disk; one ufunc a
 dtype is made when that dtype is first met.  Large arrays run the same C function over several threads.
 """
 import ctypes
@@ -17,8 +17,10 @@ from numba.core.typing import signature
 from numba.extending import intrinsic
 from numpy.lib.stride_tricks import as_strided
 
-from .jit import OPTIONS, loop, range_kernel, wide_vectors
+from .jit import OPTIONS, range_kernel, wide_vectors
+from .machine import assembly_of, function_of
 from .memory import empty
+from .pointers import AT
 
 LARGE = 1 << 16                 # elements; from here on the result lies in a buffer from the pool
 _SHORT_ROW, _LONG_ROW = 256, 4096           # elements of a row worth making longer, and how long
@@ -27,22 +29,6 @@ LOOP = signature(types.void, _POINTERS, _POINTERS, _POINTERS, types.voidptr)
 
 
 # ---- pieces of the loops
-def _pointer(ty):
-    @intrinsic
-    def at(typingctx, address):
-        def codegen(context, builder, sig, args):
-            return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
-        return types.CPointer(ty)(types.intp), codegen
-    return at
-
-
-# bool is stored as one byte of 0 or 1
-_STORED = {name: getattr(types, name) for name in (
-    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float32", "float64", "complex64", "complex128")} | {"bool": types.uint8}
-_AT = {name: _pointer(ty) for name, ty in _STORED.items()}
-
-
 def _clear_flags_x86(builder):
     slot = builder.alloca(ir.IntType(32))
     place = builder.bitcast(slot, ir.IntType(8).as_pointer())
@@ -102,15 +88,14 @@ def _loop_source(name, inputs, output):
         return f"({text} != 0)" if inputs[k] == "bool" else text
 
     def form(test, scalar):
-        contiguous = [k for k in range(n) if k != scalar]
+        x = "x" if scalar is None else "yz"[scalar]         # a form's names are its own
         out = [f"    {test}:"]
-        out += [f"        x{k} = at_{inputs[k]}(p{k})" for k in range(n)]
-        out.append(f"        out = at_{output}(p{n})")
+        out += [f"        {x}{k} = at_{inputs[k]}(p{k})" for k in range(n)]
+        out.append(f"        {x}{n} = at_{output}(p{n})")
         if scalar is not None:
-            out.append(f"        c = {value(scalar, f'x{scalar}[0]')}")
-        call = ", ".join("c" if k == scalar else value(k, f"x{k}[i]") for k in range(n))
-        assert contiguous or n == 1
-        return [*out, "        for i in range(n):", f"            out[i] = body({call})"]
+            out.append(f"        c{scalar} = {value(scalar, f'{x}{scalar}[0]')}")
+        call = ", ".join(f"c{k}" if k == scalar else value(k, f"{x}{k}[i]") for k in range(n))
+        return [*out, "        for i in range(n):", f"            {x}{n}[i] = body({call})"]
 
     whole = " and ".join(f"s{k} == {sizes[k]}" for k in range(n + 1))
     lines += form(f"if {whole}", None)
@@ -126,9 +111,10 @@ def _loop_source(name, inputs, output):
 def _compile_loop(name, function, inputs, output, options):
     scope = {"__name__": __name__, "body": function,
              "clear_float_flags": clear_float_flags, "wide_vectors": wide_vectors}
-    scope |= {f"at_{t}": _AT[t] for t in (*inputs, output)}
-    exec(_loop_source(name, inputs, output), scope)
-    return loop(scope[name], LOOP, options)
+    scope |= {f"at_{t}": AT[t] for t in (*inputs, output)}
+    source = _loop_source(name, inputs, output)
+    exec(source, scope)
+    return function_of(scope[name], LOOP, source, options)
 
 
 # ---- ufuncs from loops
@@ -224,7 +210,7 @@ class Elementwise(dict):
     def assembly(self, dtype):
         """The machine code of the loop for a dtype: what the vectorization tests read."""
         self[dtype]
-        return self._loops[dtype][0]._library.get_asm_str()
+        return assembly_of(self._loops[dtype][0])
 
     def large(self, dtype, *operands):
         """The same for large operands: into a buffer from the pool, and over threads where that pays."""

@@ -6,7 +6,7 @@ import numpy as np
 from llvmlite import ir
 
 from .arithmetic import ANYWHERE, I1, I64, LLVM, Arithmetic, Number, Pointer, constant
-from .syntax import Untranslatable, folded, is_literal
+from .syntax import Untranslatable, folded, is_known, is_literal
 
 _COMPARISONS = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 
@@ -144,6 +144,26 @@ class Expressions(Arithmetic):
 
     def _IfExp(self, node):
         test = self.truth(self.value(node.test))
+        if not self.translation.apart and not (is_known(node.body) and is_known(node.orelse)):
+            return self._chosen(test, node.body, node.orelse)
         x, y = self.number(self.value(node.body)), self.number(self.value(node.orelse))
         kind = x.kind if x.kind == y.kind else self._common(x, y)
         return Number(self.builder.select(test, self.cast(x, kind).value, self.cast(y, kind).value), kind)
+
+    def _chosen(self, test, body, orelse):
+        """Of two values the one asked for alone: a loop that has no vectors saves the other's time."""
+        builder, function, found = self.builder, self.translation.function, []
+        yes, no, after = (function.append_basic_block(name) for name in ("then", "else", "after"))
+        builder.cbranch(test, yes, no)
+        for block, node in ((yes, body), (no, orelse)):
+            builder.position_at_end(block)
+            found.append((self.number(self.value(node)), builder.block))
+        (x, _), (y, _) = found
+        kind = x.kind if x.kind == y.kind else self._common(x, y)
+        slot = self.translation.slot(LLVM[kind])
+        for value, block in found:
+            builder.position_at_end(block)
+            builder.store(self.cast(value, kind).value, slot)
+            builder.branch(after)
+        builder.position_at_end(after)
+        return Number(builder.load(slot), kind)

@@ -10,10 +10,10 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import logic, machine
-from .elementwise import _AT, _STORED
 from .extremes import maximum, minimum
 from .jit import EXACT, body, wide_vectors
 from .native import KERNEL
+from .pointers import AT, STORED
 
 BLOCK = 1024                    # elements of a row that one vector loop adds up
 
@@ -42,7 +42,7 @@ COMBINE = {"sum": ("add_up", add_up), "prod": ("multiply_up", multiply_up), "max
 @functools.cache
 def kept_row(dtype, size):
     """A function that gives memory on the stack for a row of `size` elements."""
-    stored = _STORED[dtype]
+    stored = STORED[dtype]
 
     @intrinsic
     def keep(typingctx):
@@ -56,9 +56,9 @@ def kept_row(dtype, size):
     return keep
 
 
-_TYPES = {name: getattr(types, name) for name in _STORED if name != "bool"}
+_TYPES = {name: getattr(types, name) for name in STORED if name != "bool"}
 _NAMES = {"wide_vectors": wide_vectors, "unrolled": range, "inf": float("inf"), "nan": float("nan"), **_TYPES,
-          **{f"at_{name}": made for name, made in _AT.items()}, **dict(COMBINE.values())}
+          **{f"at_{name}": made for name, made in AT.items()}, **dict(COMBINE.values())}
 
 
 def scope_of(name):
@@ -102,7 +102,7 @@ def _check(args, lo, hi):
         failure[0] = 1
 
 
-at_bool, at_int64 = _AT["bool"], _AT["int64"]
+at_bool, at_int64 = AT["bool"], AT["int64"]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import arithmetic, builds, calls, elementwise, expressions, jit, native, syntax, translate
+from . import arithmetic, builds, calls, expressions, jit, native, pointers, syntax, translate
 from .fingerprint import Unfingerprintable, fingerprint
 
 _lock = threading.Lock()
@@ -39,7 +39,7 @@ def _engine():
 def _makers():
     """A digest of what translates: an edit of it makes new entries."""
     digest = hashlib.sha256()
-    for module in (translate, expressions, calls, arithmetic, syntax, elementwise, jit,
+    for module in (translate, expressions, calls, arithmetic, syntax, pointers, jit,
                    native, sys.modules[__name__]):
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()
@@ -58,11 +58,16 @@ class Compiled:
 
 
 def function_of(function, signature, source=None, options=jit.OPTIONS):
-    """The C function of a Python one over int64s, one that Numba compiles where it can't be translated."""
+    """The C function of a Python one over integers and pointers; Numba's where it can't be translated."""
     try:
         return compiled(function, source, signature)
     except translate.Untranslatable:
         return jit.loop(function, signature, options, source)
+
+
+def assembly_of(made):
+    """The machine code, as text, of what function_of made."""
+    return made.assembly() if isinstance(made, Compiled) else made._library.get_asm_str()
 
 
 def compiled(function, source=None, signature=native.KERNEL):

@@ -55,6 +55,11 @@ def is_literal(node):
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
+def is_known(node):
+    """Whether a node is a literal or a name: nothing is to be worked out."""
+    return isinstance(node, ast.Name) or is_literal(node)
+
+
 def folded(node):
     """The value of an expression of two constants, as Python's compiler works it out."""
     text = ast.fix_missing_locations(ast.Expression(node))

@@ -19,15 +19,16 @@ from .syntax import Untranslatable, assigned, returns
 
 
 class Translation:
-    """One function as an LLVM module: a kernel  name(args, lo, hi), or one over int64s.
+    """One function as an LLVM module: a kernel  name(args, lo, hi), a ufunc's loop, or one over int64s.
 
-    `branching`: whether the right side of `and` and `or` is left out where the left one decides.  Kernels
-    work out both, which is what vectors need: their scalar bodies have no effects.
+    `branching`: whether the right side of `and` and `or` is left out where the left one decides.  Functions
+    over int64s do that; loops work out both, which is what vectors need: their bodies have no effects.
+    `apart`: whether operands lie in memory of their own, as those of kernels do.
     """
 
     def __init__(self, symbol, tree, scope, signature=KERNEL):
         self.module = ir.Module(symbol)
-        self.branching = signature != KERNEL
+        self.branching, self.apart = signature.args[0] == types.int64, signature == KERNEL
         result = ir.VoidType() if signature.return_type == types.void else I64
         given = [I64 if a == types.int64 else I64.as_pointer() for a in signature.args]
         self.function = ir.Function(self.module, ir.FunctionType(result, given), symbol)
@@ -37,7 +38,7 @@ class Translation:
         known = {}
         for a, value in zip(tree.args.args, self.function.args, strict=True):
             known[a.arg] = Number(value, "int64") if value.type == I64 else Pointer(value, "int64", ANYWHERE)
-        frame = Frame(self, scope, known, EXACT, np.float64, assigned(tree), not self.branching)
+        frame = Frame(self, scope, known, EXACT, np.float64, assigned(tree), self.apart)
         self._return(frame.run(tree), frame)
         ir.IRBuilder(self.entry).branch(self.function.blocks[1])
         self._say_what_differs()
@@ -47,6 +48,14 @@ class Translation:
             self.builder.ret(frame.cast(value, "int64").value)
         else:
             self.builder.ret_void()
+
+    def operand(self, stored):
+        """A name for the memory that a pointer shows."""
+        if not self.apart:
+            return ANYWHERE
+        memory = f"operand{len(self.memories)}"
+        self.memories[memory] = stored
+        return memory
 
     def slot(self, kind, count=None):
         """Memory on the stack."""
