@@ -9,7 +9,6 @@ from numbaflow.graph import ir
 from numbaflow.graph.codegen import Address, Scratch, instruction
 from numbaflow.graph.decompose import CHECK
 from numbaflow.graph.fuse import fuse
-from numbaflow.graph.infer import infer
 from numbaflow.graph.interpret import interpret, run_node
 from numbaflow.graph.space import is_view
 
@@ -34,7 +33,7 @@ class Writer:
         attributes = {a: given.get(a) for a in op.attributes}
         flat = [v for x in inputs for v in (x if isinstance(x, list) else [x])]
         sizes = [len(x) if isinstance(x, list) else None for x in inputs] if op.variadic else None
-        node = self.graph.add(op, flat, attributes, infer(op, inputs, attributes), sizes)
+        node = self.graph.add(op, flat, attributes, op.infer(inputs, attributes), sizes)
         return node.outputs[0] if len(node.outputs) == 1 else node.outputs
 
     def __getattr__(self, name):

@@ -8,7 +8,6 @@ from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.graph import ir, rewrite
 from numbaflow.graph.decompose import decompose
 from numbaflow.graph.fuse import fuse
-from numbaflow.graph.infer import infer
 from numbaflow.graph.interpret import interpret
 
 RNG = np.random.default_rng(0)
@@ -23,7 +22,7 @@ class Written(ir.Graph):
         attributes = {a: given.get(a) for a in op.attributes}
         listed = [values] if op.variadic else values
         sizes = [len(values)] if op.variadic else None
-        return self.add(op, values, attributes, infer(op, listed, attributes), sizes).outputs[0]
+        return self.add(op, values, attributes, op.infer(listed, attributes), sizes).outputs[0]
 
 
 def written(*shapes, dtype="float32"):
