@@ -1,27 +1,18 @@
 """A group of nodes as one kernel, or the answer that they do not make one."""
-import functools
-from math import copysign
-
-import numpy as np
-
-from numbaflow.core import dtypes
-
 from . import ir
-from .kernel import Kernel, Operand, Step
+from .group_steps import MOST_OPERANDS, Steps, name_of
+from .kernel import Kernel, Operand
 from .passes import CHEAP, COSTLY, op_cost, step_cost
 from .space import INDEX, REDUCTIONS, Space, is_view, reduced_axes
 
-MOST_STEPS, MOST_OPERANDS = 128, 32
+MOST_STEPS = 128
 # Costly steps: what all together may take, as LLVM works 8 ms on a tanh; and how many may follow one another,
 # as a tanh takes 0.6 ns an element in a chain of 2 and 1.2 in one of 16, where fewer elements are under way.
 MOST_COST, MOST_IN_A_ROW = 64, 2
 LONE_ROW = 1 << 15              # elements of a space that may be one row, which threads can't share
 
 
-name_of = functools.cache(lambda dtype: dtype.name)     # (NumPy works it out each time)
-
-
-class Group:
+class Group(Steps):
     """Nodes in order that run as one kernel; `runs` says whether they can.
 
     `used` says whether a value is needed outside of the group.
@@ -141,7 +132,8 @@ class Group:
                     return False
                 known = tuple([a if n != 1 else None for a, n in zip(wide, v.shape, strict=True)])
                 new.append((v, known))
-            if any(a is not None and a != b for a, b in zip(known, wide, strict=True)) or v in self._late:
+            if v in self._late or (known != wide and any(
+                    a is not None and a != b for a, b in zip(known, wide, strict=True))):
                 return False
         if len(self.inputs) + len(new) + len(self.outputs) >= MOST_OPERANDS:
             return False
@@ -190,110 +182,6 @@ class Group:
                 names.append(name)
         text = "_".join(names)
         return text if len(text) <= 48 else "_".join([*names[:3], "to", names[-1]])[:64]
-
-    # ---- steps
-    def _put(self, kind, what, operands, dtype, axes):
-        step = Step(kind, what, tuple(operands), dtype, tuple(axes))
-        # (results of equal reductions lie in several places)
-        found = self._known.get(step) if kind != "reduce" else None
-        if found is None:
-            found = self._known[step] = len(self._steps)
-            self._steps.append(step)
-        return found
-
-    def _apply(self, op, operands, dtype):
-        return self._put("apply", op, operands, dtype, self._joined(operands))
-
-    def _joined(self, operands):
-        return sorted({a for o in operands for a in self._steps[o].axes})
-
-    def _literal(self, value, dtype):
-        negative_zero = value == 0 and copysign(1, value) < 0 if type(value) is float else False
-        return self._put("literal", "-0.0" if negative_zero else value, (), dtype, ())  # (0.0 == -0.0)
-
-    def _as(self, k, dtype):
-        """The step that gives a step's value in another dtype."""
-        step = self._steps[k]
-        if step.dtype == dtype:
-            return k
-        if step.kind == "literal" and dtype != "bool" and step.dtype != "complex128":
-            value = np.dtype(step.dtype).type(step.what).astype(dtype).item()
-            return self._literal(value, dtype)
-        return self._put("cast", None, (k,), dtype, step.axes)
-
-    def _value(self, value):
-        """The step of a value that a node takes."""
-        found = self._at.get(value)
-        if found is not None:
-            return found
-        node, constant = value.node, value.constant()
-        if node.op is INDEX:
-            axis = self._space.dims[value][node.attributes["axis"]]
-            k = self._put("index", None, (), "int64", (axis,)) if axis is not None else self._literal(
-                0, "int64")
-        elif constant is not None and constant.size == 1:
-            k = self._literal(constant.item(), name_of(value.dtype))
-        elif node not in self.members and is_view(node):
-            k = self._value(node.inputs[0])
-        else:
-            k = self._put("input", len(self.inputs), (), name_of(value.dtype), self._space.axes(value))
-            self.inputs.append(value)
-            self._operands.append(Operand(k, self._space.dims[value], name_of(value.dtype)))
-        self._at[value] = k
-        return k
-
-    def _add(self, node):
-        """Put down the steps of a node."""
-        values = [self._value(v) for v in node.inputs]
-        out = node.outputs[0]
-        if node.op is ir.UPDATE:
-            self._add_update(node, values)
-            return
-        if node.op is INDEX:
-            self._at.pop(out, None)
-            k = self._value(out)
-        elif node in self.reductions:
-            k = self._add_reduction(node, values[0])
-        elif node.op.name == "cast":
-            k = self._as(values[0], name_of(out.dtype))
-        elif node.op.name == "add_n":
-            k = values[0]
-            for v in values[1:]:
-                k = self._apply("add", (k, v), name_of(out.dtype))
-        elif node.op.kernel is None:
-            k = values[0]                       # a view
-        else:
-            k = self._apply(node.op.name, self._converted(node, values), name_of(out.dtype))
-        self._at[out] = k
-
-    def _converted(self, node, values):
-        """The operands of an elementwise op in the dtypes that it computes in."""
-        kernel = node.op.kernel
-        dtype = node.inputs[kernel.key].dtype
-        if dtype.kind in "iu" and "i" not in kernel.kinds and "f" in kernel.kinds:
-            dtype = np.dtype(np.float64 if dtype.itemsize >= 4 else np.float32)
-        name = name_of(dtype)
-        letters = {"x": name, "?": "bool", "r": dtypes.REAL.get(name, name)}
-        return [self._as(v, letters[kernel.letter(k)]) for k, v in enumerate(values)]
-
-    def _add_reduction(self, node, k):
-        _, over, left = self.reductions[node]
-        dtype = name_of(node.outputs[0].dtype)
-        if node.op.name == "sum_of_squares":
-            k = self._apply("square", (k,), dtype)
-        how, count = REDUCTIONS[node.op.name], None
-        if not over:
-            return k
-        if node.op.name == "reduce_mean":
-            count = self._space.count(over)
-        return self._put("reduce", (how, over, count), (k,), dtype, left)
-
-    def _add_update(self, node, values):
-        dtype = name_of(node.outputs[0].dtype)
-        given = [self._as(v, dtype) for v in values]
-        k = self._put("update", node.attributes["rule"], given, dtype, self._joined(values))
-        for i, v in enumerate(node.outputs):
-            self._at[v] = self._put("part", i, (k,), dtype, self._steps[k].axes)
 
 
 def cost_of(node):

@@ -96,9 +96,11 @@ def test_both_compilers_agree():
     made, = instructions(gelu, (3000,))
     by_numba = loop(made.function.function, KERNEL, EXACT)
     x, results = np.random.default_rng(0).standard_normal(3000).astype("float32"), []
+    numbers = np.array([0.044715, 0.7978845608], "float32")
     for address in (made.function.address, by_numba.address):
         y = np.empty_like(x)
-        CALL(address)(np.array([x.ctypes.data, y.ctypes.data]).ctypes.data, 0, 3000)
+        cells = np.array([a.ctypes.data for a in (x, numbers[0:], numbers[1:], y)])
+        CALL(address)(cells.ctypes.data, 0, 3000)
         results.append(y)
     np.testing.assert_allclose(*results, rtol=3e-7)
 

@@ -361,6 +361,25 @@ def test_long_chains_are_cut_into_few_distinct_kernels():
     assert len({n.attributes["kernel"] for n in fused_nodes(graph)}) == 3
 
 
+def test_kernels_that_differ_in_numbers_only_are_one():
+    w = Writer()
+    x = w.input((8, 8))
+    z = w.matmul(x, x, transpose_a=False, transpose_b=False)
+    y = [w.add(w.multiply(v, a), b) for v, a, b in ((x, 0.9, 0.1), (z, 0.999, 1e-8))]
+    graph = check(w, y, [normal(8, 8)])
+    one, other = (n.attributes["kernel"] for n in fused_nodes(graph))
+    assert one == other
+
+
+def test_a_kernel_of_many_numbers():
+    w = Writer()
+    x = w.input((5, 8))
+    y = x
+    for k in range(25):
+        y = w.multiply(w.add(y, 0.013 * k), 0.3 + 0.01 * k)
+    check(w, [w.reduce_sum(y, axis=1)], [normal(5, 8)], kernels=1)
+
+
 def test_what_follows_a_reduction_begins_anew():
     w = Writer()
     x = w.input((40, 8))
