@@ -20,7 +20,8 @@ class Group(Steps):
 
     def __init__(self, nodes, used):
         self.nodes, self.members, self._used = nodes, set(nodes), used
-        self.cost, self._costly = 0, {}         # value -> the costly steps in a row that lead to it
+        # value -> the reductions that lead to it, and the costly steps in a row since the last
+        self.cost, self._costly = 0, {}
         self.runs = all(map(self._count, nodes)) and self._is_kernel()
 
     def _is_kernel(self):
@@ -31,12 +32,12 @@ class Group(Steps):
     def _count(self, node):
         """Note what a node costs; False where too much of it would be done in a row."""
         cost = cost_of(node)
-        row = 0 if node.op.name in REDUCTIONS else bool(cost) + max(
-            [self._costly.get(self._source(v), 0) for v in node.inputs], default=0)
-        if cost and row > MOST_IN_A_ROW:
+        row, steps = max([self._costly.get(self._source(v), (0, 0)) for v in node.inputs], default=(0, 0))
+        if cost and steps >= MOST_IN_A_ROW:
             return False
         self.cost += cost
-        self._costly.update(dict.fromkeys(node.outputs, row))
+        reached = (row + 1, 0) if node.op.name in REDUCTIONS else (row, steps + bool(cost))
+        self._costly.update(dict.fromkeys(node.outputs, reached))
         return True
 
     # ---- the row

@@ -385,7 +385,7 @@ def test_what_follows_a_reduction_begins_anew():
     x = w.input((40, 8))
     y = w.exp(w.log1p(w.square(x)))
     z = w.log(w.reduce_sum(y, axis=1, keepdims=True))
-    check(w, [w.tanh(w.subtract(x, z))], [normal(40, 8)], kernels=1)
+    check(w, [w.tanh(w.subtract(x, z)), w.softmax(w.multiply(y, 0.1))], [normal(40, 8)], kernels=1)
 
 
 def test_arithmetic_joins_a_kernel_however_costly_it_is():
