@@ -10,15 +10,19 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import config
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
+from . import machine
+from .cells import Cells
 from .fingerprint import fingerprint
 from .native import at
 from .objects import c_function
 from .program import KERNEL
 from .recording import Cell
+from .syntax import Untranslatable
 
 
 # ---- types and cells of arguments
@@ -147,6 +151,12 @@ def adapted(kernel, kinds, check=False):
 
     Where `check`, a result of the kernel other than -1 is an error.
     """
+    if not config.BOUNDSCHECK:
+        try:
+            flags = tuple(sorted(kernel.options["fastmath"]))
+            return machine.compiled(kernel.function, None, Cells(kinds, check, flags))
+        except Untranslatable:                  # Numba knows more of Python
+            pass
     name = "".join(c if c.isalnum() else "_" for c in f"{kernel.function.__name__}_on_cells")
     scope = {"__name__": __name__}
     text = _source(name, kinds, check, scope)

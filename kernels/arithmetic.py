@@ -6,13 +6,14 @@ from llvmlite import ir
 
 from .syntax import Untranslatable
 
-I1, I64 = ir.IntType(1), ir.IntType(64)
+I1, I8, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(64)
 LLVM = {"bool": I1, "float32": ir.FloatType(), "float64": ir.DoubleType(),
         **{f"{sign}int{n}": ir.IntType(n) for sign in ("", "u") for n in (8, 16, 32, 64)}}
 FAST, EXACT = ("contract", "nsz", "arcp", "afn", "reassoc"), ("contract",)
 _ARITHMETIC = {ast.Add: ("fadd", "add"), ast.Sub: ("fsub", "sub"), ast.Mult: ("fmul", "mul"),
                ast.Div: ("fdiv", None)}
-_SHIFTS = {ast.LShift: "shl", ast.RShift: "ashr"}
+_SHIFTS = {(ast.LShift, "int64"): "shl", (ast.RShift, "int64"): "ashr", (ast.LShift, "uint64"): "shl",
+           (ast.RShift, "uint64"): "lshr"}
 _BITWISE = {ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor"}
 _FLAGGED = frozenset(("fadd", "fsub", "fmul", "fdiv", "frem", "fneg"))
 
@@ -130,8 +131,8 @@ class Arithmetic:
             return Number(getattr(self.builder, _BITWISE[how])(a, b), kind)
         if how in (ast.FloorDiv, ast.Mod) and not is_float(kind):
             return Number(self._floored(how, a, b, kind), kind)
-        if how in _SHIFTS and kind == "int64":
-            return Number(getattr(self.builder, _SHIFTS[how])(a, b), kind)
+        if (how, kind) in _SHIFTS:
+            return Number(getattr(self.builder, _SHIFTS[how, kind])(a, b), kind)
         names = _ARITHMETIC.get(how)
         if names is None or (not is_float(kind) and names[1] is None):
             raise Untranslatable(f"{how.__name__} of {kind}")

@@ -1,4 +1,5 @@
 """Calls of a translation: pointers, casts, intrinsics, functions whose code takes the place of the call."""
+import ast
 import functools
 
 import numba
@@ -10,7 +11,7 @@ from . import jit
 from .arithmetic import ANYWHERE, EXACT, FAST, I64, LLVM, Number, Pointer, is_float
 from .native import called
 from .pointers import AT
-from .syntax import Untranslatable, assigned, tree_of
+from .syntax import Untranslatable, assigned, scope_of, tree_of
 
 _POINTERS = {id(made): name for name, made in AT.items()}
 _INTRINSICS = {np.abs: "fabs", abs: "fabs", np.sqrt: "sqrt", np.floor: "floor", np.ceil: "ceil",
@@ -25,6 +26,11 @@ class _Context:
     def get_value_type(kind):
         """The LLVM type of values of a Numba type."""
         return LLVM[str(kind.dtype)].as_pointer() if isinstance(kind, types.CPointer) else LLVM[str(kind)]
+
+    @staticmethod
+    def make_array(kind):
+        """What makes a Numba array of a value; the value has its `data`."""
+        return lambda context, builder, value: value
 
     @staticmethod
     def get_dummy_value():
@@ -58,7 +64,11 @@ class Calls:
             return self.cast(arguments[0], kind)
         if hasattr(function, "_defn"):
             return self._numba_intrinsic(function, arguments)
+        if not all(isinstance(a, Number) for a in arguments):
+            return self._inline(function, arguments)
         numbers = [self.number(a) for a in arguments]
+        if function is divmod and len(numbers) == 2:
+            return [self.combined(how, *numbers) for how in (ast.FloorDiv, ast.Mod)]
         if function in (min, max) and not any(is_float(x.kind) for x in numbers):
             return functools.reduce(functools.partial(self._extreme, function), numbers)
         if isinstance(function, np.ufunc) or function is abs:
@@ -122,7 +132,8 @@ class Calls:
             return Number(called(self.builder, function.fixed, address, given), "int64")
         try:
             sig, codegen = function._defn(None, *[_numba_type(a) for a in arguments])
-            given = [a.value for a in arguments]
+            given = [a if hasattr(a, "extents") else self.cast(a, str(t)).value if isinstance(a, Number)
+                     else a.value for a, t in zip(arguments, sig.args, strict=True)]
             made = codegen(_Context, self.builder, sig, given)
         except (AttributeError, TypeError, KeyError):   # it asks Numba for more
             raise Untranslatable("an intrinsic") from None
@@ -145,37 +156,36 @@ class Calls:
             self._flagged(instruction)
         return Number(made, "float32" if made.type == LLVM["float32"] else "float64")
 
-    def _inline(self, function, numbers):
+    def _inline(self, function, arguments):
         """A function's code in the place of its call."""
         variants = getattr(function, "variants", {})
         if "llvm" in variants:
-            return self._emitted(variants["llvm"], numbers)
+            return self._emitted(variants["llvm"], [self.number(a) for a in arguments])
         flags, precision = self.flags, np.float64
         if isinstance(function, numba.core.dispatcher.Dispatcher):
             chosen = function.py_func
             fast = function.targetoptions.get("fastmath") or ()
             flags = tuple(f for f in FAST if fast is True or f in fast)
         elif hasattr(function, "exact"):
-            kinds = [getattr(types, x.kind) if x.kind != "bool" else types.boolean for x in numbers]
+            kinds = [_numba_type(a) for a in arguments]
             flags = EXACT if function.exact else FAST
             chosen, precision = variants.get(jit._kind(kinds), function), jit._precision(kinds)
         else:
             raise Untranslatable(getattr(function, "__name__", repr(function)))
-        if chosen.__closure__ or chosen.__defaults__:
-            scope = dict(chosen.__globals__)
-            cells = [c.cell_contents for c in chosen.__closure__ or ()]
-            scope.update(zip(chosen.__code__.co_freevars, cells, strict=True))
-        else:
-            scope = chosen.__globals__
-        tree = tree_of(chosen)
+        scope, tree = scope_of(chosen), tree_of(chosen)
         names = [a.arg for a in tree.args.args]
-        if len(names) != len(numbers) or tree.args.vararg or tree.args.kwonlyargs:
-            raise Untranslatable(f"{chosen.__name__} of {len(numbers)} arguments")
-        known = dict(zip(names, numbers, strict=True))
+        if len(names) != len(arguments) or tree.args.vararg or tree.args.kwonlyargs:
+            raise Untranslatable(f"{chosen.__name__} of {len(arguments)} arguments")
+        known = dict(zip(names, arguments, strict=True))
         frame = type(self)(self.translation, scope, known, flags, precision, assigned(tree))
         return frame.run(tree)
 
 
 def _numba_type(value):
+    """The Numba type of a number, a pointer, an array; none for what has no kind."""
+    if hasattr(value, "extents"):
+        return value.type
+    if not isinstance(value, (Number, Pointer)):
+        return types.none
     kind = getattr(types, "boolean" if value.kind == "bool" else value.kind)
     return types.CPointer(kind) if isinstance(value, Pointer) else kind

@@ -138,7 +138,9 @@ def _direct(x, packed, bias, floor, taps, grid, tiles, out, lo, hi):
     g, lanes, rows, size = grid[0], WIDTH // x.itemsize, rows_of_a_tile(), x.itemsize
     table, where = np.empty(TILES * len(taps) * rows, np.int64), np.empty(TILES * rows, np.int64)
     zeros, aside = np.zeros(g.run, x.dtype), np.empty(rows * lanes, x.dtype)
-    beside = np.arange(rows) * lanes
+    beside = np.empty(rows, np.int64)
+    for p in range(rows):
+        beside[p] = p * lanes
     gangs = (g.panels + g.gang - 1) // g.gang
     item = lo
     while item < hi:

@@ -33,6 +33,8 @@ class Expressions(Arithmetic):
             return Number(self.builder.load(slot), kind)
         if name in self.known:
             return self.known[name]
+        if name in self.counts:                 # a local name, whatever its module calls so
+            raise Untranslatable(f"{name}, which may have no value yet")
         builtins = self.scope.get("__builtins__", {})
         found = self.scope.get(name, self.scope)
         if found is self.scope:
@@ -43,7 +45,10 @@ class Expressions(Arithmetic):
         return constant(found) if isinstance(found, (bool, int, float, np.generic)) else found
 
     def _Attribute(self, node):
-        holder = self.value(node.value)
+        return self._named(self.value(node.value), node)
+
+    def _named(self, holder, node):
+        """An attribute of a number or a module."""
         if isinstance(holder, Number) and node.attr in ("real", "imag") and holder.kind != "bool":
             return holder if node.attr == "real" else self.cast(constant(0), holder.kind)
         if not isinstance(holder, python_types.ModuleType) or not hasattr(holder, node.attr):
@@ -55,7 +60,10 @@ class Expressions(Arithmetic):
         return [self.value(e) for e in node.elts]
 
     def _Subscript(self, node):
-        pointer = self.value(node.value)
+        return self._taken(self.value(node.value), node)
+
+    def _taken(self, pointer, node):
+        """What a subscript takes of a table, a tuple or a pointer."""
         if isinstance(pointer, np.ndarray):
             return self._entry(pointer, self.value(node.slice))
         if isinstance(pointer, (tuple, list)):
@@ -109,6 +117,8 @@ class Expressions(Arithmetic):
         return self.combined(type(node.op), x, y)
 
     def _Compare(self, node):
+        if isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+            return self._is_none(node)
         left, found = self.number(self.value(node.left)), None
         for op, right in zip(node.ops, node.comparators, strict=True):
             if type(op) not in _COMPARISONS:
@@ -118,6 +128,12 @@ class Expressions(Arithmetic):
             found = made if found is None else Number(self.builder.and_(found.value, made.value), "bool")
             left = right
         return found
+
+    def _is_none(self, node):
+        right = node.comparators[0]
+        if len(node.ops) > 1 or not isinstance(right, ast.Constant) or right.value is not None:
+            raise Untranslatable("`is` of anything but None")
+        return constant((self.value(node.left) is None) == isinstance(node.ops[0], ast.Is))
 
     def _BoolOp(self, node):
         found, both = self.truth(self.value(node.values[0])), isinstance(node.op, ast.And)

@@ -12,7 +12,20 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import arithmetic, builds, calls, expressions, jit, native, pointers, syntax, translate
+from . import (
+    arithmetic,
+    arrays,
+    builds,
+    calls,
+    cells,
+    expressions,
+    frames,
+    jit,
+    native,
+    pointers,
+    syntax,
+    translate,
+)
 from .fingerprint import Unfingerprintable, fingerprint
 
 _lock = threading.Lock()
@@ -39,7 +52,7 @@ def _engine():
 def _makers():
     """A digest of what translates: an edit of it makes new entries."""
     digest = hashlib.sha256()
-    for module in (translate, expressions, calls, arithmetic, syntax, pointers, jit,
+    for module in (translate, frames, expressions, calls, arithmetic, arrays, cells, syntax, pointers, jit,
                    native, sys.modules[__name__]):
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()
@@ -61,7 +74,7 @@ def function_of(function, signature, source=None, options=jit.OPTIONS):
     """The C function of a Python one over integers and pointers; Numba's where it can't be translated."""
     try:
         return compiled(function, source, signature)
-    except translate.Untranslatable:
+    except syntax.Untranslatable:
         return jit.loop(function, signature, options, source)
 
 
@@ -77,7 +90,7 @@ def compiled(function, source=None, signature=native.KERNEL):
         key = (fingerprint(function), str(signature), _makers(), llvm.get_host_cpu_name(), jit._features(),
                llvmlite.__version__)
     except Unfingerprintable:
-        raise translate.Untranslatable("what has no stable description") from None
+        raise syntax.Untranslatable("what has no stable description") from None
     digest = hashlib.sha256(repr(key).encode()).hexdigest()[:40]
     symbol = f"{function.__name__}_{digest[:16]}"
     path = jit.cache_directory() / f"{function.__name__}-{digest}.o"
@@ -102,12 +115,18 @@ def compiled(function, source=None, signature=native.KERNEL):
 def module_of(function, signature, source, symbol):
     """The LLVM module of a function, as text, before it is optimized."""
     tree = syntax.tree_of(function) if source is None else ast.parse(source).body[0]
-    return str(translate.Translation(symbol, tree, function.__globals__, signature).module)
+    make = cells.OnCells if isinstance(signature, cells.Cells) else translate.Translation
+    return str(make(symbol, tree, syntax.scope_of(function), signature).module)
 
 
 def optimized(text):
     """The module of LLVM text, optimized."""
-    module, machine = llvm.parse_assembly(text), _target()
+    machine = _target()
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise syntax.Untranslatable(f"what LLVM refuses: {error}") from None
     module.triple, module.data_layout = llvm.get_process_triple(), str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.loop_interleaving = options.slp_vectorization = True

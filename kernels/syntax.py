@@ -32,6 +32,14 @@ def tree_of(function):
     return _trees[code]
 
 
+def scope_of(function):
+    """What the names in a function stand for, its own apart."""
+    if not function.__closure__:
+        return function.__globals__
+    cells = [c.cell_contents for c in function.__closure__]
+    return {**function.__globals__, **dict(zip(function.__code__.co_freevars, cells, strict=True))}
+
+
 def _is_source(tree, code):
     alone = ast.FunctionDef(tree.name, tree.args, tree.body, [], None, lineno=1, col_offset=0)
     bare = ast.Module([alone], [])
@@ -46,7 +54,9 @@ def _is_source(tree, code):
 def _essence(code):
     """What compilations of one text have in common: calls of a module's functions differ."""
     kept = [(i.opcode, i.argval) for i in dis.get_instructions(code) if i.opname in _TELLING]
-    return code.co_names, repr(code.co_consts), code.co_varnames, repr(kept)
+    # (what stands in a function is dedented, and so is its docstring)
+    consts = [inspect.cleandoc(c) if isinstance(c, str) else c for c in code.co_consts]
+    return code.co_names, repr(consts), code.co_varnames, repr(kept)
 
 
 # ---- questions

@@ -135,9 +135,9 @@ def rows_under(n, size, kernel, dilation, span_d, span_h, rows):
 def rows_over(n, count, kernel, pairs_d, pairs_h, rows):
     """rows[j] = a row of windows that reaches over a row of the array, the number of its first element"""
     found = 0
-    for d, kd in pairs_d:
-        for h, kh in pairs_h:
-            rows[found, 0] = (n * count[0] + d) * count[1] + h
-            rows[found, 1] = (kd * kernel[1] + kh) * kernel[2]
+    for a in range(len(pairs_d)):
+        for b in range(len(pairs_h)):
+            rows[found, 0] = (n * count[0] + pairs_d[a, 0]) * count[1] + pairs_h[b, 0]
+            rows[found, 1] = (pairs_d[a, 1] * kernel[1] + pairs_h[b, 1]) * kernel[2]
             found += 1
     return found

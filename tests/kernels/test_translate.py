@@ -8,7 +8,7 @@ from numba.core.typing import signature
 from numbaflow.kernels import atomics, fused, machine
 from numbaflow.kernels.jit import INLINE, body, kernel
 from numbaflow.kernels.native import at, call
-from numbaflow.kernels.translate import Untranslatable
+from numbaflow.kernels.syntax import Untranslatable
 
 TABLE = np.array([[1.0, 2.0], [3.0, 5.0], [8.0, 13.0]])
 
