@@ -14,6 +14,9 @@ from .arrays import Array, ArrayFrame, Records, memory_type
 from .syntax import Untranslatable
 from .translate import Translation
 
+# Memory that is taken and given back without the GIL.
+CLAIM, CLAIM_ZEROS, RELEASE = OUTSIDE = "PyMem_RawMalloc", "PyMem_RawCalloc", "PyMem_RawFree"
+
 
 class Cells(NamedTuple):
     """What a kernel's cells hold: the types of its arguments; whether a result other than -1 is an error."""
@@ -83,7 +86,7 @@ class OnCells(Translation):
         pointer, given = I8.as_pointer(), [count, ir.Constant(I64, itemsize)]
         if not zeros:
             given = [self.builder.mul(*given)]
-        claim = self._outside("PyMem_RawCalloc" if zeros else "PyMem_RawMalloc",
+        claim = self._outside(CLAIM_ZEROS if zeros else CLAIM,
                               ir.FunctionType(pointer, [I64] * len(given)))
         claim.return_value.add_attribute("noalias")
         address = self.builder.call(claim, given)
@@ -100,7 +103,7 @@ class OnCells(Translation):
     def _return(self, value, frame):
         builder = self.builder
         for held in self.held:
-            release = self._outside("PyMem_RawFree", ir.FunctionType(ir.VoidType(), [I8.as_pointer()]))
+            release = self._outside(RELEASE, ir.FunctionType(ir.VoidType(), [I8.as_pointer()]))
             builder.call(release, [builder.load(held)])
         if self.cells.check:
             failed = builder.icmp_signed("!=", frame.cast(value, "int64").value, ir.Constant(I64, -1))

@@ -45,6 +45,8 @@ _target = functools.cache(_machine)
 
 @functools.cache
 def _engine():
+    for name in cells.OUTSIDE:                  # where a system does not look for them itself
+        llvm.add_symbol(name, native.python_symbol(name))
     return native.keep(llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine()))
 
 
