@@ -46,11 +46,14 @@ from .core.shape import TensorShape
 from .core.tensor import Tensor, constant, convert_to_tensor, from_dlpack
 from .core.variable import Variable
 from .data.strings import string
-from .graph.control import case, cond, switch_case, while_loop
+from .graph.flow.control import case, cond, switch_case, while_loop
+from .graph.flow.host import numpy_function, py_func, py_function
+from .graph.flow.printing import Assert, print
+from .graph.flow.rows import foldl, foldr, map_fn, scan
 from .graph.function import TensorSpec, function
-from .graph.graph_elements import Operation
-from .graph.graph_mode import Graph, get_default_graph, reset_default_graph
-from .graph.graph_variables import (
+from .graph.mode.graph_elements import Operation
+from .graph.mode.graph_mode import Graph, get_default_graph, reset_default_graph
+from .graph.mode.graph_variables import (
     GraphKeys,
     add_to_collection,
     all_variables,
@@ -62,12 +65,9 @@ from .graph.graph_variables import (
     trainable_variables,
     variables_initializer,
 )
-from .graph.host import numpy_function, py_func, py_function
-from .graph.placeholders import placeholder, placeholder_with_default
-from .graph.printing import Assert, print
-from .graph.rows import foldl, foldr, map_fn, scan
-from .graph.session import InteractiveSession, Session, get_default_session
-from .graph.static_gradients import gradients
+from .graph.mode.placeholders import placeholder, placeholder_with_default
+from .graph.mode.session import InteractiveSession, Session, get_default_session
+from .graph.mode.static_gradients import gradients
 from .ops.activations import sigmoid
 from .ops.arithmetic import (
     abs,

@@ -37,8 +37,8 @@ from ..core.gradient_tape import GradientTape
 from ..core.trackable import Trackable as Checkpointable
 from ..core.variable import Variable
 from ..data.iterator import Iterator
+from ..graph.flow.host import py_function as py_func
 from ..graph.function import TensorSpec, function
-from ..graph.host import py_function as py_func
 from ..ops.variable_scope import EagerVariableStore, make_template
 from ..train.checkpoint import Checkpoint
 from ..train.saver import Saver, get_optimizer_variables

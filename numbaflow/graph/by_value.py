@@ -8,9 +8,8 @@ import numpy as np
 from numbaflow.core.dim import Dim, evaluated, numbers, solved
 from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tensor import wrap
-
-from . import ir
-from .interpret import run_node
+from numbaflow.graph import ir
+from numbaflow.graph.interpret import run_node
 
 _EXAMPLE = 7919                 # decides what a trace asks about such an extent: large, and equal to no other
 

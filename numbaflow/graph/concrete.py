@@ -13,11 +13,11 @@ from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.core.shape import Extent
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
-
-from . import by_value, differentiate, report, text
-from .collector import Held
-from .interpret import interpret
-from .program import Program
+from numbaflow.graph import by_value, differentiate
+from numbaflow.graph.interpret import interpret
+from numbaflow.graph.programs.collector import Held
+from numbaflow.graph.programs.program import Program
+from numbaflow.graph.tools import report, text
 
 
 class Concrete:
@@ -91,7 +91,7 @@ class Concrete:
 
     def evaluated(self, sizes):
         """The function with numbers in place of unknown extents: itself, where it has none."""
-        from .generic import specialised
+        from numbaflow.graph.generic import specialised
         values = [v for node in self.graph.nodes for v in node.outputs]
         if not any(isinstance(n, Extent) for v in values for n in v.shape):
             return self

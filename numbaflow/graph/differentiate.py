@@ -13,10 +13,9 @@ from numbaflow.core.gradient_tape import gradients
 from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.tape import Tape, push, record, remove, tracing
 from numbaflow.core.tensor import wrap
-
-from . import ir
-from .interpret import interpret
-from .trace import Trace
+from numbaflow.graph import ir
+from numbaflow.graph.interpret import interpret
+from numbaflow.graph.trace import Trace
 
 
 def call(concrete, tensors):
@@ -98,7 +97,7 @@ def _joint(concrete, which, traced):
 
 
 def _make_forward(concrete):
-    from .concrete import Concrete
+    from numbaflow.graph.concrete import Concrete
     inputs = concrete.graph.inputs
     traced = [k for k, v in enumerate(inputs) if v.dtype in DIFFERENTIABLE]
     which = [k for k in range(concrete.results) if concrete.graph.outputs[k].dtype in DIFFERENTIABLE]
@@ -140,7 +139,7 @@ def backward_of(forward, which, traced):
 
 
 def _make_backward(forward, which, traced):
-    from .concrete import Concrete
+    from numbaflow.graph.concrete import Concrete
     wanted = [k for k in traced if forward.graph.inputs[k].dtype in DIFFERENTIABLE]
     trace, given, outputs, seeds, found, _ = _joint(forward, which, wanted)
     served = [k for k, d in zip(wanted, found, strict=True) if d is not None]

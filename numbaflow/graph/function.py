@@ -12,11 +12,10 @@ from numbaflow.core import dtypes, nest
 from numbaflow.core.abstract import Traced
 from numbaflow.core.tape import IDLE, stack, tracing
 from numbaflow.core.tensor import Tensor, as_tensor
-
-from .collector import Held
-from .concrete import Concrete, Structure
-from .generic import Open
-from .trace import Trace
+from numbaflow.graph.concrete import Concrete, Structure
+from numbaflow.graph.generic import Open
+from numbaflow.graph.programs.collector import Held
+from numbaflow.graph.trace import Trace
 
 
 class TensorSpec:

@@ -5,11 +5,10 @@ with numbers in their place, which is compiled like any other.
 """
 from numbaflow.core.dim import Unknowns, evaluated
 from numbaflow.core.tape import tracing
-
-from . import ir
-from .concrete import Concrete
-from .interpret import run_node
-from .trace import Trace
+from numbaflow.graph import ir
+from numbaflow.graph.concrete import Concrete
+from numbaflow.graph.interpret import run_node
+from numbaflow.graph.trace import Trace
 
 
 class Generic:

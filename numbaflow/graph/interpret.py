@@ -8,8 +8,7 @@ import numpy as np
 from numbaflow.core.abstract import Traced, current_trace
 from numbaflow.core.shape import Extent
 from numbaflow.core.tensor import Tensor, wrap
-
-from . import ir
+from numbaflow.graph import ir
 
 
 def interpret(graph, given):

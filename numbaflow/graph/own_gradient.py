@@ -7,9 +7,8 @@ import numpy as np
 
 from numbaflow.core.tape import silent
 from numbaflow.core.tensor import as_tensor, wrap
-
-from .hosted import Hosted
-from .inner import Inner, Outside, concrete
+from numbaflow.graph.flow.hosted import Hosted
+from numbaflow.graph.flow.inner import Inner, Outside, concrete
 
 
 def _passed_on(node, arrays):

@@ -14,10 +14,9 @@ from numbaflow.core.errors import InvalidArgumentError, OpError
 from numbaflow.core.infer import DependsOnValues
 from numbaflow.core.tape import caller, record, silent
 from numbaflow.core.tensor import wrap
+from numbaflow.graph import by_value
+from numbaflow.graph.ir import EXTENTS, Graph
 from numbaflow.ops.control import straight_through
-
-from . import by_value
-from .ir import EXTENTS, Graph
 
 
 class Trace:
@@ -165,7 +164,7 @@ class Trace:
 
     def custom(self, op, inputs, outputs):
         """The outputs of a function with its own gradient, for tapes that hear the graph when it runs."""
-        from .own_gradient import written
+        from numbaflow.graph.own_gradient import written
         return written(self, op, inputs, outputs)
 
     # ---- variables

@@ -5,7 +5,7 @@ from numbaflow.core.dim import numbers
 from numbaflow.core.errors import UnimplementedError
 from numbaflow.core.shape import Extent
 from numbaflow.graph import ir
-from numbaflow.graph.branches import BRANCH
+from numbaflow.graph.flow.branches import BRANCH
 
 from . import elementwise, neural, reductions, shapes
 from .writer import TRANSLATORS, Call, Unsupported

@@ -5,7 +5,7 @@ import os
 from numbaflow.core.errors import DataLossError, NotFoundError, UnimplementedError
 from numbaflow.core.tape import tracing
 from numbaflow.core.variable import Variable
-from numbaflow.graph.portable import VERSION, Reader, at
+from numbaflow.graph.tools.portable import VERSION, Reader, at
 from numbaflow.train.checkpoint_reader import CheckpointReader
 
 from .restored import RestoredFunction, attach, made_object

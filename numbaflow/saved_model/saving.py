@@ -13,7 +13,7 @@ import shutil
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tape import tracing
 from numbaflow.core.trackable import Trackable
-from numbaflow.graph.portable import VERSION, Writer
+from numbaflow.graph.tools.portable import VERSION, Writer
 from numbaflow.train.checkpoint_disk import replacing
 from numbaflow.train.checkpoint_file import write_file
 

@@ -8,9 +8,9 @@ from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.shape import Extent
 from numbaflow.core.tensor import Tensor
 from numbaflow.core.variable import Variable
-from numbaflow.graph import encoding
 from numbaflow.graph.concrete import Structure
-from numbaflow.graph.portable import at
+from numbaflow.graph.tools import encoding
+from numbaflow.graph.tools.portable import at
 
 from .variants import Variant, completed, dummy, specs_in
 

@@ -5,7 +5,7 @@ Which writer they go to, and the condition for it, are those of when the functio
 from numbaflow.core import scopes
 from numbaflow.core.tape import silent
 from numbaflow.core.tensor import Tensor
-from numbaflow.graph.host import py_function
+from numbaflow.graph.flow.host import py_function
 from numbaflow.train.global_step import get_or_create_global_step
 
 from .recording import always_record_summaries, here

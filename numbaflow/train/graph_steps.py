@@ -1,8 +1,8 @@
 """Steps of optimizers in a graph: gradients of a tensor, and one operation that changes all variables."""
 from numbaflow.core.tape import stack
 from numbaflow.core.variable import Variable
-from numbaflow.graph.graph_elements import ASSIGN, GraphTensor
-from numbaflow.graph.static_gradients import gradients
+from numbaflow.graph.mode.graph_elements import ASSIGN, GraphTensor
+from numbaflow.graph.mode.static_gradients import gradients
 
 
 def is_tensor(loss):

@@ -22,8 +22,8 @@ class Saver:
         ValueError: nothing to save, or two variables of one name.
 
     >>> import numbaflow as nf, tempfile
-    >>> from numbaflow.graph.session import Session
-    >>> from numbaflow.graph.graph_mode import Graph
+    >>> from numbaflow.graph.mode.session import Session
+    >>> from numbaflow.graph.mode.graph_mode import Graph
     >>> with Session(graph=Graph()) as session:
     ...     v = nf.Variable(1.0, name="v")
     ...     saver = Saver()

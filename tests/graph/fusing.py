@@ -6,11 +6,11 @@ import numpy as np
 from numbaflow.core import table
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
-from numbaflow.graph.codegen import Address, Scratch, instruction
-from numbaflow.graph.decompose import CHECK
-from numbaflow.graph.fuse import fuse
+from numbaflow.graph.fusing.codegen import Address, Scratch, instruction
+from numbaflow.graph.fusing.decompose import CHECK
+from numbaflow.graph.fusing.fuse import fuse
+from numbaflow.graph.fusing.space import is_view
 from numbaflow.graph.interpret import interpret, run_node
-from numbaflow.graph.space import is_view
 
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 

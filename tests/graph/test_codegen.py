@@ -11,8 +11,8 @@ from numbaflow.kernels.machine import Compiled
 from numbaflow.kernels.program import KERNEL
 
 from numbaflow.graph import ir
-from numbaflow.graph.codegen import instruction
-from numbaflow.graph.fuse import fuse
+from numbaflow.graph.fusing.codegen import instruction
+from numbaflow.graph.fusing.fuse import fuse
 
 from .fusing import CALL, Writer, fused_nodes
 

@@ -4,7 +4,7 @@ import gc
 import pytest
 
 import numbaflow as nf
-from numbaflow.graph.collector import Held
+from numbaflow.graph.programs.collector import Held
 
 
 def test_nested_contexts_end_with_the_outer_one():

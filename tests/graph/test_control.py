@@ -6,9 +6,9 @@ import pytest
 
 import numbaflow as nf
 from numbaflow.core.abstract import TracingError
-from numbaflow.graph.control import case, cond, switch_case, while_loop
+from numbaflow.graph.flow.control import case, cond, switch_case, while_loop
+from numbaflow.graph.flow.rows import foldl, foldr, map_fn, scan
 from numbaflow.graph.function import TensorSpec, function
-from numbaflow.graph.rows import foldl, foldr, map_fn, scan
 
 X, Y = np.array([1.0, 2.0]), np.array([0.5, 0.3])
 ROWS = np.random.default_rng(0).standard_normal((4, 3))

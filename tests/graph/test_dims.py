@@ -7,7 +7,7 @@ import pytest
 import numbaflow as nf
 from numbaflow.core.abstract import TracingError
 from numbaflow.core.dim import Dim, NeedsExtent, Unknowns, evaluated
-from numbaflow.graph import control
+from numbaflow.graph.flow import control
 from numbaflow.graph.function import TensorSpec, function
 
 SIZES = (1, 2, 7)

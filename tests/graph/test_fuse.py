@@ -4,9 +4,9 @@ import pytest
 from numbaflow.kernels import optimizers
 
 from numbaflow.graph import ir
-from numbaflow.graph.codegen import in_place
-from numbaflow.graph.decompose import CHECK
-from numbaflow.graph.fuse import fuse
+from numbaflow.graph.fusing.codegen import in_place
+from numbaflow.graph.fusing.decompose import CHECK
+from numbaflow.graph.fusing.fuse import fuse
 
 from .fusing import Writer, check, expected, fused_nodes, launch, run
 

@@ -6,10 +6,10 @@ import pytest
 
 import numbaflow as nf
 from numbaflow.core.abstract import TracingError
-from numbaflow.graph import printing
-from numbaflow.graph.control import cond, while_loop
+from numbaflow.graph.flow import printing
+from numbaflow.graph.flow.control import cond, while_loop
+from numbaflow.graph.flow.host import numpy_function, py_func, py_function
 from numbaflow.graph.function import function
-from numbaflow.graph.host import numpy_function, py_func, py_function
 
 X, Y = np.array([1.0, 2.0]), np.array([0.5, 0.3])
 BOTH = [lambda f: f, function]

@@ -6,8 +6,8 @@ from numbaflow.kernels.recording import NotRecordable, Recorded, table as as_tab
 
 import numbaflow as nf
 from numbaflow.core import nest, table
-from numbaflow.graph import record
-from numbaflow.graph.lower import HostCall
+from numbaflow.graph.programs import record
+from numbaflow.graph.programs.lower import HostCall
 from tests.graph.test_every_op import call_of, close, tensors
 
 NATIVE = [

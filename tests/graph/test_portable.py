@@ -11,8 +11,8 @@ from numbaflow.core.errors import DataLossError, NotFoundError
 from numbaflow.core.tape import tracing
 from numbaflow.graph import by_value
 from numbaflow.graph.concrete import Concrete
-from numbaflow.graph.encoding import decode, encode
-from numbaflow.graph.portable import VERSION, Reader, Writer
+from numbaflow.graph.tools.encoding import decode, encode
+from numbaflow.graph.tools.portable import VERSION, Reader, Writer
 from numbaflow.graph.trace import Trace
 
 OPS = sorted((op for op in table.OPS.values() if op.function.__module__.startswith("numbaflow.")),

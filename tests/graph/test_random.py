@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 import numbaflow as nf
-from numbaflow.graph.control import cond, while_loop
+from numbaflow.graph.flow.control import cond, while_loop
+from numbaflow.graph.flow.rows import map_fn
 from numbaflow.graph.function import function
-from numbaflow.graph.rows import map_fn
 from numbaflow.ops.random import fold_in
 
 _DRAWS = [

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, note, settings, strategies as st
 
 import numbaflow as nf
 from numbaflow.core import nest
-from numbaflow.graph.rewrite import optimized
+from numbaflow.graph.programs.rewrite import optimized
 
 FRESH = int(os.environ.get("NUMBAFLOW_PROGRAMS", "0"))
 LARGEST = 50.0

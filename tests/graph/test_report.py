@@ -8,7 +8,7 @@ import pytest
 from numbaflow.kernels import builds, fused
 
 import numbaflow as nf
-from numbaflow.graph import control, host
+from numbaflow.graph.flow import control, host
 from numbaflow.graph.function import TensorSpec, function
 
 X, Y = np.linspace(-1, 1, 12).reshape(3, 4).astype("float32"), np.ones((3, 2), "float32")

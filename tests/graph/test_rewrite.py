@@ -5,10 +5,11 @@ import pytest
 import numbaflow as nf
 from numbaflow.core import table
 from numbaflow.core.errors import InvalidArgumentError
-from numbaflow.graph import ir, rewrite
-from numbaflow.graph.decompose import decompose
-from numbaflow.graph.fuse import fuse
+from numbaflow.graph import ir
+from numbaflow.graph.fusing.decompose import decompose
+from numbaflow.graph.fusing.fuse import fuse
 from numbaflow.graph.interpret import interpret
+from numbaflow.graph.programs import rewrite
 
 RNG = np.random.default_rng(0)
 

@@ -10,10 +10,10 @@ import numbaflow as nf
 from numbaflow.core.abstract import TracingError
 from numbaflow.core.errors import FailedPreconditionError, InvalidArgumentError
 from numbaflow.core.tape import tracing
-from numbaflow.graph import control, host
+from numbaflow.graph.flow import control, host
 from numbaflow.graph.function import function
-from numbaflow.graph.graph_mode import Graph, get_default_graph, reset_default_graph
-from numbaflow.graph.graph_variables import (
+from numbaflow.graph.mode.graph_mode import Graph, get_default_graph, reset_default_graph
+from numbaflow.graph.mode.graph_variables import (
     GraphKeys,
     add_to_collection,
     get_collection,
@@ -23,9 +23,9 @@ from numbaflow.graph.graph_variables import (
     trainable_variables,
     variables_initializer,
 )
-from numbaflow.graph.placeholders import placeholder, placeholder_with_default
-from numbaflow.graph.session import InteractiveSession, Session, get_default_session
-from numbaflow.graph.static_gradients import gradients
+from numbaflow.graph.mode.placeholders import placeholder, placeholder_with_default
+from numbaflow.graph.mode.session import InteractiveSession, Session, get_default_session
+from numbaflow.graph.mode.static_gradients import gradients
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from numbaflow.graph.storage import ALIGN, Root, blank, place
+from numbaflow.graph.programs.storage import ALIGN, Root, blank, place
 
 
 def root(size, first, last):

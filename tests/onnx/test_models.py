@@ -7,7 +7,7 @@ import pytest
 import numbaflow as nf
 from numbaflow import saved_model
 from numbaflow.core.optable import op
-from numbaflow.graph import control
+from numbaflow.graph.flow import control
 from numbaflow.graph.function import TensorSpec, function
 from numbaflow.keras import layers
 from numbaflow.onnx import convert, export

@@ -13,7 +13,7 @@ from numbaflow import saved_model
 from numbaflow.core import table
 from numbaflow.core.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
 from numbaflow.core.trackable import AutoTrackable
-from numbaflow.graph import control, host, printing, rows
+from numbaflow.graph.flow import control, host, printing, rows
 from numbaflow.graph.function import TensorSpec, function
 
 Pair = namedtuple("Pair", "first second")

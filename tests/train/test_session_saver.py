@@ -3,9 +3,9 @@ import pytest
 
 import numbaflow as nf
 from numbaflow.core.errors import FailedPreconditionError, NotFoundError
-from numbaflow.graph.graph_mode import Graph
-from numbaflow.graph.graph_variables import global_variables_initializer
-from numbaflow.graph.session import Session
+from numbaflow.graph.mode.graph_mode import Graph
+from numbaflow.graph.mode.graph_variables import global_variables_initializer
+from numbaflow.graph.mode.session import Session
 from numbaflow.train import global_step, latest_checkpoint
 from numbaflow.train.session_saver import Saver
 

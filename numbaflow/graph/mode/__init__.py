@@ -1,0 +1,1 @@
+"""Graph mode: graphs that a program builds, and sessions that run parts of them."""

@@ -1,0 +1,1 @@
+"""Programs: graphs rewritten, laid out in memory, and replayed natively."""

@@ -1,0 +1,1 @@
+"""Graphs for people and for files: text, drawings, figures, JSON."""
