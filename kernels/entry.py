@@ -6,7 +6,7 @@ functions, messages) they find by their `self`: their code holds no address and 
 """
 import ctypes
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -162,14 +162,6 @@ class _MethodDef(ctypes.Structure):
                 ("doc", ctypes.c_char_p)]
 
 
-class Functions(NamedTuple):
-    """The built-in functions, each of which is given a state's address first."""
-
-    enter: Any
-    bind: Any
-    run_rows: Any
-
-
 _FASTCALL = 0x80
 _ENTRY = signature(types.int64, types.int64, types.int64, types.int64)
 _process: Any = None            # the process's cells, once there are any
@@ -199,11 +191,15 @@ def _builtin(name, function):
     return make(ctypes.addressof(method), _process, __name__)
 
 
-def functions(execute):
-    """The functions for the loop that runs rows, given by its address; made once a process."""
+_ENTRIES = {"enter": _enter, "bind": _bind_only, "run_rows": _run_rows}
+
+
+def function(name, execute):
+    """The built-in function enter, bind or run_rows; execute() gives the loop that runs rows."""
     global _process
-    _process = _describe_process(execute)
-    return Functions(_builtin("enter", _enter), _builtin("bind", _bind_only), _builtin("run_rows", _run_rows))
+    if _process is None:
+        _process = _describe_process(execute().address)
+    return _builtin(name, _ENTRIES[name])
 
 
 def _forget_team():

@@ -32,7 +32,7 @@ def execute(rows, args, lo, hi, error, workers):
             if not leads:                       # they help another thread
                 workers = 0
         if most > 1 and leads:
-            team.run(workers, function, given, n, most)
+            call(at(workers)[team.RUN], workers, function, given, n, most)
         else:
             call(function, given, 0, n)
         if failure[0] != 0:
@@ -45,20 +45,15 @@ def execute(rows, args, lo, hi, error, workers):
 
 
 @functools.cache
-def _functions():
-    return entry.functions(keep(function_of(execute, _EXECUTE)).address)
-
-
-def functions():
-    """The built-in functions enter(address, *arrays), bind(address, *arrays), run_rows(address, lo, hi)."""
-    with _making:
-        return _functions()
+def _function(name):
+    return entry.function(name, lambda: keep(function_of(execute, _EXECUTE)))
 
 
 def __getattr__(name):
-    """`enter`: made when it is first asked for."""
-    if name == "enter":
-        return functions().enter
+    """The built-in functions enter(address, *arrays), bind(address, *arrays), run_rows(address, lo, hi)."""
+    if name in ("enter", "bind", "run_rows"):
+        with _making:                           # when it is first asked for
+            return _function(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -92,6 +87,9 @@ def _check_rows(rows, size):
                              f"expected an address, 0 <= args <= {size}, extent >= 0")
 
 
+_METHODS = {"run": "enter", "bind": "bind", "run_rows": "run_rows"}
+
+
 class State:
     """A program ready to run, in the layout that native code reads; it keeps its arrays alive.
 
@@ -107,7 +105,7 @@ class State:
     dtypes and layouts.  A state runs in one thread at a time: a second gets a RuntimeError.
     """
 
-    __slots__ = ("_state", "address", "args", "bind", "error", "rows", "run", "run_rows")
+    __slots__ = ("_state", "_table", "address", "args", "bind", "error", "rows", "run", "run_rows")
 
     def __init__(self, rows, args, binds, release=False, error=None):
         self.rows, self.args = _cells("rows", rows, -1, ROW), _cells("args", args, -1)
@@ -123,10 +121,16 @@ class State:
         state[[entry.ROW_COUNT, entry.BIND_COUNT, entry.ARRAY_COUNT]] = len(self.rows), len(table), len(binds)
         state[[entry.RELEASE, entry.THREADED, entry.FAILED]] = release or threaded, threaded, -1
         self.address = state.ctypes.data
-        made = [functools.partial(function, self.address) for function in functions()]
-        for function in made:
-            vars(function)["kept"] = (state, self.rows, self.args, table, self.error)
-        self.run, self.bind, self.run_rows = made
+        self._table = table
+
+    def __getattr__(self, name):
+        """run, bind and run_rows are made when they are first asked for: most programs only run."""
+        if name not in _METHODS:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        made = functools.partial(__getattr__(_METHODS[name]), self.address)
+        vars(made)["kept"] = (self._state, self.rows, self.args, self._table, self.error)
+        setattr(self, name, made)
+        return made
 
     @property
     def failed_row(self):

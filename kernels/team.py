@@ -28,14 +28,14 @@ _JOB = 0                        # number of the job << 16 | a bit for each share
 _KERNEL, _ARGS, _EXTENT, _SHARES = range(_LINE, _LINE + 4)
 _FINISHED = 2 * _LINE           # shares of the job that workers have done
 _SLEEPERS, _WOKEN, _LEADER_SLEEPS = range(3 * _LINE, 3 * _LINE + 3)
-_LED, _WORKERS, _SPINS, _LOCK, _UNLOCK, _WAIT, _SIGNAL = range(4 * _LINE, 4 * _LINE + 7)
+_LED, _WORKERS, _SPINS, _LOCK, _UNLOCK, _WAIT, _SIGNAL, RUN = range(4 * _LINE, 4 * _LINE + 8)
 _MUTEX, _WORK_CAME, _WORK_DONE = 5 * _LINE, 6 * _LINE, 7 * _LINE
 _CELLS = 8 * _LINE
 _FREE_BITS = (1 << threads.MOST) - 1
 assert threads.MOST <= 16
 
 
-# ---- shares: compiled into the executor and into the workers
+# ---- shares: compiled into what leads and into the workers
 @kernel(options=INLINE)
 def _take(team, mine):
     """Take a share of the job, `mine` or the next that is free: its number, or -1."""
@@ -70,8 +70,7 @@ def release(team):
     atomics.store(team + 8 * _LED, 0)
 
 
-@kernel(options=INLINE)
-def run(team, function, args, n, most):
+def _run(team, function, args, n, most):
     """function(args, lo, hi) for at most `most` shares of 0 <= i < n; by the thread that leads."""
     cells = at(team)
     shares = min(most, cells[_WORKERS] + 1, n)
@@ -175,6 +174,7 @@ def _spin(n, _):
 
 # ---- the team of this process
 _NATIVE = signature(types.void, types.int64, types.int64)
+_RUN = signature(types.void, *[types.int64] * 5)
 _FUNCTIONS = {_LOCK: "pthread_mutex_lock", _UNLOCK: "pthread_mutex_unlock", _WAIT: "pthread_cond_wait",
               _SIGNAL: "pthread_cond_signal"}
 _starting = threading.Lock()
@@ -206,6 +206,7 @@ def _make(workers):
     cells = (ctypes.c_int64 * _CELLS).from_address(team)
     for cell, address in functions.items():
         cells[cell] = address
+    cells[RUN] = keep(function_of(_run, _RUN)).address      # not made before a program has rows to share
     library = ctypes.CDLL(None)
     library.pthread_mutex_init(ctypes.c_void_p(team + 8 * _MUTEX), None)
     for condition in (_WORK_CAME, _WORK_DONE):
