@@ -13,6 +13,7 @@ SMALL = {
     "colour_names": ["--epochs", "2", "--units", "8", "--name", "Deep Sea"],
     "cvae": ["--epochs", "2", "--examples", "200"],
     "digits": ["--epochs", "12"],
+    "fit_ode": ["--steps", "20"],
     "gan": ["--epochs", "2", "--examples", "200"],
     "higher_order": ["--points", "101"],
     "iris": ["--epochs", "60"],
@@ -27,6 +28,7 @@ PICTURES = {
     "colour_names": ["colour_names.png"],
     "cvae": ["cvae.png"],
     "digits": ["digits_loss.png", "digits_predictions.png"],
+    "fit_ode": ["fit_ode.png"],
     "gan": ["gan.png"],
     "higher_order": ["higher_order.png"],
     "iris": ["iris.png"],
@@ -141,6 +143,13 @@ def test_higher_order_agrees_with_the_closed_forms(tmp_path):
     found = re.findall(r"(\w+), order (\d): .* (\S+)$", run("higher_order", tmp_path), re.MULTILINE)
     assert len(found) == 12
     assert all(float(difference) < 1e-12 for _, _, difference in found)
+
+
+def test_fit_ode_fits(tmp_path):
+    text = run("fit_ode", tmp_path)
+    first, last = re.search(r"loss (\S+), after 20 steps (\S+)", text).groups()
+    assert float(last) < float(first)
+    check_pictures("fit_ode", tmp_path, text)
 
 
 def test_line_search_goes_down(tmp_path):

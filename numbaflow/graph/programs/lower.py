@@ -182,14 +182,10 @@ class Lowering:
 
     def _view(self, node):
         source = self.layouts[node.inputs[0]]
-        results = node.op.launch(source.array, **node.attributes)
-        results = results if isinstance(results, (list, tuple)) else [results]
-        views = [source.view(r) for r in results]
+        views = [source.view(r) for r in _views(node, source.array)]
         if any(v is None for v in views):       # a reshape of what does not lie in order
             source = self.whole(source)
-            results = node.op.launch(source.array, **node.attributes)
-            results = results if isinstance(results, (list, tuple)) else [results]
-            views = [source.view(r) for r in results]
+            views = [source.view(r) for r in _views(node, source.array)]
             if any(v is None for v in views):
                 self._host(node)
                 return
@@ -228,6 +224,17 @@ def launch_on(node, arrays):
 def _run_primitive(node, arrays):
     """The arrays of a primitive's outputs, as `interpret` finds them."""
     return [t._data for t in run_node(node, [wrap(a) for a in arrays])]
+
+
+def _views(node, array):
+    """What a view op makes of an array; of one element, too, an array (NumPy's indexing gives a copy)."""
+    if node.op.name == "getitem":
+        return [_basic(array, node.attributes["key"])]
+    if node.op.name == "unstack":
+        array = np.moveaxis(array, node.attributes["axis"], 0)
+        return [array[k, ...] for k in range(len(array))]
+    found = node.op.launch(array, **node.attributes)
+    return found if isinstance(found, (list, tuple)) else [found]
 
 
 def _with_views(value, users):
