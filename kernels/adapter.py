@@ -154,7 +154,7 @@ def adapted(kernel, kinds, check=False):
     if not config.BOUNDSCHECK:
         try:
             flags = tuple(sorted(kernel.options["fastmath"]))
-            return machine.compiled(kernel.function, None, Cells(kinds, check, flags))
+            return machine.compiled(kernel.function, None, Cells(kinds, check, flags, kernel.tiled))
         except Untranslatable:                  # Numba knows more of Python
             pass
     name = "".join(c if c.isalnum() else "_" for c in f"{kernel.function.__name__}_on_cells")

@@ -19,11 +19,15 @@ CLAIM, CLAIM_ZEROS, RELEASE = OUTSIDE = "PyMem_RawMalloc", "PyMem_RawCalloc", "P
 
 
 class Cells(NamedTuple):
-    """What a kernel's cells hold: the types of its arguments; whether a result other than -1 is an error."""
+    """What a kernel's cells hold: the types of its arguments; whether a result other than -1 is an error.
+
+    `tiled`: whether loops are left as they are.
+    """
 
     kinds: tuple
     check: bool
     fastmath: Any
+    tiled: bool = False
 
 
 class OnCells(Translation):

@@ -51,7 +51,7 @@ def _turn_rows(w, at, step, run, width, packed, to):
             packed[to + c * lanes + k] = w[at + k * step + c] if k < width else 0
 
 
-@range_kernel
+@range_kernel(tiled=True)
 def _pack(w, which, run, outs, groups, panels, turned, at_tap, step, at_group, packed, lo, hi):
     """packed[i, t, c, k] = w[which[t], c, panel * lanes + k] of the group and panel in i; 0 past the outputs
 
@@ -132,7 +132,7 @@ def fill_table(base, nothing, size, taps, grid, pixel, total, rows, table, where
 
 
 # ---- the sum over taps
-@range_kernel
+@range_kernel(tiled=True)
 def _direct(x, packed, bias, floor, taps, grid, tiles, out, lo, hi):
     """out[pixel, k] = max(floor, bias[k] + sum over t and c of x[pixel + tap t, c] * w[t, c, k])"""
     g, lanes, rows, size = grid[0], WIDTH // x.itemsize, rows_of_a_tile(), x.itemsize

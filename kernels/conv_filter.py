@@ -34,7 +34,7 @@ def _pack_pixels(dy, at, outs, count, width, packed):
                 packed[p * lanes + k] = dy[at + p * outs + k] if k < width else 0
 
 
-@range_kernel
+@range_kernel(tiled=True)
 def _pack_channels(x, channels, run, rows, packed, lo, hi):
     """packed[b, 1 + p, r] = x[p, channel r of block b]: zeros beyond a group's channels, and for pixel 0"""
     size, pixels = x.itemsize, packed.shape[1]
@@ -61,7 +61,7 @@ def _add_rows(aside, skip, count, row, at, begun, dw):
             dw[at + r * row + k] = dw[at + r * row + k] + value if begun else value
 
 
-@range_kernel
+@range_kernel(tiled=True)
 def _filter_grad(x, dy, taps, grid, block, packed_x, parts, dw, lo, hi):
     """dw[part, t, c, k] = sum over pixels of x[pixel + tap t, c] * dy[pixel, k]; rows of whole panels
 
@@ -71,7 +71,7 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, parts, dw, lo, hi):
     g, lanes, rows, size = grid[0], WIDTH // x.itemsize, rows_of_a_tile(), x.itemsize
     table, where = np.empty(len(taps) * block, np.int64), np.empty(block, np.int64)
     zeros, aside = np.zeros(max(g.run, rows), x.dtype), np.empty(rows * lanes, x.dtype)
-    nothing, packed = np.zeros(lanes, x.dtype), np.empty(block * lanes, x.dtype)
+    start, packed = np.zeros(lanes, x.dtype), np.empty(block * lanes, x.dtype)
     every_out, row = g.groups * g.outs, g.groups * g.panels * lanes
     blocks, in_rows = (g.run + rows - 1) // rows, g.groups == 1 and g.outs == lanes     # no need to pack
     tiles = g.groups * g.panels * len(taps) * blocks
@@ -89,14 +89,13 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, parts, dw, lo, hi):
                 if i != at_panel:
                     group, panel = divmod(i, g.panels)
                     if group != at_group:
-                        if packed_x:
-                            base = address_of(x) + group * blocks * packed_x * size
-                            fill_table(base + rows * size, base, size, taps, grid, pixel, count, block, table,
-                                       where)
+                        base, nothing = address_of(x), address_of(zeros)
+                        if packed_x:                # whose first pixel is zeros
+                            nothing = base + group * blocks * packed_x * size
+                            base = nothing + rows * size
                         else:
-                            base = address_of(x) + group * g.run * size
-                            fill_table(base, address_of(zeros), size, taps, grid, pixel, count, block, table,
-                                       where)
+                            base += group * g.run * size
+                        fill_table(base, nothing, size, taps, grid, pixel, count, block, table, where)
                         at_group = group
                     if not in_rows:
                         _pack_pixels(dy, pixel * every_out + group * g.outs + panel * lanes, every_out, count,
@@ -111,7 +110,7 @@ def _filter_grad(x, dy, taps, grid, block, packed_x, parts, dw, lo, hi):
                 adds = pixel > begin and own == rows
                 panels = address_of(dy) + pixel * WIDTH if in_rows else address_of(packed)
                 outer_tile(address_of(table) + t * block * 8, b * packed_x if packed_x else first,
-                           panels, count, out if adds else address_of(nothing), step if adds else 0,
+                           panels, count, out if adds else address_of(start), step if adds else 0,
                            out, step, x.dtype.type(0))
                 if own < rows:
                     _add_rows(aside, b * rows - first, own, row, at, pixel > begin, dw)

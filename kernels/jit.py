@@ -237,8 +237,8 @@ def loop(function, signature, options=OPTIONS, text=None):
 class RangeKernel:
     """A kernel f(*args, lo, hi) over a share of its outer loop, split over threads when the work is large."""
 
-    def __init__(self, function, options=OPTIONS):
-        self.function, self.options = function, options
+    def __init__(self, function, options=OPTIONS, tiled=False):
+        self.function, self.options, self.tiled = function, options, tiled
         self.__name__, self.__doc__ = function.__name__, function.__doc__
 
     @functools.cached_property
@@ -268,8 +268,12 @@ class RangeKernel:
             self.serial(*args, 0, n)
 
 
-def range_kernel(function=None, *, options=OPTIONS):
-    """Decorate f(*args, lo, hi): called as f(n, work, *args)."""
+def range_kernel(function=None, *, options=OPTIONS, tiled=False):
+    """Decorate f(*args, lo, hi): called as f(n, work, *args).
+
+    `tiled`: its time goes into tiles that it writes out as vectors itself, so that programs need not wait for
+    LLVM to unroll and vectorize its other loops.
+    """
     if function is None:
-        return lambda f: RangeKernel(f, options)
-    return RangeKernel(function, options)
+        return lambda f: RangeKernel(f, options, tiled)
+    return RangeKernel(function, options, tiled)

@@ -68,8 +68,8 @@ class Compiled:
 
     def assembly(self):
         """The machine code as text: what tests of vectorization read."""
-        module = optimized(module_of(self.function, self.signature, self.source, self.function.__name__))
-        return _target().emit_assembly(module)
+        text = module_of(self.function, self.signature, self.source, self.function.__name__)
+        return _target().emit_assembly(optimized(text, not _tiled(self.signature)))
 
 
 def function_of(function, signature, source=None, options=jit.OPTIONS):
@@ -103,7 +103,7 @@ def compiled(function, source=None, signature=native.KERNEL):
             code = path.read_bytes()
         except OSError:
             cached = False
-            code = object_code(module_of(function, signature, source, symbol))
+            code = object_code(module_of(function, signature, source, symbol), not _tiled(signature))
             _write(path, code)
         engine = _engine()
         engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
@@ -121,8 +121,12 @@ def module_of(function, signature, source, symbol):
     return str(make(symbol, tree, syntax.scope_of(function), signature).module)
 
 
-def optimized(text):
-    """The module of LLVM text, optimized."""
+def _tiled(signature):
+    return isinstance(signature, cells.Cells) and signature.tiled
+
+
+def optimized(text, loops=True):
+    """The module of LLVM text, optimized; `loops`: whether to unroll and vectorize, half of the time."""
     machine = _target()
     try:
         module = llvm.parse_assembly(text)
@@ -130,17 +134,17 @@ def optimized(text):
     except RuntimeError as error:
         raise syntax.Untranslatable(f"what LLVM refuses: {error}") from None
     module.triple, module.data_layout = llvm.get_process_triple(), str(machine.target_data)
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.loop_interleaving = options.slp_vectorization = True
-    options.loop_unrolling = True
+    options = llvm.create_pipeline_tuning_options(speed_level=3 if loops else 2)
+    options.loop_vectorization = options.loop_interleaving = options.slp_vectorization = loops
+    options.loop_unrolling = loops
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module
 
 
-def object_code(text):
+def object_code(text, loops=True):
     """Machine code for the module of LLVM text."""
-    return _target().emit_object(optimized(text))
+    return _target().emit_object(optimized(text, loops))
 
 
 def _write(path, code):
