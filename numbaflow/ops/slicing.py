@@ -186,8 +186,8 @@ def setitem(x, value, key):
         key: as in `getitem`.
 
     >>> import numbaflow as nf
-    >>> nf.ops.slicing.setitem([1, 2, 3, 4], 0, slice(1, 3)).numpy().tolist()
-    [1, 0, 0, 4]
+    >>> nf.ops.slicing.setitem([1, 2, 3, 4], 0, 1).numpy().tolist()
+    [1, 0, 3, 4]
     """
     out = x.copy()
     out[basic_key(key)] = value

@@ -49,7 +49,7 @@ def print(*inputs, **kwargs):
 
     >>> import sys
     >>> import numbaflow as nf
-    >>> from numbaflow.graph import printing
+    >>> from numbaflow.graph.flow import printing
     >>> printing.print("x =", nf.constant([1.0, 2.5]), output_stream=sys.stdout)
     x = [1 2.5]
     """
