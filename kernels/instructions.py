@@ -13,6 +13,8 @@ from . import blas
 from .machine import function_of
 from .native import KERNEL, call
 
+BLOCK = 1 << 16                 # bytes of a `move` that one thread does at least
+
 
 @intrinsic
 def _address(typingctx, pointer):
@@ -105,6 +107,18 @@ def add_into(dtype):
     source = _rows_source(name, _ADD)
     exec(source, scope)
     return function_of(scope[name], KERNEL, source)
+
+
+def _move(args, lo, hi):
+    source, to = _bytes(args[0]), _bytes(args[1])
+    for i in range(lo * BLOCK, min(hi * BLOCK, args[2])):
+        to[i] = source[i]
+
+
+@functools.cache
+def move():
+    """d = s, n bytes, in blocks of BLOCK: (s, d, n).  It compiles in a fraction of what `copy` takes."""
+    return function_of(_move, KERNEL)
 
 
 def _zero(args, lo, hi):

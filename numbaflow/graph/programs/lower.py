@@ -134,7 +134,12 @@ class Lowering:
 
     def copy(self, source, to, node=None):
         """to = source"""
-        self._rows(native.copy(), source, to, node)
+        a, b = source.array, to.array
+        if a.size and a.flags.c_contiguous and b.flags.c_contiguous:
+            blocks = -(-a.nbytes // native.BLOCK)
+            self.code.append(Instruction(native.move(), [Ref(source), Ref(to), a.nbytes], blocks, 1, node))
+        else:
+            self._rows(native.copy(), source, to, node)
 
     def _rows(self, function, source, to, node):
         a, b = source.array, to.array

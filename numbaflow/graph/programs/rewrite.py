@@ -15,6 +15,8 @@ from numbaflow.graph.programs.lower import launch_on
 from numbaflow.kernels.blas import SERIAL_PRODUCT
 
 _MOVES = ("broadcast_to", "reshape", "transpose", "identity", "expand_dims", "squeeze", "cast")
+_EXACT = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide,
+          "negative": np.negative, "square": np.square, "sqrt": np.sqrt}
 _FOLDED = 1 << 20               # bytes of a constant that is worth keeping in place of its computation
 
 
@@ -112,6 +114,10 @@ def fold_constants(graph):
 def _folded(node, values):
     out = node.outputs[0]
     if node.op.kernel is not None and all(c.size == 1 for c in values):
+        exact = _EXACT.get(node.op.name)
+        if exact is not None and out.dtype.kind == "f" and all(c.dtype == out.dtype for c in values):
+            with np.errstate(all="ignore"):         # (rounded as by the op's kernel, which may be new)
+                return np.asarray(exact(*[c.reshape(()) for c in values]))
         return np.asarray(launch_on(node, [c.reshape(()) for c in values])[0])
     if node.op.name in _MOVES \
             and values[0].size == 1 and (out.dtype.kind == "c" or values[0].dtype.kind != "c"):

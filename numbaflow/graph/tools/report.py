@@ -123,7 +123,7 @@ def _step(program, k, step):
 
 def _written(program, k, step, refs):
     """The roots that an instruction writes."""
-    if step.function in (native.copy(), native.zero()):
+    if step.function in (native.copy(), native.move(), native.zero()):
         return [refs[-1].root]
     own = _lie_in(program, step.node.outputs) if step.node is not None else ()
     return [root for root in dict.fromkeys(a.root for a in refs)
@@ -137,6 +137,8 @@ def _lie_in(program, values):
 
 def _bytes(step, refs):
     """At most what is touched of each root: no more than the node's largest value."""
+    if step.function is native.move():
+        return 2 * step.args[2]
     if step.function is native.copy():
         return 2 * step.args[2] * prod(step.args[4:4 + step.args[3]])
     if step.function is native.zero():
@@ -287,7 +289,7 @@ def memory(concrete):
     def size(kind, unit=1):
         return sum(-(-root.array.nbytes // unit) * unit for root in roots if root.kind == kind)
     copied = {step.args[1].root for step in program.code
-              if type(step) is not HostCall and step.function is native.copy()}
+              if type(step) is not HostCall and step.function in (native.copy(), native.move())}
     moved = {id(root.variable) for root in copied if root.kind == "variable"}
     names = [[v.name for v in concrete.assigned if (id(v) in moved) is wanted] for wanted in (False, True)]
     return Memory(program.temporary_bytes, size("temporary", ALIGN), size("output"), size("host"),
