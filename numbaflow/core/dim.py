@@ -323,7 +323,9 @@ def evaluated(value, sizes):
         return slice(*[evaluated(v, sizes) for v in (value.start, value.stop, value.step)])
     if isinstance(value, (tuple, list)):
         found = [evaluated(v, sizes) for v in value]
-        return type(value)(*found) if hasattr(value, "_fields") else type(value)(found)
+        if hasattr(value, "_fields"):
+            return type(value)(*found)
+        return found if isinstance(value, list) else tuple(found)
     if type(value) is dict:
         return {k: evaluated(v, sizes) for k, v in value.items()}
     return value

@@ -105,6 +105,25 @@ class UnknownShape(TensorShape):
 UNKNOWN = UnknownShape()
 
 
+class OpenShape(tuple):
+    """A shape with unknown extents.  One of another rank differs, with nothing assumed about the extents."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return isinstance(other, tuple) and len(self) == len(other) and tuple.__eq__(self, other)
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+
 def extents(shape):
     """A shape as a tuple, or UNKNOWN."""
-    return shape if shape is UNKNOWN else tuple(shape)
+    if shape is UNKNOWN:
+        return shape
+    for n in shape:
+        if isinstance(n, Extent):
+            return OpenShape(shape)
+    return tuple(shape)

@@ -28,7 +28,7 @@ def one_axis(axis, rank):
 
 def shape_of(value):
     """A tuple of ints of a shape given as ints, an int, an array or a tensor."""
-    if type(value) in (tuple, list):
+    if isinstance(value, (tuple, list)):
         if all(type(n) is int for n in value):
             return tuple(value)
         if any(isinstance(n, Extent) for n in value):

@@ -278,3 +278,21 @@ def test_branches_and_loops_of_an_unknown_extent():
                       [(normal(k, 3), p) for k in SIZES for p in (True, False)])
     g, = nf.gradients_function(lambda x: nf.reduce_sum(compiled(x, True)[1]))(normal(5, 3))
     np.testing.assert_allclose(g, np.full((5, 3), 2.0 * 1.5**3), rtol=1e-6)
+
+
+def test_a_batch_as_large_as_a_vector_is_long_needs_no_trace_of_its_own():
+    traced = []
+
+    @function(input_signature=[TensorSpec([None, 2])])
+    def f(x):
+        traced.append(x)
+        with nf.GradientTape() as tape:
+            y = nf.reduce_sum(x * w, 1)
+        return y, tape.gradient(y, w)
+
+    w = nf.Variable([1.0, 2.0])
+    for n in (3, 2, 1, 7):
+        y, dw = f(np.ones((n, 2), np.float32))
+        assert y.numpy().tolist() == [3.0] * n
+        assert dw.numpy().tolist() == [float(n)] * 2
+    assert len(traced) == 1
