@@ -312,6 +312,7 @@ def function(func=None, input_signature=None, autograph=True, experimental_autog
     Tensors and arrays may differ in value from call to call; everything else in the arguments is part of the
     signature.  Python runs only while tracing: prints and appends happen then.  Variables are read and
     assigned, gradients are taken and random numbers drawn anew at each call.
+    Tensors that it takes from around itself are constants: gradients flow to arguments and variables.
 
     Args:
         func: the function; without it, a decorator.
