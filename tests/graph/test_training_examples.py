@@ -132,7 +132,8 @@ def resnet50():
 
 def reversible():
     module = example("reversible", "sklearn")
-    network, optimizer = module.Network(16, 2), adam()      # (normalizing over 2 channels is badly conditioned)
+    # (16 channels: to normalize over the 2 of a half of 4 is badly conditioned)
+    network, optimizer = module.Network(16, 2), adam()
     given, labels = images(2), nf.constant([1, 2])
 
     def learn(x, y):
