@@ -262,7 +262,7 @@ class _Walk(NamedTuple):
 @functools.lru_cache(maxsize=4096)
 def _walk(shape, shapes, strides_of, itemsizes):
     """The _Walk of operands and a result of these shapes and strides."""
-    extents, strides = _collapse(shape, shapes, strides_of)
+    extents, strides = collapse(shape, shapes, strides_of)
     copied, count = {}, 1
     if len(extents) > 1 and extents[-1] < _SHORT_ROW:
         extents, strides, copied, count = _lengthen(extents, strides, itemsizes)
@@ -277,7 +277,7 @@ def _copies(operand, walk, k):
     return np.repeat(as_strided(operand, shape, strides), walk.times, -2)
 
 
-def _collapse(shape, shapes, strides_of):
+def collapse(shape, shapes, strides_of):
     """Extents and strides [dim, operand]; dims that all operands step through evenly are made one."""
     columns = []
     for own, steps in zip(shapes, strides_of, strict=True):

@@ -12,6 +12,7 @@ from numba.extending import intrinsic
 from . import blas
 from .machine import function_of
 from .native import KERNEL, call
+from .pointers import AT
 
 BLOCK = 1 << 16                 # bytes of a `move` that one thread does at least
 
@@ -24,18 +25,8 @@ def _address(typingctx, pointer):
     return types.int64(pointer), codegen
 
 
-def _typed(ty):
-    @intrinsic
-    def typed(typingctx, address):
-        def codegen(context, builder, sig, args):
-            return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
-        return types.CPointer(ty)(types.int64), codegen
-    return typed
-
-
-_bytes, _shorts, _words, _longs = (_typed(t) for t in (types.uint8, types.uint16, types.uint32, types.uint64))
-_ELEMENTS = {"float32": _typed(types.float32), "float64": _typed(types.float64),
-             "complex64": _typed(types.complex64), "complex128": _typed(types.complex128)}
+_bytes, _shorts, _words, _longs = (AT[name] for name in ("uint8", "uint16", "uint32", "uint64"))
+_ELEMENTS = {name: AT[name] for name in ("float32", "float64", "complex64", "complex128")}
 
 
 def _rows_source(name, inner):

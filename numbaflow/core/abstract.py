@@ -10,8 +10,6 @@ from .symbolic import SymbolicMet
 from .tape import caller, stack
 from .tensor import Tensor
 
-_new = object.__new__
-
 
 class TracingError(TypeError):
     """A value was asked for, or a branch taken on it, while a function is traced."""

@@ -9,7 +9,6 @@ import threading
 
 from numbaflow.core import nest
 from numbaflow.core.dim import evaluated
-from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.core.shape import Extent
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
@@ -178,8 +177,3 @@ class _Slices:
 
 def _tensor_like(leaf):
     return isinstance(leaf, (Tensor, bool, int, float, complex)) or hasattr(leaf, "dtype")
-
-
-def is_differentiable(value):
-    """Whether gradients flow to a value."""
-    return value.dtype in DIFFERENTIABLE

@@ -26,7 +26,7 @@ def call(concrete, tensors):
     forward = forward_of(concrete)
     # anew: a program gives arguments and constants as they are, and tapes mark outputs
     outputs = [t._renewed() for t in forward.program.run(given)]
-    record(_Call(forward, given, outputs), given, tuple(outputs))
+    record(_Call(forward), given, tuple(outputs))
     return outputs[:concrete.results]
 
 
@@ -44,8 +44,8 @@ class _Call:
     variadic: tuple = ()
     plans: Mapping = MappingProxyType({})
 
-    def __init__(self, forward, given, outputs):
-        self.name, self.forward, self._given, self._outputs = forward.name, forward, given, outputs
+    def __init__(self, forward):
+        self.name, self.forward = forward.name, forward
 
     def plan(self, mask):
         return _Plan(self.forward, [k for k in range(mask.bit_length()) if mask >> k & 1])

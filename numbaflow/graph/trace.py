@@ -31,7 +31,6 @@ class Trace:
         self.assigned = {}          # variable -> its value at the end
         self.captured = {}          # a value of an outer trace -> (its tensor, the input that stands for it)
         self.feeds = []             # (function without arguments, the input that is given what it returns)
-        self.created = []           # variables made while tracing
         self.unknowns = None        # the extents that values decide, where there are any
         self._constants = {}        # id of an array -> (the array, its value)
 
@@ -204,10 +203,9 @@ class Trace:
         return name
 
     def creates(self, variable):
-        """Note a variable made while tracing."""
+        """Refuse a variable that a later trace than the first makes."""
         if not self.may_create:
             raise ValueError("tf.function-decorated function tried to create variables on non-first call.")
-        self.created.append(variable)
 
 
     # ---- what orders ops: here they run in the order of the program

@@ -11,6 +11,7 @@ from numbaflow.graph.fusing.codegen import Address, Scratch, in_place, instructi
 from numbaflow.graph.interpret import run_node
 from numbaflow.graph.programs.storage import Layout, Root, blank
 from numbaflow.kernels import instructions as native
+from numbaflow.kernels.elementwise import collapse
 
 VIEWS = {"reshape", "transpose", "expand_dims", "squeeze", "getitem", "broadcast_to", "identity",
          "stop_gradient", "split", "unstack"}
@@ -145,9 +146,8 @@ class Lowering:
         a, b = source.array, to.array
         if a.size == 0:
             return
-        extents, strides = _collapsed(a, b)
-        args = [Ref(source), Ref(to), a.itemsize, len(extents), *extents, *[s for s, _ in strides],
-                *[d for _, d in strides]]
+        extents, strides = collapse(a.shape, (a.shape, b.shape), (a.strides, b.strides))
+        args = [Ref(source), Ref(to), a.itemsize, len(extents), *extents, *strides.T.ravel().tolist()]
         rows = int(np.prod(extents[:-1]))
         self.code.append(Instruction(function, args, rows, 1, node))
 
@@ -250,21 +250,6 @@ def _with_views(value, users):
             for v in node.outputs:
                 found |= _with_views(v, users)
     return found
-
-
-def _collapsed(*arrays):
-    """Extents and (strides of each array), with dims that all step through evenly made one."""
-    extents, strides = [], []
-    for n, *steps in zip(arrays[0].shape, *[a.strides for a in arrays], strict=True):
-        if n == 1:
-            continue
-        if extents and all(before == n * s for before, s in zip(strides[-1], steps, strict=True)):
-            extents[-1] *= n
-            strides[-1] = steps
-        else:
-            extents.append(n)
-            strides.append(steps)
-    return (extents or [1]), (strides or [[a.itemsize for a in arrays]])
 
 
 # ---- native ops that are no fused kernels
