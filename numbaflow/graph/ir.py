@@ -62,6 +62,11 @@ class Node:
         self.sizes = sizes
         self.outputs = tuple([Value(self, k, *spec) for k, spec in enumerate(specs)])
 
+    @property
+    def has_effect(self):
+        """Whether it runs though nobody uses its outputs."""
+        return getattr(self.op, "effect", False)
+
     def grouped(self, values):
         """Values, one an input, as the op's arguments: lists where an input is a list."""
         if self.sizes is None:
@@ -106,6 +111,15 @@ class Graph:
             for v in node.inputs:
                 found[v].append(node)
         return found
+
+    def drop_unused(self):
+        """Nodes whose outputs nobody needs go; inputs and those with effects stay."""
+        needed, kept = set(self.outputs), []
+        for node in reversed(self.nodes):
+            if node.op is INPUT or node.has_effect or any(v in needed for v in node.outputs):
+                needed.update(node.inputs)
+                kept.append(node)
+        self.nodes = kept[::-1]
 
     def replace(self, changed):
         """Put values in the place of others, {old: new}, everywhere; chains are followed."""

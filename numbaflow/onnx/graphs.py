@@ -65,7 +65,7 @@ def _needed(graph):
     """The nodes that results depend on, in order."""
     needed, kept = set(graph.outputs), []
     for node in reversed(graph.nodes):
-        if getattr(node.op, "effect", False) or any(v in needed for v in node.outputs):
+        if node.has_effect or any(v in needed for v in node.outputs):
             needed.update(node.inputs)
             kept.append(node)
     return kept[::-1]

@@ -107,18 +107,8 @@ def composed(name, specs, function):
         results = [trace.value(t) for t in function(given)]
     graph = trace.graph
     graph.inputs, graph.outputs = [t._value for t in given], results
-    graph.nodes = live(graph)
+    graph.drop_unused()
     return Concrete(name, graph, (), (), ())
-
-
-def live(graph):
-    """The nodes of a graph that its outputs need, inputs and effects."""
-    needed, kept = set(graph.outputs), []
-    for node in reversed(graph.nodes):
-        if node.op is ir.INPUT or getattr(node.op, "effect", False) or any(v in needed for v in node.outputs):
-            needed.update(node.inputs)
-            kept.append(node)
-    return kept[::-1]
 
 
 def used_inputs(concrete):

@@ -9,7 +9,6 @@ import contextlib
 from numbaflow.core.abstract import Traced
 from numbaflow.core.tape import Tape, listening, push, tracing
 from numbaflow.graph.concrete import Concrete
-from numbaflow.graph.flow.hosted import live
 from numbaflow.graph.trace import Trace
 from numbaflow.ops.random import Keys, fold_in
 
@@ -88,7 +87,7 @@ class Inner(Trace):
 
     def has_effect(self):
         """Whether something in it runs for its effect."""
-        return any(getattr(node.op, "effect", False) for node in self.graph.nodes)
+        return any(node.has_effect for node in self.graph.nodes)
 
 
 class _Ear(Tape):
@@ -135,5 +134,5 @@ def concrete(inner, inputs, outputs):
     """The function of an inner trace with these values as inputs and outputs."""
     graph = inner.graph
     graph.inputs, graph.outputs = inputs, outputs
-    graph.nodes = live(graph)
+    graph.drop_unused()
     return Concrete(inner.name, graph, (), (), ())

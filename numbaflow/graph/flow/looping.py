@@ -114,7 +114,7 @@ def _count(cond, body, start, bound):
         if k not in needed:
             needed.add(k)
             parts[k] = composed("count", specs, lambda given, k=k: [inlined(body, given)[k - 1]])
-            if any(getattr(node.op, "effect", False) for node in parts[k].graph.nodes):
+            if any(node.has_effect for node in parts[k].graph.nodes):
                 return None
             left += [j for j in used_inputs(parts[k]) if j]
     order = sorted(needed)

@@ -86,10 +86,10 @@ class _Items:
     def stand_alone(self, node):
         """Leave a node as it is."""
         sources = self._sources(node)
-        if _has_effect(node):
+        if node.has_effect:
             sources += [self._effect] if self._effect is not None else []
         self._new(node, [node], self._ancestors(sources))
-        if _has_effect(node):
+        if node.has_effect:
             self._effect = len(self._groups) - 1
 
     def join(self, node):
@@ -200,21 +200,17 @@ def _source(value):
     return value
 
 
-def _has_effect(node):
-    return getattr(node.op, "effect", False)
-
-
 def _in_order(graph, rank):
     """The nodes that something needs, each after what it takes, else by rank."""
     needed, left = set(), [v.node for v in graph.outputs]
-    left += [n for n in graph.nodes if n.op is ir.INPUT or _has_effect(n)]
+    left += [n for n in graph.nodes if n.op is ir.INPUT or n.has_effect]
     while left:
         node = left.pop()
         if node not in needed:
             needed.add(node)
             left += [v.node for v in node.inputs]
     waits, users = {}, {}
-    effects = sorted([n for n in needed if _has_effect(n)], key=rank.get)
+    effects = sorted([n for n in needed if n.has_effect], key=rank.get)
     before = dict(zip(effects[1:], effects, strict=False))
     for node in needed:
         makers = {v.node for v in node.inputs} | ({before[node]} if node in before else set())

@@ -35,8 +35,7 @@ class _Writer:
         written = [k for k, v in enumerate(program.reads) if id(v) in assigned]
         self.read = [k for k in range(len(program.reads)) if k not in written]
         self.locked = sorted(written, key=lambda k: program.reads[k]._id)       # all lock in one order
-        self.aside = any(type(s) is HostCall and getattr(s.node.op, "effect", False)
-                         for s in program.segments)
+        self.aside = any(type(s) is HostCall and s.node.has_effect for s in program.segments)
         self.scope |= {f"v{k}": v for k, v in enumerate(program.reads)}
 
     def source(self):

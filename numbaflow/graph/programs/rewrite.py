@@ -41,19 +41,7 @@ def copied(graph):
     return made
 
 
-def drop_unused(graph):
-    """Nodes whose outputs nobody needs go; those with effects stay."""
-    needed = set(graph.outputs)
-    kept = []
-    for node in reversed(graph.nodes):
-        if node.op is ir.INPUT or _has_effect(node) or any(v in needed for v in node.outputs):
-            needed.update(node.inputs)
-            kept.append(node)
-    graph.nodes = kept[::-1]
-
-
-def _has_effect(node):
-    return getattr(node.op, "effect", False)
+drop_unused = ir.Graph.drop_unused
 
 
 def pass_gradients_by(graph):
@@ -68,7 +56,7 @@ def merge_equal(graph):
     first, changed = {}, {}
     for node in graph.nodes:
         node.inputs = [changed.get(v, v) for v in node.inputs]
-        if node.op is ir.INPUT or _has_effect(node):
+        if node.op is ir.INPUT or node.has_effect:
             continue
         key = (node.op, *node.inputs, tuple(node.sizes or ()), frozen(node.attributes),
                node.outputs[0].shape if node.op is ir.CONSTANT else None)
