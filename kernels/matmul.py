@@ -21,7 +21,9 @@ _THREADED = 1 << 23             # multiplications, about 200 us; below, threads 
 _SMALL_INTEGER = 1 << 15        # multiplications; below this NumPy's loop over integers does as well
 _FLOAT32 = np.dtype(np.float32)   # looked at first: a dtype as a key is hashed anew each time
 # Overflow gives inf in silence, as in the other kernels.  np.errstate takes as long as a (2, 2) product, so
-# results of less than _TINY elements go without, and NumPy's warning is filtered by the name of this module.
+# results of less than _TINY elements go without: NumPy's warning is filtered by the name of this module, and
+# where a program makes errors of warnings the product is taken again.  (BLAS may report an invalid value that
+# no element shows: it computes on whatever lies in the unused lanes of its vectors.)
 _silent = np.errstate(all="ignore")
 _silent_dot = _silent(dot)
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"numbaflow\.kernels\.matmul")
@@ -78,7 +80,10 @@ def matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_
         rows, n = b.shape
         if k == rows:
             if m * n < _TINY:
-                return dot(a, b)
+                try:
+                    return dot(a, b)
+                except (RuntimeWarning, FloatingPointError):
+                    return _silent_dot(a, b)
             return _silent_dot(a, b) if m * n < _SMALL else _silent_dot(a, b, empty((m, n), dtype))
     batch = _batch(a.shape, a.dtype, b.shape, b.dtype)
     if a.dtype in blas.LETTERS:
