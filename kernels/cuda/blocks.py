@@ -1,0 +1,149 @@
+"""Reductions over the threads of a warp and of a block, for device code: every thread gets the result.
+
+`warp_reduce_<how>(value)` and `block_reduce_<how>(value)` for sum, prod, max, min, any and all are called by
+all threads of whole warps, in blocks of one dimension.  They give the dtype that they take, in the same order
+each time.  max and min propagate NaN; any and all take and give bools.
+"""
+import numpy as np
+from numba import config, cuda, types
+from numba.extending import overload
+
+WARP = 32
+ALL_LANES = 0xffffffff
+
+
+# ---- what another lane holds
+def exchange(value, distance):
+    """The value of the lane whose number differs by the bit `distance`."""
+    return cuda.shfl_xor_sync(ALL_LANES, value, distance)
+
+
+def _exchange_integers(value, distance):
+    return type(value)(cuda.shfl_xor_sync(ALL_LANES, np.int32(value), distance))
+
+
+def _exchange_long_integers(value, distance):
+    return type(value)(cuda.shfl_xor_sync(ALL_LANES, np.int64(value), distance))
+
+
+def _exchange_complex(value, distance):
+    return complex(cuda.shfl_xor_sync(ALL_LANES, value.real, distance),
+                   cuda.shfl_xor_sync(ALL_LANES, value.imag, distance))
+
+
+def _exchange(value, distance):
+    if isinstance(value, types.Complex):
+        return _exchange_complex
+    if isinstance(value, types.Integer):
+        return _exchange_long_integers if value.bitwidth == 64 else _exchange_integers
+    return exchange
+
+
+# compiled code is kept by what these say, too
+exchange.variants = {"complex": _exchange_complex, "integer": _exchange_integers,       # type: ignore
+                     "long integer": _exchange_long_integers}
+if config.ENABLE_CUDASIM:
+    exchange = cuda.jit(device=True)(exchange)          # its shuffles take whatever a lane holds
+else:
+    overload(exchange, target="cuda")(_exchange)
+
+
+# ---- how two values become one
+@cuda.jit(device=True)
+def combine_sum(a, b):
+    """a + b"""
+    return a + b
+
+
+@cuda.jit(device=True)
+def combine_prod(a, b):
+    """a * b"""
+    return a * b
+
+
+@cuda.jit(device=True)
+def combine_max(a, b):
+    """The larger; NaN wins."""
+    return a if a > b or a != a else b
+
+
+@cuda.jit(device=True)
+def combine_min(a, b):
+    """The smaller; NaN wins."""
+    return a if a < b or a != a else b
+
+
+@cuda.jit(device=True)
+def combine_any(a, b):
+    """Whether one of two bools is true."""
+    return a | b
+
+
+@cuda.jit(device=True)
+def combine_all(a, b):
+    """Whether both of two bools are true."""
+    return a & b
+
+
+# ---- over many threads
+def _reductions(combine):
+    @cuda.jit(device=True)
+    def warp(value):
+        kind, distance = type(value), WARP // 2
+        while distance > 0:
+            value = kind(combine(value, exchange(value, distance)))
+            distance //= 2
+        return value
+
+    @cuda.jit(device=True)
+    def block(value):
+        kind, thread = type(value), cuda.threadIdx.x
+        of_warps = cuda.shared.array(WARP, kind)
+        value = warp(value)
+        cuda.syncthreads()                  # what an earlier call left is read until here
+        if thread % WARP == 0:
+            of_warps[thread // WARP] = value
+        cuda.syncthreads()
+        value = of_warps[0]
+        for k in range(1, cuda.blockDim.x // WARP):
+            value = kind(combine(value, of_warps[k]))
+        return value
+    return warp, block
+
+
+warp_reduce_sum, block_reduce_sum = _reductions(combine_sum)
+warp_reduce_prod, block_reduce_prod = _reductions(combine_prod)
+warp_reduce_max, block_reduce_max = _reductions(combine_max)
+warp_reduce_min, block_reduce_min = _reductions(combine_min)
+
+
+@cuda.jit(device=True)
+def warp_reduce_any(value):
+    """Whether a lane's bool is true."""
+    return cuda.any_sync(ALL_LANES, value) != 0
+
+
+@cuda.jit(device=True)
+def warp_reduce_all(value):
+    """Whether the bools of all lanes are true."""
+    return cuda.all_sync(ALL_LANES, value) != 0
+
+
+@cuda.jit(device=True)
+def block_reduce_any(value):
+    """Whether a thread's bool is true."""
+    return cuda.syncthreads_or(np.int32(value)) != 0
+
+
+@cuda.jit(device=True)
+def block_reduce_all(value):
+    """Whether the bools of all threads are true."""
+    return cuda.syncthreads_and(np.int32(value)) != 0
+
+
+COMBINE = {"sum": combine_sum, "prod": combine_prod, "max": combine_max, "min": combine_min,
+           "any": combine_any, "all": combine_all}
+WARP_REDUCE = {"sum": warp_reduce_sum, "prod": warp_reduce_prod, "max": warp_reduce_max,
+               "min": warp_reduce_min, "any": warp_reduce_any, "all": warp_reduce_all}
+BLOCK_REDUCE = {"sum": block_reduce_sum, "prod": block_reduce_prod, "max": block_reduce_max,
+                "min": block_reduce_min, "any": block_reduce_any, "all": block_reduce_all}
