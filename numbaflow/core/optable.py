@@ -25,7 +25,8 @@ class Op:
 
     def __init__(self, function, *, inputs, rules, reference, samples, outputs=None, kernel=None, promote=(),
                  floats=(), residuals=(), operator=None, holomorphic=True, name=None, tests=None,
-                 infer=None):
+                 infer=None, on_host=None):
+        self.on_host = on_host
         self.name, self.function = name or function.__name__, function
         self.variadic = tuple(x[1:] for x in inputs if x.startswith("*"))
         self.inputs = tuple(x.lstrip("*") for x in inputs)
@@ -254,6 +255,7 @@ def op(*, inputs, grads, reference, samples, outputs=None, **more):
             dtype, ndim and size, and no values) and attributes that it names.  It gives (shape, dtype), or
             a list of those for several outputs, with one for each residual at the end.  An op without it is
             run on zeros where only a shape is asked for.
+        on_host: why it runs on the host for tensors of a GPU as well; else its kernels have CUDA twins.
     """
     def declare(function):
         made = Op(function, inputs=inputs.split(), rules=grads, reference=reference, samples=samples,

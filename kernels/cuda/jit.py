@@ -1,0 +1,66 @@
+"""`@kernel` and `@device`: CUDA code in Numba's dialect, compiled when it is first launched.
+
+A kernel is called as kernel(blocks, threads, *args); `over` spreads n indices over threads by a grid-stride
+loop.  Which backend runs it, a GPU, the simulator or the compiler alone, is for `backend` to know.
+"""
+from numba import cuda, types
+from numba.np.numpy_support import from_dtype
+
+from . import backend
+
+# Threads of a block.  In the simulator a block must be small, as each thread is run by Python.
+BLOCK = 64 if backend.SIMULATED else 256
+MOST_BLOCKS = 4 if backend.SIMULATED else 132 * 16      # of a grid-stride loop: 16 for each SM of an H100
+
+
+def device(function):
+    """A function that kernels call."""
+    options = {} if backend.SIMULATED else {"forceinline": True}       # (which the simulator does not know)
+    return cuda.jit(device=True, **options)(function)
+
+
+def type_of(argument):
+    """The Numba type that a kernel sees for an argument."""
+    if hasattr(argument, "strides"):
+        layout = "C" if argument.flags.c_contiguous else "A"
+        return types.Array(from_dtype(argument.dtype), argument.ndim, layout)
+    if hasattr(argument, "dtype"):
+        return from_dtype(argument.dtype)
+    found = {bool: types.boolean, int: types.int64, float: types.float64}.get(type(argument))
+    if found is None:
+        raise TypeError(f"a CUDA kernel takes arrays and numbers, got {type(argument).__name__}")
+    return found
+
+
+class Kernel:
+    """A CUDA kernel, compiled for each tuple of argument types that it meets."""
+
+    def __init__(self, function):
+        self.function, self.__name__, self.__doc__ = function, function.__name__, function.__doc__
+        self.compiled = {}              # what a backend keeps of it: types -> something to launch
+
+    def __call__(self, blocks, threads, *args, shared=0):
+        """Run on a grid: extents as an int or a tuple of up to three, x first; `shared` bytes are dynamic."""
+        backend.current().launch(self, _three(blocks), _three(threads), args, shared)
+
+    def over(self, n, *args):
+        """Run on enough threads for n indices, each of which a grid-stride loop may visit; not for n = 0."""
+        if n:
+            self(min(-(-n // BLOCK), MOST_BLOCKS), BLOCK, *args)
+
+    def types(self, args):
+        """The types that it is compiled for, given these arguments."""
+        return tuple([type_of(a) for a in args])
+
+    def __repr__(self):
+        return f"<CUDA kernel {self.__name__}>"
+
+
+def _three(extents):
+    given = (extents,) if isinstance(extents, int) else tuple(extents)
+    return given + (1,) * (3 - len(given))
+
+
+def kernel(function):
+    """Decorate a CUDA kernel: a function of arrays and numbers that returns nothing."""
+    return Kernel(function)

@@ -1,0 +1,144 @@
+"""numba-cuda's simulator made complete and quick: warp shuffles and votes, and threads that are greenlets.
+
+The one idea: a CUDA thread runs until it meets a barrier or a shuffle, then the next one goes on; no thread
+of the system is made, so a block of 256 takes milliseconds.  Kernels run as they stand, on NumPy arrays.
+"""
+import contextvars
+
+import numpy as np
+from greenlet import getcurrent, greenlet
+from numba.cuda.simulator import kernel as simulator
+from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAModule, swapped_cuda_module
+
+WARP = 32
+_IDLE, _BLOCK, _WARP = None, "block", "warp"        # what a thread waits for
+
+
+class _Thread(greenlet):
+    """A CUDA thread: where it stands, what it waits for, what it gives to its warp."""
+
+    def __init__(self, run, index, number):
+        super().__init__(run)
+        self.index, self.number, self.waits, self.value = index, number, _IDLE, None
+        self.gr_context = contextvars.copy_context()        # (NumPy's errstate)
+
+
+class _Block:
+    """The threads of a block, each run in turn until all are done."""
+
+    def __init__(self, function, args, shape):
+        indices = np.ndindex(*shape[::-1])          # x runs fastest
+        self.threads = [_Thread(lambda: function(*args), Dim3(*at[::-1]), k) for k, at in enumerate(indices)]
+
+    def run(self):
+        """Run all to their end; RuntimeError where threads wait for those that never come."""
+        ready = self.threads
+        while ready:
+            for thread in ready:
+                thread.switch()
+            ready = self._released()
+        stuck = [t for t in self.threads if not t.dead]
+        if stuck:
+            raise RuntimeError(f"{len(stuck)} of {len(self.threads)} threads of a block wait for others that "
+                               f"are elsewhere, thread {stuck[0].number} in a {stuck[0].waits} barrier")
+
+    def _released(self):
+        """The threads whose warp, or else whose block, has arrived."""
+        found = []
+        for k in range(0, len(self.threads), WARP):
+            warp = [t for t in self.threads[k:k + WARP] if not t.dead]
+            if warp and all(t.waits is _WARP for t in warp):
+                found += warp
+        if not found:
+            left = [t for t in self.threads if not t.dead]
+            found = left if all(t.waits is _BLOCK for t in left) else []
+        for t in found:
+            t.waits = _IDLE
+        return found
+
+
+class _Module(FakeCUDAModule):
+    """What kernels see as `cuda`."""
+
+    def __init__(self, grid, block, shared):
+        super().__init__(grid, block, shared)
+        self.block = self.block_index = None
+
+    threadIdx = property(lambda self: getcurrent().index)
+    blockIdx = property(lambda self: self.block_index)
+    laneid = property(lambda self: getcurrent().number % WARP)
+
+    def _wait(self, what):
+        thread = getcurrent()
+        thread.waits = what
+        thread.parent.switch()
+
+    def syncthreads(self):
+        self._wait(_BLOCK)
+
+    def syncwarp(self, mask=0xffffffff):
+        self._wait(_WARP)
+
+    def _gathered(self, value, what):
+        """The values of all threads of a block or a warp that live."""
+        thread, threads = getcurrent(), self.block.threads
+        thread.value = value
+        self._wait(what)
+        first = thread.number // WARP * WARP
+        found = [t.value for t in (threads[first:first + WARP] if what is _WARP else threads)]
+        self._wait(what)                # nobody gives another before all have read
+        return found
+
+    def syncthreads_count(self, value):
+        return sum(map(bool, self._gathered(value, _BLOCK)))
+
+    def syncthreads_and(self, value):
+        return int(all(self._gathered(value, _BLOCK)))
+
+    def syncthreads_or(self, value):
+        return int(any(self._gathered(value, _BLOCK)))
+
+    # ---- within a warp
+    def _from_lane(self, value, lane):
+        values = self._gathered(value, _WARP)
+        return values[lane] if 0 <= lane < len(values) else value
+
+    def shfl_sync(self, mask, value, lane):
+        return self._from_lane(value, lane)
+
+    def shfl_down_sync(self, mask, value, delta):
+        return self._from_lane(value, self.laneid + delta)
+
+    def shfl_up_sync(self, mask, value, delta):
+        return self._from_lane(value, self.laneid - delta)
+
+    def shfl_xor_sync(self, mask, value, lanes):
+        return self._from_lane(value, self.laneid ^ lanes)
+
+    def all_sync(self, mask, value):
+        return all(self._gathered(value, _WARP))
+
+    def any_sync(self, mask, value):
+        return any(self._gathered(value, _WARP))
+
+    def ballot_sync(self, mask, value):
+        return sum(bool(v) << k for k, v in enumerate(self._gathered(value, _WARP)))
+
+    def popc(self, value):
+        return int(value).bit_count()
+
+    def fma(self, a, b, c):
+        return type(a * b + c)(float(a) * float(b) + float(c))
+
+
+def run(function, grid, block, args, shared=0):
+    """Run a kernel, a plain function or numba's wrapper of one, for grid and block of three extents each."""
+    function = getattr(function, "py_func", function)
+    module = _Module(grid, block, shared)
+    with simulator._push_kernel_context(module), swapped_cuda_module(function, module), \
+            np.errstate(all="ignore"):
+        for at in np.ndindex(*grid[::-1]):
+            module.block_index = Dim3(*at[::-1])
+            module.shared._allocations.clear()
+            module.block = _Block(function, args, block)
+            module.block.run()
