@@ -3,12 +3,16 @@
 `warp_reduce_<how>(value)` and `block_reduce_<how>(value)` for sum, prod, max, min, any and all are called by
 all threads of whole warps, in blocks of one dimension.  They give the dtype that they take, in the same order
 each time.  max and min propagate NaN; any and all take and give bools.
+`column_reduce_<how>(value, n)`: threads n apart, both they and n powers of 2; threads below n get the result.
 """
 import numpy as np
-from numba import config, cuda, types
+from numba import types
 from numba.extending import overload
 
-WARP = 32
+from .backend import SIMULATED
+from .jit import cuda, device
+
+WARP, MOST_THREADS = 32, 1024
 ALL_LANES = 0xffffffff
 
 
@@ -42,44 +46,44 @@ def _exchange(value, distance):
 # compiled code is kept by what these say, too
 exchange.variants = {"complex": _exchange_complex, "integer": _exchange_integers,       # type: ignore
                      "long integer": _exchange_long_integers}
-if config.ENABLE_CUDASIM:
-    exchange = cuda.jit(device=True)(exchange)          # its shuffles take whatever a lane holds
+if SIMULATED:
+    exchange = device(exchange)          # its shuffles take whatever a lane holds
 else:
     overload(exchange, target="cuda")(_exchange)
 
 
 # ---- how two values become one
-@cuda.jit(device=True)
+@device
 def combine_sum(a, b):
     """a + b"""
     return a + b
 
 
-@cuda.jit(device=True)
+@device
 def combine_prod(a, b):
     """a * b"""
     return a * b
 
 
-@cuda.jit(device=True)
+@device
 def combine_max(a, b):
     """The larger; NaN wins."""
     return a if a > b or a != a else b
 
 
-@cuda.jit(device=True)
+@device
 def combine_min(a, b):
     """The smaller; NaN wins."""
     return a if a < b or a != a else b
 
 
-@cuda.jit(device=True)
+@device
 def combine_any(a, b):
     """Whether one of two bools is true."""
     return a | b
 
 
-@cuda.jit(device=True)
+@device
 def combine_all(a, b):
     """Whether both of two bools are true."""
     return a & b
@@ -87,7 +91,7 @@ def combine_all(a, b):
 
 # ---- over many threads
 def _reductions(combine):
-    @cuda.jit(device=True)
+    @device
     def warp(value):
         kind, distance = type(value), WARP // 2
         while distance > 0:
@@ -95,7 +99,7 @@ def _reductions(combine):
             distance //= 2
         return value
 
-    @cuda.jit(device=True)
+    @device
     def block(value):
         kind, thread = type(value), cuda.threadIdx.x
         of_warps = cuda.shared.array(WARP, kind)
@@ -111,31 +115,51 @@ def _reductions(combine):
     return warp, block
 
 
+def _column_reduction(combine):
+    @device
+    def column(value, n):
+        kind, thread, distance = type(value), cuda.threadIdx.x, cuda.blockDim.x // 2
+        values = cuda.shared.array(MOST_THREADS, kind)
+        cuda.syncthreads()
+        values[thread] = value
+        cuda.syncthreads()
+        while distance >= n:
+            if thread < distance:
+                values[thread] = kind(combine(values[thread], values[thread + distance]))
+            cuda.syncthreads()
+            distance //= 2
+        return values[thread]
+    return column
+
+
 warp_reduce_sum, block_reduce_sum = _reductions(combine_sum)
 warp_reduce_prod, block_reduce_prod = _reductions(combine_prod)
 warp_reduce_max, block_reduce_max = _reductions(combine_max)
 warp_reduce_min, block_reduce_min = _reductions(combine_min)
+column_reduce_sum, column_reduce_prod = _column_reduction(combine_sum), _column_reduction(combine_prod)
+column_reduce_max, column_reduce_min = _column_reduction(combine_max), _column_reduction(combine_min)
+column_reduce_any, column_reduce_all = _column_reduction(combine_any), _column_reduction(combine_all)
 
 
-@cuda.jit(device=True)
+@device
 def warp_reduce_any(value):
     """Whether a lane's bool is true."""
     return cuda.any_sync(ALL_LANES, value) != 0
 
 
-@cuda.jit(device=True)
+@device
 def warp_reduce_all(value):
     """Whether the bools of all lanes are true."""
     return cuda.all_sync(ALL_LANES, value) != 0
 
 
-@cuda.jit(device=True)
+@device
 def block_reduce_any(value):
     """Whether a thread's bool is true."""
     return cuda.syncthreads_or(np.int32(value)) != 0
 
 
-@cuda.jit(device=True)
+@device
 def block_reduce_all(value):
     """Whether the bools of all threads are true."""
     return cuda.syncthreads_and(np.int32(value)) != 0
@@ -147,3 +171,5 @@ WARP_REDUCE = {"sum": warp_reduce_sum, "prod": warp_reduce_prod, "max": warp_red
                "min": warp_reduce_min, "any": warp_reduce_any, "all": warp_reduce_all}
 BLOCK_REDUCE = {"sum": block_reduce_sum, "prod": block_reduce_prod, "max": block_reduce_max,
                 "min": block_reduce_min, "any": block_reduce_any, "all": block_reduce_all}
+COLUMN_REDUCE = {"sum": column_reduce_sum, "prod": column_reduce_prod, "max": column_reduce_max,
+                 "min": column_reduce_min, "any": column_reduce_any, "all": column_reduce_all}
