@@ -51,11 +51,22 @@ def cache_directory():
     return Path(base) / "numbaflow"
 
 
+def write_whole(path, payload):
+    """Write a file of the cache aside and rename it, so that two processes may write at once."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+        os.replace(aside, path)
+    except OSError:                             # a cache that can't be written is only slower
+        pass
+
+
 class DiskCache(_Cache):
     """Numba's cache interface over one file a compiled signature, named by content.
 
-    A file is written aside and renamed, so that two processes may write at once; a file that can't be read
-    counts as missing.
+    A file that can't be read counts as missing.
     """
 
     def __init__(self, function, salt=""):
@@ -97,14 +108,7 @@ class DiskCache(_Cache):
         path = self._path(sig, data.target_context)
         if path is None or data.library.has_dynamic_globals or data.lifted:
             return
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-            with os.fdopen(handle, "wb") as file:
-                file.write(serialize.dumps(data._reduce()))
-            os.replace(aside, path)
-        except OSError:                         # a cache that can't be written is only slower
-            pass
+        write_whole(path, serialize.dumps(data._reduce()))
 
     def enable(self):
         pass
