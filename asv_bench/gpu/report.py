@@ -59,12 +59,12 @@ def _met(goal, seconds, share):
     return seconds[NUMBAFLOW] <= bound * seconds[measure]
 
 
-def agree(means, tolerance=1e-3):
+def agree(norms, tolerance=1e-3):
     """Whether all libraries computed the same; None where there is nothing to compare."""
-    means = [mean for mean in means.values() if mean is not None]
-    if len(means) < 2:
+    norms = [norm for norm in norms.values() if norm is not None]
+    if len(norms) < 2:
         return None
-    return max(means) - min(means) <= tolerance * abs(max(means))
+    return max(norms) - min(norms) <= tolerance * max(norms)
 
 
 # ---- the table
@@ -84,7 +84,7 @@ def line(row):
              _number(row["ratio"]), goal)
     wrong = [f"    {column}: {error}" for column, error in row["errors"].items()]
     if row["agree"] is False:
-        wrong.append(f"    results differ; mean magnitudes: {row['means']}")
+        wrong.append(f"    results differ; root mean squares: {row['norms']}")
     return "\n".join([_line(cells), *wrong])
 
 

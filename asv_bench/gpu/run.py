@@ -44,7 +44,7 @@ class Library:
 
 
 def measure(name, row, libraries, rounds):
-    """Seconds a call of each column, in turns; what the first calls took, mean magnitudes, and errors."""
+    """Seconds a call of each column, in turns; what the first calls took, norms, and errors."""
     asked = {column: libraries[LIBRARIES[column]] for column in row.columns if LIBRARIES[column] in libraries}
     made = {column: library.ask("make", row=name, column=column) for column, library in asked.items()}
     errors = {column: answer["error"] for column, answer in made.items() if "error" in answer}
@@ -60,18 +60,18 @@ def measure(name, row, libraries, rounds):
         library.ask("drop")
     good = {column: statistics.median(t) for column, t in times.items() if column not in errors}
     firsts = {column: made[column]["first"] for column in good}
-    return good, firsts, {column: made[column]["mean"] for column in good}, errors
+    return good, firsts, {column: made[column]["norm"] for column in good}, errors
 
 
 def measure_all(selected, sizes, libraries, rounds, meaningless, done):
     """The figures of all rows; `done` gets all that there are after each."""
     copy, figures = None, []
     for name, row in selected.items():
-        seconds, firsts, means, errors = measure(name, row, libraries, rounds)
+        seconds, firsts, norms, errors = measure(name, row, libraries, rounds)
         if name == "copy" and seconds:
             copy = row.traffic(sizes) / min(seconds.values())
         figures.append(report.figures(name, row, sizes, seconds, copy, meaningless) | {
-            "first_call_s": firsts, "means": means, "agree": report.agree(means), "errors": errors})
+            "first_call_s": firsts, "norms": norms, "agree": report.agree(norms), "errors": errors})
         done(figures)
     return figures
 

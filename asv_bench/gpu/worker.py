@@ -32,10 +32,10 @@ class Worker:
         value = call()
         self._synchronize()
         first = time.perf_counter() - start
-        mean = _mean(self.library.as_numpy(value)) if rows.ROWS[row].compared else None
+        norm = _norm(self.library.as_numpy(value)) if rows.ROWS[row].compared else None
         del value
         self.calls[column] = call, self._count(call) if self.seconds else 1
-        return {"first": first, "mean": mean}
+        return {"first": first, "norm": norm}
 
     def time(self, column):
         """Seconds a call, over one round."""
@@ -67,9 +67,9 @@ class Worker:
         self.library.synchronize(self.device)
 
 
-def _mean(array):
-    """The mean magnitude of a result: equal for libraries that compute the same."""
-    return float(np.mean(np.abs(array), dtype=np.float64))
+def _norm(array):
+    """The root mean square of a result, which libraries share that compute the same, in any layout."""
+    return float(np.linalg.norm(array) / max(array.size, 1) ** 0.5)
 
 
 def serve(library, device, tf32, sizes, seconds):
