@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numbaflow.graph.fusing.kernel import PARTS, Kernel, Operand, Step, of_nothing
 from numbaflow.graph.fusing.nest import nest
+from numbaflow.graph.fusing.parts import combination, fills
 from numbaflow.graph.fusing.passes import Passes
 from numbaflow.graph.fusing.source import Source
 from numbaflow.kernels import fused
@@ -168,36 +168,13 @@ def _partial(kernel, passes, inputs, outputs, places):
         how, axes, count = steps[out.step].what
         shape, dtype = tuple(outputs[k].shape), np.dtype(out.dtype)
         room = Scratch(chunks * prod(shape) * dtype.itemsize)
-        combine, parts = _combine(how, count, shape, out.dtype), contiguous((chunks, *shape), dtype)
+        combine, parts = combination(how, count, shape, out.dtype), contiguous((chunks, *shape), dtype)
         later += lower(combine(chunks), [parts], [outputs[k]], [room, places[len(inputs) + k]])
         steps[out.step] = steps[out.step]._replace(what=(how, axes, None))
         outputs[k], places[len(inputs) + k] = contiguous(shape, dtype), room
     return kernel._replace(steps=tuple(steps)), outputs, places, chunks, size, later
 
 
-def _combine(how, count, shape, dtype):
-    """What gives for a number of chunks the kernel that reduces partial results [chunks, ...]."""
-    wide = [n for n in shape if n != 1]
-    numbers = iter(range(1, len(wide) + 1))
-    dims = tuple([next(numbers) if n != 1 else None for n in shape])
-    axes = tuple(range(1, len(wide) + 1))
-    steps = (Step("input", 0, (), dtype, (0, *axes)), Step("reduce", (how, (0,), count), (0,), dtype, axes))
-    return lambda chunks: Kernel(f"fused_{how}{PARTS}", (chunks, *wide), len(wide), steps,
-                                 (Operand(0, (0, *dims), dtype),), (Operand(1, dims, dtype),))
-
-
 def _fills(kernel, outputs, places):
     """Where there are no elements: reductions give what they give of nothing."""
-    made = []
-    for out, array, place in zip(kernel.outputs, outputs, places, strict=True):
-        if 0 in array.shape:
-            continue
-        step = kernel.steps[out.step]
-        value = of_nothing(step.what[0], step.dtype, step.what[2]) if step.kind == "reduce" else 0
-        axes = tuple([k for k, n in enumerate(array.shape) if n != 1])
-        dims = tuple([k if k in axes else None for k in range(len(array.shape))])
-        steps = (Step("literal", value, (), out.dtype, ()),)
-        fill = Kernel("fused_fill", tuple(array.shape), 0, steps, (), (Operand(0, dims, out.dtype),))
-        made += lower(fill, [], [array], [place])
-    return made
-
+    return [made for k, fill in fills(kernel, outputs) for made in lower(fill, [], [outputs[k]], [places[k]])]
