@@ -1,8 +1,8 @@
 """A CUDA kernel's Python function, the types of its arguments and an architecture, to PTX and a cubin.
 
-The one idea: what is made follows from what is given.  No driver is asked, the architecture is an argument, and
-the code of a device function does not depend on which kernel needed it first.  So a machine without a GPU makes
-the same code as one with it.
+The one idea: what is made follows from what is given.  No driver is asked, the architecture is an argument,
+and the code of a device function does not depend on which kernel needed it first.  So a machine without a GPU
+makes the same code as one with it.
 
 Kept on disk beside the CPU's kernels.  The one module that knows Numba's CUDA compiler, and imports it when
 something is first compiled.
@@ -28,9 +28,9 @@ from ..fingerprint import Unfingerprintable, fingerprint
 from ..jit import cache_directory, write_whole
 from .backend import SIMULATED
 
-# Numba's front end asks for the compute capability in two places, whether atomics add float64 (6.0) and whether
-# tanh has an instruction (7.5), and keeps a device function as first compiled, for whichever that was.  So it is
-# always told the oldest; only NVVM and the linker get to know the real one.
+# Numba's front end asks for the compute capability in two places, whether atomics add float64 (6.0) and
+# whether tanh has an instruction (7.5), and keeps a device function as first compiled, for whichever that
+# was.  So it is always told the oldest; only NVVM and the linker get to know the real one.
 OLDEST = 7, 5
 _INSTALL = "`pip install numbaflow[cuda]`"
 
@@ -73,7 +73,8 @@ def compiled_for(function, signature, ccs, fastmath=False):
     tools = _tools()
     ccs = [tuple(cc) for cc in ccs]
     if min(ccs) < OLDEST:
-        raise ToolchainError(f"kernel {function.__name__}: compute capability {min(ccs)}, needs {OLDEST} or newer")
+        raise ToolchainError(f"kernel {function.__name__} for compute capability {min(ccs)}: "
+                             f"{OLDEST} is the oldest")
     paths = [_path(tools, function, signature, cc, fastmath) for cc in ccs]
     found = [_load(path) for path in paths]
     if None in found:
@@ -103,9 +104,10 @@ def _tools():
     from . import bodies, tables
     sizes = [_size(library, pathfinder) for library in ("nvvm", "nvJitLink")]
     # What bodies registers is not seen from a kernel's code, so its text is a part of every key.
-    texts = [hashlib.sha256(Path(m.__file__).read_bytes()).hexdigest() for m in (bodies, tables)]
+    files = __file__, bodies.__file__, tables.__file__
+    texts = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
     versions = (numba.__version__, numba_cuda.__version__, np.__version__, sys.version_info[:2],
-                nvvm.NVVM().get_ir_version(), *sizes, *texts, OLDEST)
+                nvvm.NVVM().get_ir_version(), *sizes, *texts)
     return SimpleNamespace(compiler=compiler, dispatcher=dispatcher, lock=global_compiler_lock, nvvm=nvvm,
                            context=CUDATargetContext, constant_array=tables.constant_array, core=core,
                            versions=versions)
@@ -226,6 +228,6 @@ def _declared(ptx, space):
 
 
 def _parameters(name, ptx):
-    head = ptx[ptx.index(f".entry {name}("):]
-    listed = re.findall(r"\.param (?:\.align \d+ )?\.[a-z](\d+) [^\s,\[]+(?:\[(\d+)\])?", head[:head.index(")")])
-    return tuple([int(bits) // 8 * int(count or 1) for bits, count in listed])
+    listed = ptx[ptx.index(f".entry {name}("):].partition(")")[0]
+    found = re.findall(r"\.param (?:\.align \d+ )?\.[a-z](\d+) [^\s,\[]+(?:\[(\d+)\])?", listed)
+    return tuple([int(bits) // 8 * int(count or 1) for bits, count in found])
