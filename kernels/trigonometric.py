@@ -52,7 +52,7 @@ _TURNS = _turns()
 
 
 @body(exact=True)
-def _reduced32(x):
+def reduced_in_double(x):
     """r and q of x = (q + 4 i) pi / 2 + r, for a float32 x given in float64."""
     a = np.abs(x)
     # t1 + t2 + t3 = 2 / pi / scale modulo 4: a * scale is an integer where scale < 1.  It has 24 bits, t1 and
@@ -74,6 +74,13 @@ def _reduced32(x):
     n3 = bits.rint(f1 + f2)
     turns = n1 + n2 + n3
     return (((f1 - n3) + f2) + a * t3) * 1.5707963267948966, turns - 4.0 * bits.floor(0.25 * turns)
+
+
+@body(exact=True)
+def reduced32(x):
+    """r and q of float32 x = (q + 4 i) pi / 2 + r."""
+    r, q = reduced_in_double(np.float64(x))
+    return np.float32(r), np.float32(q)
 
 
 @body(exact=True)
@@ -161,8 +168,7 @@ def _sin_choice(x, q, s, c):
 
 @variant(sin, "float32")
 def _sin32(x):
-    r, q = _reduced32(np.float64(x))
-    r, q = np.float32(r), np.float32(q)
+    r, q = reduced32(x)
     return _sin_choice(x, q, _sin_near32(r), _cos_near32(r))
 
 
@@ -186,8 +192,7 @@ def _cos_choice(q, s, c):
 
 @variant(cos, "float32")
 def _cos32(x):
-    r, q = _reduced32(np.float64(x))
-    r, q = np.float32(r), np.float32(q)
+    r, q = reduced32(x)
     return _cos_choice(q, _sin_near32(r), _cos_near32(r))
 
 
@@ -205,8 +210,7 @@ def tan(x):
 
 @variant(tan, "float32")
 def _tan32(x):
-    r, q = _reduced32(np.float64(x))
-    r, q = np.float32(r), np.float32(q)
+    r, q = reduced32(x)
     s, c = _sin_near32(r), _cos_near32(r)
     odd = (q == 1.0) | (q == 3.0)
     y = (c if odd else s) / (-s if odd else c)
