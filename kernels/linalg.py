@@ -290,3 +290,10 @@ def eye(num_rows, num_columns=None, batch_shape=(), dtype=np.float32):
     y = np.zeros((*batch_shape, num_rows, columns), dtype)
     _main_diagonal(y)[...] = 1
     return y
+
+
+def cross(a, b):
+    """The cross products of vectors [..., 3]."""
+    a1, a2, a3 = a[..., 0], a[..., 1], a[..., 2]
+    b1, b2, b3 = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1], -1)

@@ -206,6 +206,20 @@ def spread(g, ids):
     return out
 
 
+def slots(ids, segments):
+    """(the rows of each segment, [segments, longest], each row's place in there): see `segment_slots`."""
+    flat = ids.reshape(-1)
+    order = np.argsort(flat, kind="stable")
+    order = order[flat[order] >= 0]
+    counts = np.bincount(flat[order], minlength=segments)
+    m = max(1, counts.max(initial=0))
+    moved = np.arange(segments) * m - (np.cumsum(counts) - counts)
+    target = np.arange(order.size) + np.repeat(moved, counts)
+    places, slots = np.full(segments * m, flat.size), np.zeros(flat.size, np.int64)
+    places[target], slots[order] = order, target
+    return places.reshape(segments, m), slots.reshape(ids.shape)
+
+
 def unsorted_segment_sum(data, segment_ids, num_segments):
     """out[s] = sum of data[i] over segment_ids[i] == s; 0 for no row."""
     return _reduce(add_rows, data, _ids(data, segment_ids, num_segments), num_segments, segment_ids.ndim, 0)

@@ -51,6 +51,11 @@ def mask_rows(lengths, out, lo, hi):
             out[i, j] = j < lengths[i]
 
 
+def longest(lengths):
+    """The largest of the lengths as an int, at least 0."""
+    return int(lengths.max(initial=0))
+
+
 def mask(lengths, longest):
     """True for the elements of sequences of these lengths, False after them."""
     flat = flat_indices(lengths)

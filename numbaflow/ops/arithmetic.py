@@ -5,8 +5,7 @@ from numbaflow.core import dtypes
 from numbaflow.core.infer import like
 from numbaflow.core.optable import Operators, Sample, elementwise, given, integers, normal, op, uniform
 from numbaflow.core.tensor import as_tensor
-from numbaflow.kernels import scalar
-from numbaflow.kernels.elementwise import LARGE
+from numbaflow.kernels import parts, scalar
 
 from .arguments import is_complex
 from .comparison import select
@@ -132,17 +131,7 @@ def add_n(inputs, name=None):
     [111.0, 222.0]
     """
     first = _one_shape(inputs)
-    if len(inputs) == 1:
-        return first
-    total = _sum(first, inputs[1])
-    for v in inputs[2:]:
-        total = np.add(total, v, out=total) if total.ndim else total + v
-    return total
-
-
-def _sum(x, y):
-    kernel = add.op.kernel
-    return kernel[x.dtype](x, y) if x.size < LARGE else kernel.large(x.dtype, x, y)
+    return first if len(inputs) == 1 else parts.add_all(add.op.kernel, inputs)
 
 
 def accumulate_n(inputs, shape=None, tensor_dtype=None, name=None):

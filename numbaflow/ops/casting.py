@@ -3,8 +3,7 @@ import numpy as np
 
 from numbaflow.core import dtypes
 from numbaflow.core.optable import Sample, bools, given, integers, normal, op
-from numbaflow.kernels.elementwise import LARGE
-from numbaflow.kernels.memory import empty
+from numbaflow.kernels import parts
 
 __all__ = ["cast", "to_complex64", "to_complex128", "to_double", "to_float", "to_int32", "to_int64"]
 
@@ -33,23 +32,8 @@ def cast(x, dtype, name=None):
     >>> nf.cast([1.8, -1.8], nf.int32).numpy().tolist()
     [1, -1]
     """
-    wanted, given = dtypes.as_numpy(dtype), x.dtype
-    if given is wanted:
-        return x
-    if given.kind == "c" and wanted.kind in "iuf":
-        x = x.real
-    if given.kind not in "fc" or wanted.kind == "b" or np.can_cast(given, wanted):
-        return _converted(x, wanted)
-    with np.errstate(all="ignore"):         # (NaN and inf have no integer)
-        return _converted(x, wanted)
-
-
-def _converted(x, dtype):
-    if x.size < LARGE:
-        return x.astype(dtype)
-    out = empty(x.shape, dtype)
-    np.copyto(out, x, casting="unsafe")
-    return out
+    wanted = dtypes.as_numpy(dtype)
+    return x if x.dtype is wanted else parts.cast(x, wanted)
 
 
 # ---- by name

@@ -7,8 +7,7 @@ import numpy as np
 from numbaflow.core.dtypes import COMPLEX
 from numbaflow.core.infer import broadcast_all
 from numbaflow.core.optable import Sample, elementwise, given, normal, op
-from numbaflow.kernels import scalar
-from numbaflow.kernels.memory import empty
+from numbaflow.kernels import parts, scalar
 
 from .arguments import is_complex
 from .casting import cast
@@ -40,9 +39,7 @@ def complex(real, imag, name=None):
     >>> nf.complex([1.0, 2.0], [0.0, -3.0]).numpy().tolist()
     [(1+0j), (2-3j)]
     """
-    out = empty(broadcast_all(real, imag), np.dtype(_complex_dtype(real)))
-    out.real, out.imag = real, imag
-    return out
+    return parts.join_complex(real, imag, broadcast_all(real, imag), np.dtype(_complex_dtype(real)))
 
 
 @elementwise(scalar.real, pattern="x->r", kinds="iufc", holomorphic=False,

@@ -15,7 +15,7 @@ from numbaflow.core.later import of_known_values
 from numbaflow.core.optable import Sample, integers, op
 from numbaflow.core.shape import UNKNOWN, Extent
 from numbaflow.core.tensor import as_array, as_tensor, known
-from numbaflow.kernels import sequences
+from numbaflow.kernels import parts, sequences
 
 from .arguments import shape_of
 from .shape import broadcast_to, reshape
@@ -227,5 +227,6 @@ def sequence_mask(lengths, maxlen=None, dtype=dtypes.BOOL, name=None):
     [[True, False, False, False], [True, True, True, False]]
     """
     _check_lengths(lengths)
-    longest = int(lengths.max(initial=0)) if maxlen is None else index(maxlen)
-    return sequences.mask(lengths, longest).astype(dtypes.as_numpy(dtype), copy=False)
+    longest = sequences.longest(lengths) if maxlen is None else index(maxlen)
+    made, wanted = sequences.mask(lengths, longest), dtypes.as_numpy(dtype)
+    return made if wanted.kind == "b" else parts.cast(made, wanted)

@@ -10,7 +10,7 @@ from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
-from numbaflow.kernels import index as kernels, recording, scatter
+from numbaflow.kernels import index as kernels, parts, recording, scatter
 
 from .arguments import extent_of, one_axis, shape_of
 from .comparison import where
@@ -274,7 +274,7 @@ def tensor_scatter_update(tensor, indices, updates, name=None):
     >>> nf.tensor_scatter_update([1, 1, 1], [[2], [0]], [7, 8]).numpy().tolist()
     [8, 1, 7]
     """
-    return scatter.scatter_nd_update(tensor.copy(), indices, updates)
+    return scatter.scatter_nd_update(parts.copy(tensor), indices, updates)
 
 
 @_tensor_scatter(np.add, lambda g: g, lambda g, indices: gather_nd(g, indices))
@@ -285,7 +285,7 @@ def tensor_scatter_add(tensor, indices, updates, name=None):
     >>> nf.tensor_scatter_add([1, 1, 1], [[2], [2]], [7, 8]).numpy().tolist()
     [1, 1, 16]
     """
-    return scatter.scatter_nd_add(tensor.copy(), indices, updates)
+    return scatter.scatter_nd_add(parts.copy(tensor), indices, updates)
 
 
 @_tensor_scatter(np.subtract, lambda g: g, lambda g, indices: -gather_nd(g, indices))
@@ -296,7 +296,7 @@ def tensor_scatter_sub(tensor, indices, updates, name=None):
     >>> nf.tensor_scatter_sub([1, 1, 1], [[2], [0]], [7, 8]).numpy().tolist()
     [-7, 1, -6]
     """
-    return scatter.scatter_nd_sub(tensor.copy(), indices, updates)
+    return scatter.scatter_nd_sub(parts.copy(tensor), indices, updates)
 
 
 # ---- an index for each element

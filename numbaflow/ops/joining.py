@@ -4,15 +4,13 @@ from operator import index
 import numpy as np
 
 from numbaflow.core.optable import Sample, integers, normal, op
-from numbaflow.kernels.memory import empty
+from numbaflow.kernels import joining as kernels, parts
 
 from .arguments import one_axis, shape_of
 from .reduce import reduce_sum
 from .shape import reshape
 
 __all__ = ["concat", "split", "stack", "tile", "unstack"]
-
-_LARGE = 1 << 15                # elements from which on a result comes from the pool of buffers
 
 
 def _shapes(values):
@@ -55,11 +53,7 @@ def concat(values, axis, name="concat"):
     """
     axis = one_axis(axis, values[0].ndim)
     try:
-        if sum([v.size for v in values]) < _LARGE:
-            return np.concatenate(values, axis)
-        extents = list(values[0].shape)
-        extents[axis] = sum([v.shape[axis] for v in values])
-        return np.concatenate(values, axis, out=empty(tuple(extents), values[0].dtype))
+        return kernels.concat(values, axis)
     except (ValueError, IndexError):
         raise _unlike(values, axis) from None
 
@@ -139,16 +133,8 @@ def stack(values, axis=0, name="stack"):
     >>> nf.stack([[1, 2], [3, 4]], axis=1).numpy().tolist()
     [[1, 3], [2, 4]]
     """
-    first, n = values[0].shape, len(values)
     shape, axis = _stack_shape(values, axis)
-    if axis == len(first):                          # (concatenate needs an axis to go along)
-        values = [v.reshape((*first, 1)) for v in values]
-    if values[0].size * n < _LARGE:
-        return np.concatenate(values, axis).reshape(shape)
-    out = empty(shape, values[0].dtype)
-    along = (*first[:axis], n * first[axis], *first[axis + 1:]) if axis < len(first) else shape
-    np.concatenate(values, axis, out=out.reshape(along))
-    return out
+    return kernels.stack(values, axis, shape)
 
 
 def _unstacked(value, num=None, axis=0):
@@ -185,7 +171,7 @@ def unstack(value, num=None, axis=0, name="unstack"):
     """
     axis = _unstack_axis(value, num, axis)
     if axis == 0:
-        return list(value)
+        return parts.rows(value)
     lead = (slice(None),) * axis
     places = [(*lead, i) for i in range(value.shape[axis])]
     return [value[place] for place in places]
@@ -219,9 +205,4 @@ def tile(input, multiples, name=None):
     >>> nf.tile([[1, 2]], [2, 2]).numpy().tolist()
     [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
-    times, old = _times(multiples, input.shape), input.shape
-    out = empty(tuple([m * n for m, n in zip(times, old, strict=True)]), input.dtype)
-    if out.size:
-        apart = out.reshape([n for pair in zip(times, old, strict=True) for n in pair])
-        apart[...] = input.reshape([n for extent in old for n in (1, extent)])
-    return out
+    return kernels.tile(input, _times(multiples, input.shape))

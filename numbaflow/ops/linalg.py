@@ -210,6 +210,4 @@ def cross(a, b, name=None):
     [0.0, 0.0, 1.0]
     """
     _threes(a, b)
-    a1, a2, a3 = a[..., 0], a[..., 1], a[..., 2]
-    b1, b2, b3 = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1], -1)
+    return kernels.cross(a, b)

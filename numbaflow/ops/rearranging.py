@@ -5,8 +5,7 @@ from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
-from numbaflow.kernels import sequences
-from numbaflow.kernels.memory import empty
+from numbaflow.kernels import joining, sequences
 
 from .arguments import axes, one_axis
 from .index import gather_grad
@@ -37,11 +36,6 @@ def _edge(mode):
         raise ValueError(f"Unknown padding mode {mode!r}: expected one of {', '.join(_MODES)}") from None
 
 
-def _inside(widths, shape):
-    """The key of what was padded."""
-    return tuple([slice(before, before + n) for (before, _), n in zip(widths, shape, strict=True)])
-
-
 def _check_mirror(n, before, after, edge):
     if max(before, after) > n - edge:
         raise ValueError(f"paddings must be at most {n - edge} on an axis of {n}, got {before} and {after}")
@@ -55,21 +49,14 @@ def _pad_shape(tensor, paddings, mode):
     return [b + n + a for (b, a), n in zip(widths, tensor.shape, strict=True)], tensor.dtype
 
 
-def _mirrored(n, before, after, edge):
-    """For each place along a padded axis the place that it mirrors."""
-    _check_mirror(n, before, after, edge)
-    inside = np.arange(n)
-    return np.concatenate([inside[edge:before + edge][::-1], inside, inside[n - edge - after:n - edge][::-1]])
-
-
 def _pad_rule(g, paddings, mode, tensor_shape):
     widths, edge = _widths(paddings, tensor_shape), _edge(mode)
     if edge is None:
-        return getitem(g, _inside(widths, tensor_shape))
+        return getitem(g, joining.inside(widths, tensor_shape))
     for axis, ((before, after), n) in enumerate(zip(widths, tensor_shape, strict=True)):
         if before or after:
             shape = (*tensor_shape[:axis + 1], *g.shape[axis + 1:])
-            g = gather_grad(g, _mirrored(n, before, after, edge), shape, axis)
+            g = gather_grad(g, joining.mirror_places(n, before, after, edge), shape, axis)
     return g
 
 
@@ -101,13 +88,11 @@ def pad(tensor, paddings, mode="CONSTANT", name=None, constant_values=0):
     """
     widths, edge = _widths(paddings, tensor.shape), _edge(mode)
     if edge is None:
-        out = empty(tuple([b + n + a for (b, a), n in zip(widths, tensor.shape, strict=True)]), tensor.dtype)
-        out[...] = np.asarray(constant_values)
-        out[_inside(widths, tensor.shape)] = tensor
-        return out
+        return joining.pad(tensor, widths, constant_values)
     for axis, (before, after) in enumerate(widths):
         if before or after:
-            tensor = tensor.take(_mirrored(tensor.shape[axis], before, after, edge), axis)
+            _check_mirror(tensor.shape[axis], before, after, edge)
+            tensor = joining.mirror(tensor, axis, before, after, edge)
     return tensor
 
 
@@ -170,11 +155,7 @@ def roll(input, shift, axis, name=None):
         n = input.shape[a]
         s = s % n if n else 0
         if s:
-            lead, out = (slice(None),) * a, empty(input.shape, input.dtype)
-            for to, source in ((slice(s, None), slice(n - s)), (slice(s), slice(n - s, None))):
-                place, part = (*lead, to), (*lead, source)
-                out[place] = input[part]
-            input = out
+            input = joining.roll(input, s, a)
     return input
 
 

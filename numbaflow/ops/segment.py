@@ -114,16 +114,7 @@ def segment_slots(ids, num_segments):
     >>> [t.numpy().tolist() for t in nf.ops.segment.segment_slots([1, 0, 1], 2)]
     [[[1, 3], [0, 2]], [2, 0, 3]]
     """
-    flat = ids.reshape(-1)
-    order = np.argsort(flat, kind="stable")
-    order = order[flat[order] >= 0]
-    counts = np.bincount(flat[order], minlength=num_segments)
-    m = max(1, counts.max(initial=0))
-    moved = np.arange(num_segments) * m - (np.cumsum(counts) - counts)
-    target = np.arange(order.size) + np.repeat(moved, counts)
-    places, slots = np.full(num_segments * m, flat.size), np.zeros(flat.size, np.int64)
-    places[target], slots[order] = order, target
-    return places.reshape(num_segments, m), slots.reshape(ids.shape)
+    return kernels.slots(ids, num_segments)
 
 
 def _counts(g, ids):

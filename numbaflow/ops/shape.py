@@ -15,7 +15,7 @@ from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.shape import UNKNOWN, Extent, TensorShape
 from numbaflow.core.tensor import as_tensor, wrap
-from numbaflow.kernels import reduce as kernels
+from numbaflow.kernels import parts, reduce as kernels
 
 from .arguments import axes, one_axis, shape_of
 
@@ -187,7 +187,7 @@ def transpose(a, perm=None, name=None, conjugate=False):
         y = a.T if perm is None else a.transpose(perm if type(perm) is list else shape_of(perm))
     except ValueError:
         raise _no_permutation(perm, a.shape) from None
-    return y.conj() if conjugate and y.dtype.kind == "c" else y
+    return parts.conj(y) if conjugate and y.dtype.kind == "c" else y
 
 
 def matrix_transpose(a, name="matrix_transpose", conjugate=False):
@@ -248,7 +248,7 @@ def broadcast_to(input, shape, name=None):
         return input
     if not input.flags.c_contiguous or input.size == 0:
         return np.broadcast_to(input, shape)
-    return np.ndarray(shape, input.dtype, input, 0, _repeats(input.shape, shape, input.itemsize))
+    return parts.repeat(input, shape, _repeats(input.shape, shape, input.itemsize))
 
 
 def _summed_to(x, shape):

@@ -12,6 +12,7 @@ from numbaflow.core import dtypes
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.optable import Sample, integers, normal, op
 from numbaflow.core.tensor import as_tensor
+from numbaflow.kernels import parts as kernels
 
 from .arguments import shape_of
 
@@ -148,16 +149,7 @@ def add_pieces(parts, keys, shape):
     >>> nf.ops.slicing.add_pieces([[1.0, 2.0], 5.0], (..., 0), (2,)).numpy().tolist()
     [6.0, 2.0]
     """
-    out = np.zeros(shape, parts[0].dtype)
-    out[basic_key(keys[0])] = parts[0]
-    for g, key in zip(parts[1:], keys[1:], strict=True):
-        key = basic_key(key)
-        seen = out[key]
-        if type(seen) is np.ndarray:
-            np.add(seen, g, out=seen)
-        else:                                       # (NumPy gives a single element as a copy)
-            out[key] = seen + g
-    return out
+    return kernels.add_pieces(parts, [basic_key(key) for key in keys], shape)
 
 
 def _set_shape(x, value, key):
@@ -189,9 +181,7 @@ def setitem(x, value, key):
     >>> nf.ops.slicing.setitem([1, 2, 3, 4], 0, 1).numpy().tolist()
     [1, 0, 3, 4]
     """
-    out = x.copy()
-    out[basic_key(key)] = value
-    return out
+    return kernels.with_part(x, value, basic_key(key))
 
 
 def _with_item(x, value, key):
