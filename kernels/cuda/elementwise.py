@@ -94,6 +94,9 @@ def _launch(name, body, operands, out):
 
 
 def _make(name, body, rank, numbers):
+    if backend.SIMULATED:
+        from .simulation import plain
+        body = plain(body)
     text = _source(name, rank, numbers)
     scope = {"__name__": __name__, "cuda": cuda, "body": body}
     filename = f"<CUDA kernel {name} of {rank} dimensions, {numbers}>"

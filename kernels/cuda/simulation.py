@@ -4,11 +4,15 @@ The one idea: a CUDA thread runs until it meets a barrier or a shuffle, then the
 of the system is made, so a block of 256 takes milliseconds.  Kernels run as they stand, on NumPy arrays.
 """
 import contextvars
+import functools
 
 import numpy as np
 from greenlet import getcurrent, greenlet
 from numba.cuda.simulator import kernel as simulator
 from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAModule, swapped_cuda_module
+from numba.np.numpy_support import from_dtype
+
+from .. import jit
 
 WARP = 32
 _IDLE, _BLOCK, _WARP = None, "block", "warp"        # what a thread waits for
@@ -142,3 +146,22 @@ def run(function, grid, block, args, shared=0):
             module.shared._allocations.clear()
             module.block = _Block(function, args, block)
             module.block.run()
+
+
+# ---- scalar bodies
+def plain(body):
+    """A scalar body for plain Python, with the variants that it needs there."""
+    if not getattr(body, "variants", None):
+        return body
+
+    def run(*arguments):
+        return _chosen(body, tuple([np.asarray(x).dtype for x in arguments]))(*arguments)
+    return run
+
+
+@functools.cache
+def _chosen(body, dtypes):
+    kind = jit._kind([from_dtype(d) for d in dtypes])
+    if "float64" in body.variants and kind.startswith("float"):
+        return body                     # as it stands it serves any float, mostly by NumPy's own function
+    return body.variants.get(kind, body)
