@@ -3,6 +3,7 @@
 The three have one face.  Arrays of the last two are NumPy's, but of a class that gives views and refuses to
 compute, as only kernels may: what runs there needs nothing that a GPU would not do.
 """
+import importlib.util
 import os
 import threading
 from contextlib import contextmanager
@@ -76,10 +77,11 @@ def _refuse(name):
 
 for _name in (
         "__bool__", "__int__", "__float__", "__complex__", "__index__", "__iter__", "__contains__",
-        "__array__", "item", "tolist", "min", "max", "sum", "prod", "mean", "std", "var", "any", "all", "argmin", "argmax",
-        "argsort", "sort", "cumsum", "cumprod", "take", "put", "repeat", "choose", "compress", "nonzero",
-        "searchsorted", "dot", "clip", "round", "tobytes", "tofile", "partition", "astype", "copy",
-        "argpartition", "byteswap", "conj", "conjugate", "trace", "fill", "flatten", "diagonal"):
+        "__array__", "item", "tolist", "min", "max", "sum", "prod", "mean", "std", "var", "any", "all",
+        "argmin", "argmax", "argsort", "sort", "cumsum", "cumprod", "take", "put", "repeat", "choose",
+        "compress", "nonzero", "searchsorted", "dot", "clip", "round", "tobytes", "tofile", "partition",
+        "astype", "copy", "argpartition", "byteswap", "conj", "conjugate", "trace", "fill", "flatten",
+        "diagonal"):
     _refuse(_name)
 
 
@@ -88,6 +90,7 @@ class Backend:
 
     count = SIMULATED_DEVICES
     name = "simulator"
+    automatic = False           # whether tensors are placed there that nobody has placed
 
     def empty(self, shape, dtype):
         """An uninitialised C-contiguous array on this thread's device."""
@@ -204,9 +207,16 @@ def available():
     return _current
 
 
+def installed():
+    """Whether the packages are there that a GPU needs, or the simulator is on."""
+    return SIMULATED or all(importlib.util.find_spec(name) is not None for name in ("cupy", "numba_cuda"))
+
+
 def _found():
     if SIMULATED:
         return Simulator()
+    if not installed():
+        return None
     from . import gpu
     return gpu.found()
 

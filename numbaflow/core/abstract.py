@@ -5,6 +5,7 @@ this thread, which writes it down; who asks for the value gets an error that nam
 """
 from math import prod
 
+from .device import in_scope_of_gpu, places
 from .shape import extents
 from .symbolic import SymbolicMet
 from .tape import caller, stack
@@ -58,6 +59,7 @@ class Traced(Tensor):
     """A tensor inside a function that is being traced; `_trace` writes down what happens to it."""
 
     __slots__ = ("_trace", "_value")
+    is_elsewhere = True
 
     def __init__(self, trace, value):
         self._trace, self._value = trace, value
@@ -115,7 +117,11 @@ class Traced(Tensor):
                            "traced: pass it as a Python int, or use nf.gather, nf.while_loop or nf.scan.")
 
     def cpu(self):
-        """Itself: a compiled function runs where it was placed."""
+        """Itself: a compiled function runs where its arguments are."""
+        return self
+
+    def gpu(self, gpu_index=0):
+        """Itself: a compiled function runs where its arguments are."""
         return self
 
     def __repr__(self):
@@ -133,10 +139,12 @@ class Traced(Tensor):
 
 
 def handed_over(tensors):
-    """The tensors, unless one of them is traced: then SymbolicMet, by which a face hands its call over."""
+    """The tensors, unless a trace or a GPU is to take the call: then SymbolicMet, which hands it over."""
     for t in tensors:
-        if type(t) is not Tensor and isinstance(t, Traced):
+        if type(t) is not Tensor and isinstance(t, Tensor) and t.is_elsewhere:
             raise SymbolicMet(t)
+    if places.on and in_scope_of_gpu():
+        raise SymbolicMet(places.scope)
     return tensors
 
 

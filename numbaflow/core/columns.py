@@ -1,7 +1,7 @@
 """The CUDA column of the op table: an op's own launch, whose kernels are those of `numbaflow.kernels.cuda`.
 
-The one idea: a declaration's body looks at shapes and calls kernels; seen through a copy of its module in which
-every kernel module is its twin, the same body is the launch on a GPU.  Helpers of ops modules move along.
+The one idea: a declaration's body looks at shapes and calls kernels; seen through a copy of its module in
+which every kernel module is its twin, the same body is the launch on a GPU.  Helpers of ops move along.
 """
 import functools
 import importlib

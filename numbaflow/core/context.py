@@ -4,7 +4,9 @@ What TensorFlow's programs set up at their start is checked here, so that a mist
 """
 import contextlib
 import threading
+import warnings
 
+from .errors import InvalidArgumentError
 from .tape import stack
 
 __all__ = [
@@ -96,6 +98,20 @@ def enable_eager_execution(config=None, device_policy=None, execution_mode=None)
         raise ValueError("Trying to change the options of an active eager execution: "
                          + ", ".join(f"{option} is {_active[option]!r}, and {value!r} was given"
                                      for option, value in changed.items()))
+
+
+def policy_refuses(op, k, expected, tensor):
+    """InvalidArgumentError where the policy is that tensors are copied when the program says so only."""
+    policy = _active.get("device_policy")
+    if policy == DEVICE_PLACEMENT_WARN:
+        warnings.warn(f"{op}: input #{k} is copied from {tensor.device} to {expected}", stacklevel=2)
+    if policy == DEVICE_PLACEMENT_EXPLICIT:
+        raise InvalidArgumentError(
+            f"Tensors on conflicting devices: cannot compute {op} as input #{k} was expected to be on "
+            f"{expected} but is actually on {tensor.device} (operation running on {expected}) Tensors can be "
+            "copied explicitly using .gpu() or .cpu() methods, or transparently copied by using "
+            "tf.enable_eager_execution(device_policy=tfe.DEVICE_PLACEMENT_SILENT). Copying tensors between "
+            "devices may slow down your model")
 
 
 def disable_eager_execution():

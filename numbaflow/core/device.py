@@ -1,36 +1,80 @@
-"""Devices by name, and the scopes that choose one.  Imports nothing but errors.
+"""Devices by name, and the scopes that choose one.
 
 Ops do not look at the device scope.  Where tensors are made (`guard`) the function that makes them is swapped
-while some thread is in the scope of a device that is not there, so the check costs nothing at other times.
+while some thread is in the scope of a device that is not there, and faces (`watch`) take no tensor for one of
+the CPU while some thread is in the scope of a GPU, so the checks cost nothing at other times.
 """
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
+
+from numbaflow.kernels.cuda import backend
 
 from .errors import InvalidArgumentError
 
-__all__ = ["CPU", "check", "device", "guard", "list_devices", "num_gpus"]
+__all__ = ["CPU", "HOST", "check", "device", "guard", "list_devices", "name_of", "num_gpus", "place",
+           "places", "watch"]
 
 CPU = "/job:localhost/replica:0/task:0/device:CPU:0"
+HOST = None                     # the place of a CPU's tensors; a GPU's is its number
+
+
+def name_of(place):
+    """The full name of a place."""
+    return CPU if place is HOST else f"{CPU[:-5]}GPU:{place}"
 
 
 def list_devices():
-    """The names of the devices.
+    """The names of the devices: the CPU, then the GPUs.
 
     >>> import numbaflow as nf
-    >>> nf.contrib.eager.list_devices()
-    ['/job:localhost/replica:0/task:0/device:CPU:0']
+    >>> nf.contrib.eager.list_devices()[0]
+    '/job:localhost/replica:0/task:0/device:CPU:0'
     """
-    return [CPU]
+    return [CPU, *map(name_of, range(num_gpus()))]
 
 
 def num_gpus():
-    """The number of GPUs.
+    """The number of GPUs that ops can run on: 0 without `pip install numbaflow[cuda]`.
 
     >>> import numbaflow as nf
-    >>> nf.contrib.eager.num_gpus()
-    0
+    >>> nf.contrib.eager.num_gpus() == len(nf.contrib.eager.list_devices()) - 1
+    True
     """
-    return sum(":GPU:" in name for name in list_devices())
+    found = backend.available()
+    return 0 if found is None else found.count
+
+
+class _Places:
+    """Whether new tensors may have to go elsewhere than to the CPU, which who makes one asks first.
+
+    `on` is set while a thread is in the scope of a GPU, and from the start where there may be a GPU.  The
+    others are what `placement`, which stands above tensors, does for them.
+    """
+
+    on = backend.installed()
+    tensor: type
+    scope: object
+    run: Callable
+    fresh: Callable
+    fetch: Callable
+    copy: Callable
+    to_gpu: Callable
+
+
+places = _Places()
+
+
+def place():
+    """Where new tensors of this thread go: HOST, or the number of a GPU."""
+    chosen = _here.place
+    if chosen is not None:
+        return HOST if chosen < 0 else chosen
+    found = backend.available()
+    if found is not None and found.automatic:
+        return 0
+    places.on = _elsewhere > 0
+    return HOST
 
 
 # ---- names
@@ -99,10 +143,14 @@ def _number(text, name):
 
 # ---- scopes
 class _Here(threading.local):
-    """The scope of this thread, and the name of its device when that device is not there."""
+    """The scope of this thread, and the name of its device when that device is not there.
+
+    `place` is None where tensors are placed automatically, -1 on the CPU, else the number of a GPU.
+    """
 
     spec: _Spec = _Spec()
     missing: str | None = None
+    place: int | None = None
 
 
 _here = _Here()
@@ -141,35 +189,82 @@ class device:
         self._spec, self._kept = None if device_name is None else parse(device_name), []
 
     def __enter__(self):
-        outer, missing = _here.spec, _here.missing
-        inner = _Spec() if self._spec is None else self._spec.over(outer if any(outer) else parse(CPU))
-        self._kept.append((outer, missing, inner))
-        _go(inner, None if inner.kind is None or str(inner) in list_devices() else str(inner))
+        outer, missing, place = _here.spec, _here.missing, _here.place
+        inner = _Spec() if self._spec is None else self._spec.over(outer if any(outer) else _OUTERMOST)
+        self._kept.append((outer, missing, place, inner))
+        _go(inner, *_found(inner))
 
     def __exit__(self, *exc):
-        outer, missing, inner = self._kept[-1]
+        outer, missing, place, inner = self._kept[-1]
         if _here.spec is not inner:
             raise RuntimeError("Exiting device scope without proper scope nesting")
         self._kept.pop()
-        _go(outer, missing)
+        _go(outer, missing, place)
 
 
-def _go(spec, missing):
+_OUTERMOST = parse(CPU)._replace(kind=None)
+
+
+def _found(spec):
+    """(The full name of a scope's device if it is not there, its place)."""
+    if spec.kind is None:
+        here = spec.over(_OUTERMOST)[:3] == _OUTERMOST[:3]
+        return (None, None) if here else (str(spec._replace(kind="CPU")), None)
+    name = str(spec)
+    if name == CPU:
+        return None, -1
+    if spec.kind == "GPU" and name in list_devices():
+        return None, spec.number
+    return name, None
+
+
+def _go(spec, missing, place):
     """Make that the scope of this thread, and guards stand while any thread is where no device is."""
-    global _threads
+    global _threads, _elsewhere
     change = (missing is not None) - (_here.missing is not None)
-    _here.spec, _here.missing = spec, missing
-    if change:
+    moved = (place is not None and place >= 0) - (_here.place is not None and _here.place >= 0)
+    _here.spec, _here.missing, _here.place = spec, missing, place
+    if change or moved:
         with _lock:
             _threads += change
-            for namespace, free, guarded in _guards:
-                namespace.update(guarded if _threads else free)
+            _elsewhere += moved
+            places.on = places.on or _elsewhere > 0
+            if change:
+                for namespace, free, guarded in _guards:
+                    namespace.update(guarded if _threads else free)
+            if moved:
+                for namespace, name, free in _watchers:
+                    namespace[name] = Nowhere if _elsewhere else free
 
 
 # ---- guards
 _lock = threading.Lock()
 _guards: list = []          # (namespace, its names and what they are, the same while guarded)
+_watchers: list = []        # (namespace, a name in it, the class that it is)
 _threads = 0                # how many are in the scope of a device that is not there
+_elsewhere = 0              # how many are in the scope of a GPU
+
+
+class Nowhere:
+    """What faces take for the class of the CPU's tensors while a thread is in the scope of a GPU."""
+
+
+def watch(namespace, name):
+    """Let a name of a namespace, a class, be `Nowhere` while a thread is in the scope of a GPU."""
+    with _lock:
+        _watchers.append((namespace, name, namespace[name]))
+        if _elsewhere:
+            namespace[name] = Nowhere
+
+
+def in_scope_of_cpu():
+    """Whether this thread is in the scope of the CPU."""
+    return _here.place == -1
+
+
+def in_scope_of_gpu():
+    """Whether this thread is in the scope of a GPU."""
+    return _elsewhere > 0 and _here.place is not None and _here.place >= 0
 
 
 def guard(namespace, *names, op=None):

@@ -14,11 +14,11 @@ from numbaflow.kernels.elementwise import LARGE
 
 from . import callbacks, dtypes, fuse, table
 from .abstract import handed_over
-from .device import guard
+from .device import HOST, guard, place, places, watch
 from .errors import InvalidArgumentError, OpError
 from .plans import BACK, KEEP
 from .symbolic import SymbolicMet
-from .tape import record
+from .tape import record, stack
 from .tensor import FLOAT32_SCALARS, Tensor, as_tensor, scalar_tensor, wrap
 
 _SCALARS = (bool, int, float, complex)
@@ -206,15 +206,20 @@ def _face_source(op, function, parameters, scope):
              "_pair": pair, "_scalar_tensor": scalar_tensor, "_scalars": FLOAT32_SCALARS,
              "_unify": unify, "_make_float": make_float, "_Symbol": fuse.Symbol, "_apply": fuse.apply,
              "_kernel": op.kernel, "_launch": op.launch, "_named": op.named,
-             "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL, "_SymbolicMet": SymbolicMet}
+             "_wrap": wrap, "_FLOAT32": dtypes.FLOAT32, "_BOOL": dtypes.BOOL, "_SymbolicMet": SymbolicMet,
+             "_Host": Tensor, "_places": places, "_drawn": _drawn}
     guard(scope, "_new", "_wrap", op=op.name)
+    watch(scope, "_Host")
     if op.kernel is not None:
         op.kernel.bind_float32(scope, "_float32")
     names = ", ".join(op.inputs)
     lines = [f"def {op.name}({parameters}):"]
     if plain:
-        lines.append(f"    if {' or '.join(f'type({x}) is not _Tensor' for x in plain)}:")
-        lines += _conversion_lines(op, plain, names, hand_over)
+        lines.append(f"    if {' or '.join(f'type({x}) is not _Host' for x in plain)}:")
+        lines += _conversion_lines(op, plain, names, hand_over, everything)
+    if not op.inputs:
+        lines += ["    if _places.on:", f"        _p = _drawn(_op, {{{everything}}})",
+                  "        if _p is not None: return _p"]
     for x in op.variadic:
         lines += ["    try:", f"        {x} = _adapt_list(_op, {x})", *[f"    {line}" for line in hand_over]]
     lines += _dtype_lines(op, names)
@@ -223,12 +228,17 @@ def _face_source(op, function, parameters, scope):
     return "\n".join(lines) + "\n"
 
 
-def _conversion_lines(op, plain, names, hand_over):
+def _drawn(op, arguments):
+    """The result of an op without inputs where this thread makes tensors on a GPU, else None."""
+    return places.run(op, arguments) if stack.frame[2] is None and place() is not HOST else None
+
+
+def _conversion_lines(op, plain, names, hand_over, everything):
     """What happens to arguments that are no tensors; floats, met in every expression, come first."""
     tests = []
     if len(op.inputs) == len(op.promote) == 2:
         for value, other in (op.inputs[::-1], op.inputs):
-            tests.append((f"(type({value}) is float or type({value}) is int) and type({other}) is _Tensor",
+            tests.append((f"(type({value}) is float or type({value}) is int) and type({other}) is _Host",
                           f"_c = _scalars.get({value}) if {other}._dtype is _FLOAT32 else None; "
                           f"{value} = _scalar_tensor({value}, {other}._dtype, _op.name) "
                           f"if _c is None else _c"))
@@ -237,6 +247,8 @@ def _conversion_lines(op, plain, names, hand_over):
         rest = f"{names}{',' if len(op.inputs) == 1 else ''} = _adapt(_op, ({names},))"
     if op.kernel is not None:
         tests.append((" or ".join(f"type({x}) is _Symbol" for x in plain), f"return _apply(_op, {names})"))
+    tests.append((" or ".join(f"type({x}) is _places.tensor" for x in plain),
+                  f"return _places.run(_op, {{{everything}}})"))
     lines = []
     for word, (test, act) in zip(itertools.chain(["if"], itertools.repeat("elif")), tests, strict=False):
         lines += [f"        {word} {test}:", f"            {act}"]

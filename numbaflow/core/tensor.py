@@ -10,7 +10,7 @@ import numpy as np
 from numbaflow.kernels.memory import empty
 
 from . import dtypes, table
-from .device import CPU, check, device, guard
+from .device import CPU, HOST, check, device, guard, places
 from .dtypes import DType
 from .errors import InvalidArgumentError
 from .shape import TensorShape
@@ -42,6 +42,7 @@ class Tensor(Operators):
     """
 
     __slots__ = ("__dict__", "__weakref__", "_data", "_dtype", "_node")
+    is_elsewhere = False            # whether ops on it are for a trace or a GPU to take
 
     def __init__(self, value, dtype=None):
         check()
@@ -82,7 +83,11 @@ class Tensor(Operators):
 
     def tolist(self):
         """The value as nested lists."""
-        return self._data.tolist()
+        return self._fetched().tolist()
+
+    def _fetched(self):
+        """The NumPy array of the value, to look at only."""
+        return self._data
 
     def __array__(self, dtype=None, copy=None):
         if copy or (dtype is not None and dtype != self._data.dtype):
@@ -103,7 +108,7 @@ class Tensor(Operators):
         return self._data.__dlpack_device__()
 
     def __bool__(self):
-        return bool(self._data)
+        return bool(self._fetched())
 
     def __int__(self):
         return int(self._scalar("int"))
@@ -122,7 +127,7 @@ class Tensor(Operators):
     def _scalar(self, what):
         if self._data.size != 1:
             raise TypeError(f"only tensors of one element become {what}, got shape {self._data.shape}")
-        return self._data.item()
+        return self._fetched().item()
 
     def __len__(self):
         if not self._data.ndim:
@@ -157,25 +162,25 @@ class Tensor(Operators):
     def cpu(self):
         """A copy on the CPU; differentiable."""
         with device(CPU):
-            return table.face("identity")(self)
+            return places.copy(self, HOST)
 
     def gpu(self, gpu_index=0):
-        """A copy on a GPU; RuntimeError when there is none."""
-        name = f"GPU:{gpu_index}"
-        raise RuntimeError(f"Error copying tensor to device: {name}. {name} unknown device.")
+        """A copy on a GPU; differentiable.  RuntimeError when there is none of that number."""
+        return places.to_gpu(self, gpu_index)
 
     # ---- printing, copying
     def __repr__(self):
         if "_id" not in self.__dict__:
             self._id = next(_ids)
         return (f"<tf.Tensor: id={self._id}, shape={self._data.shape}, dtype={self.dtype.name}, "
-                f"numpy={array_text(self._data)}>")
+                f"numpy={array_text(self._fetched())}>")
 
     def __str__(self):
-        return f"tf.Tensor({_lines(str(self._data))}, shape={self._data.shape}, dtype={self.dtype.name})"
+        return f"tf.Tensor({_lines(str(self._fetched()))}, shape={self._data.shape}, dtype={self.dtype.name})"
 
     def __format__(self, spec):
-        return format(self._data.item() if not self._data.ndim else self._data, spec)
+        value = self._fetched()
+        return format(value if value.ndim else value.item(), spec)
 
     def __copy__(self):
         return self
@@ -184,7 +189,7 @@ class Tensor(Operators):
         return self
 
     def __reduce__(self):
-        return _restore, (self._data.copy(),)
+        return _restore, (self._fetched().copy(),)
 
     __hash__ = object.__hash__
 
@@ -226,9 +231,17 @@ def wrap(array):
 
 
 def known(array, name=None):
-    """The tensor of an array that nobody else will write to, a constant of the graph that is being built."""
+    """The tensor of an array that nobody else will write to, where new tensors of this thread go.
+
+    It is a constant of the graph that is being built.
+    """
     trace = stack.frame[2]
-    return wrap(array) if trace is None else trace.known(array, name)
+    return fresh(wrap(array)) if trace is None else trace.known(array, name)
+
+
+def fresh(tensor):
+    """A new tensor of the CPU, or its copy where new tensors of this thread go."""
+    return places.fresh(tensor) if places.on and stack.frame[2] is None else tensor
 
 
 # ---- values that become tensors
@@ -305,7 +318,7 @@ def as_tensor(value, dtype=None):
         return dense()
     if isinstance(value, (list, tuple)) and _holds_tensor(value):
         return table.face("stack")([as_tensor(v, dtype) for v in value])
-    return wrap(as_array(value, dtype))
+    return fresh(wrap(as_array(value, dtype)))
 
 
 def _holds_tensor(values):

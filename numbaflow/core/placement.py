@@ -1,0 +1,348 @@
+"""Tensors on GPUs, and ops there: where an op runs, what is copied, and what tapes hear of it.
+
+An op runs where its inputs are: on a GPU if one of them is there, or where a `device` scope says.  Inputs
+from elsewhere are copied in silence; a copy of a traced tensor is recorded, so its gradient is copied back.
+"""
+import functools
+
+import numpy as np
+
+from numbaflow.kernels.cuda import backend
+from numbaflow.kernels.elementwise import Elementwise
+
+from . import columns, dtypes, table
+from .abstract import Traced
+from .accumulate import accumulate, accumulate_one
+from .context import policy_refuses
+from .device import (
+    HOST,
+    check,
+    device,
+    in_scope_of_cpu,
+    in_scope_of_gpu,
+    name_of,
+    num_gpus,
+    place,
+    places,
+)
+from .faces import convert, convert_list, explain, make_float, unify
+from .plans import Plan
+from .tape import record
+from .tensor import Tensor, array_text, wrap
+
+_new = object.__new__
+
+
+class DeviceTensor(Tensor):
+    """A tensor on a GPU.  Who asks for its value (`numpy()`, printing, `bool()`) waits; nothing else does."""
+
+    __slots__ = ("_place", "_stream")
+    is_elsewhere = True
+
+    device = backing_device = property(lambda self: name_of(self._place), doc="Where the value lives.")
+
+    # ---- what the core asks of it
+    def _take_call(self, face, arguments):
+        return run(face.op, arguments)
+
+    def _no_value(self):
+        return "a tensor on a GPU"
+
+    def _renewed(self):
+        return _wrapped(self._data, self._place)
+
+    def _filled(self, number):
+        backend.current().enter(self._place)
+        return _wrapped(_arrays().full(self._data.shape, number, self._dtype), self._place)
+
+    # ---- its value
+    def _fetched(self):
+        return fetch(self)
+
+    def numpy(self):
+        """The value as a NumPy array of your own, or a NumPy scalar for a 0-d tensor, once it is there."""
+        found = fetch(self)
+        return found if found.ndim else found[()]
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("the array of a tensor on a GPU needs a copy")
+        return fetch(self).astype(dtype or self._dtype, copy=False)
+
+    def __dlpack__(self, **arguments):
+        return self._data.__dlpack__(**arguments)
+
+    @property
+    def __cuda_array_interface__(self):
+        return self._data.__cuda_array_interface__
+
+
+def _arrays():
+    from numbaflow.kernels.cuda import arrays
+    return arrays
+
+
+def _wrapped(array, at):
+    """The tensor of an array of a GPU that nobody will write to, made by this thread."""
+    t = _new(DeviceTensor)
+    t._data, t._dtype, t._node, t._place = array, array.dtype, None, at
+    t._stream = backend.current().stream()
+    return t
+
+
+def fetch(tensor):
+    """The NumPy array of a tensor of any place."""
+    if type(tensor) is not DeviceTensor:
+        return tensor._data
+    with _Using([tensor], tensor._place) as found:
+        return found.to_host(tensor._data)
+
+
+class _Using:
+    """The backend, on a device, in order with the streams that made some tensors."""
+
+    __slots__ = ("_backend", "_others")
+
+    def __init__(self, tensors, at):
+        self._backend = found = backend.current()
+        found.enter(at)
+        own = found.stream()
+        self._others = {t._stream for t in tensors if type(t) is DeviceTensor and t._stream is not own}
+
+    def __enter__(self):
+        for stream in self._others:
+            self._backend.wait_for(stream)
+        return self._backend
+
+    def __exit__(self, *exc):
+        for stream in self._others:
+            self._backend.hold_back(stream)
+
+
+# ---- copies
+def place_of(tensor):
+    """Where a tensor is."""
+    return tensor._place if type(tensor) is DeviceTensor else HOST
+
+
+def move(tensor, to):
+    """The tensor at a place: itself, or a copy, which tapes hear of."""
+    source = place_of(tensor)
+    if source == to:
+        return tensor
+    made = _copied(tensor, source, to)
+    if tensor._node is not None:
+        record(_Copy(source), (tensor,), made)
+    return made
+
+
+def _copied(tensor, source, to):
+    if to is HOST:
+        return wrap(fetch(tensor))
+    if source is HOST:
+        found = backend.current()
+        found.enter(to)
+        return _wrapped(found.from_host(tensor._data), to)
+    with _Using([tensor], to) as found:
+        return _wrapped(found.from_device(tensor._data), to)
+
+
+class _Copy:
+    """What the tape sees of a copy: an op and its plan in one, whose gradient goes back to the source."""
+
+    name, variadic = "copy", ()
+    multiple, partial, count, chosen, plain, keeps = False, False, 1, None, True, False
+
+    def __init__(self, source):
+        self._source, self.plans = source, {1: self}
+
+    def collect(self, inputs, output, attributes):
+        return ()
+
+    def run(self, g, saved):
+        return (move(g, self._source),)
+
+    def backward(self, g, saved, nodes, grads):
+        accumulate(grads, nodes, self.run(g, saved))
+
+
+def copy(tensor, to):
+    """A copy at a place, a new tensor also where that is the tensor's own."""
+    return table.face("identity")(tensor) if place_of(tensor) == to else move(tensor, to)
+
+
+def fresh(tensor):
+    """A new tensor where this thread's scope, or automatic placement, puts it."""
+    to = place()
+    return tensor if to is HOST else move(tensor, to)
+
+
+def to_gpu(tensor, index):
+    """`tensor.gpu(index)`."""
+    if not 0 <= index < num_gpus():
+        name = f"GPU:{index}"
+        raise RuntimeError(f"Error copying tensor to device: {name}. {name} unknown device.")
+    return copy(tensor, index)
+
+
+# ---- ops
+class _Scope:
+    """Takes the calls of ops on tensors of the CPU within the scope of a GPU."""
+
+    def _no_value(self):
+        return "the scope of a GPU"
+
+    def _take_call(self, face, arguments):
+        return run(face.op, arguments)
+
+
+SCOPE = _Scope()
+
+
+def _flat(tensors):
+    return [t for x in tensors for t in (x if type(x) is list else (x,))]
+
+
+def _inputs(op, arguments):
+    """The tensors of an op's inputs, in order, of the dtypes that it takes."""
+    given = [convert_list(op, arguments[x]) if x in op.variadic else arguments[x] for x in op.inputs]
+    tensors = convert(op, given)
+    group = [t._dtype for x, t in zip(op.inputs, tensors, strict=True) if x in op.promote]
+    if any(d is not group[0] for d in group):
+        tensors = unify(op, tensors)
+    return make_float(op, tensors) if op.floats and op.kernel is None else tensors
+
+
+def _chosen(tensors):
+    """Where an op of these tensors runs."""
+    if in_scope_of_gpu():
+        return place()
+    if in_scope_of_cpu():
+        return HOST
+    return next((t._place for t in tensors if type(t) is DeviceTensor), None if tensors else place())
+
+
+def run(op, arguments):
+    """The result of an op for arguments by name, where its inputs or the scope of this thread say.
+
+    Raises:
+        InvalidArgumentError: what the op's launch refuses, a device that is not there, or tensors of several
+            devices where the policy is not to copy in silence.
+    """
+    tensors = _inputs(op, arguments)
+    every = _flat(tensors)
+    for t in every:
+        if isinstance(t, Traced):
+            return t._take_call(op.face, arguments)
+    check(op.name)
+    at = _chosen(every)
+    if at is HOST or op.on_host:
+        return _run_on_host(op, arguments, tensors, at)
+    tensors = [[_brought(op, k, t, at) for t in x] if type(x) is list else _brought(op, k, x, at)
+               for k, x in enumerate(tensors)]
+    with _Using(_flat(tensors), at):
+        try:
+            found = _launched(op, tensors, arguments)
+        except (ValueError, TypeError, IndexError) as error:
+            raise explain(op, error, every) from None
+        out = [_wrapped(array, at) for array in found[:len(found) - len(op.residuals)]]
+    result = out[0] if op.outputs is None else tuple(out)
+    if any(t._node is not None for t in every):
+        kept = (*[arguments.get(a) for a in op.attributes], *[wrap_any(r, at) for r in found[len(out):]])
+        record(_on_device(op), tuple(tensors), result, kept)
+    return result if op.outputs is None else list(result) if op.listed else op.named(*result)
+
+
+def wrap_any(array, at):
+    """The tensor of an array that a launch gave, of the device or of the host."""
+    return _wrapped(array, at) if backend.current().is_array(array) else wrap(np.asarray(array))
+
+
+def _brought(op, k, tensor, at):
+    """An input where the op runs; numbers that no tape traces stay, as arguments of a scalar body."""
+    if place_of(tensor) == at or (op.kernel is not None and tensor._node is None and not tensor._data.ndim
+                                  and place_of(tensor) is HOST and len(op.inputs) > 1):
+        return tensor
+    policy_refuses(op.name, k, name_of(at), tensor)
+    return move(tensor, at)
+
+
+def _launched(op, tensors, arguments):
+    """The arrays of the outputs and then of the residuals."""
+    if op.kernel is not None:
+        from numbaflow.kernels.cuda import elementwise
+        arrays = [t._data for t in tensors]
+        if all(type(t) is not DeviceTensor for t in tensors):           # numbers only
+            arrays = [backend.current().from_host(a) for a in arrays]
+        return [elementwise.run(op.kernel, tensors[op.kernel.key]._dtype, arrays)]
+    given = {x: [t._data for t in v] if type(v) is list else v._data
+             for x, v in zip(op.inputs, tensors, strict=True)}
+    found = columns.launch(op)(**{**arguments, **given})
+    found = list(found) if op.residuals else [found]
+    return [*found[0], *found[1:]] if op.outputs is not None else found
+
+
+def _run_on_host(op, arguments, tensors, at):
+    moved = {x: [move(t, HOST) for t in v] if type(v) is list else move(v, HOST)
+             for x, v in zip(op.inputs, tensors, strict=True)}
+    with device("/cpu:0"):
+        result = op.face(**{**arguments, **moved})
+    if at is HOST:
+        return result
+    if isinstance(result, Tensor):
+        return move(result, at)
+    moved = [move(t, at) for t in result]
+    return moved if type(result) is list else type(result)(*moved)
+
+
+# ---- gradients
+class _OnDevice:
+    """An op as tapes see it on a GPU: with plans of its own."""
+
+    def __init__(self, op):
+        self._op, self.plans = op, {}
+        self.name, self.variadic = op.name, op.variadic
+
+    def plan(self, mask):
+        made = self.plans[mask] = _DevicePlan(self._op, mask)
+        return made
+
+
+_on_device = functools.cache(_OnDevice)
+
+
+class _DevicePlan(Plan):
+    """The backward step of one op on a GPU: rules that are scalar code are a kernel each here too."""
+
+    __slots__ = ("_kernels",)
+
+    def _write_backward(self):
+        self._kernels = [self._fused(rule, names, targets) for rule, names, targets in self._rules]
+        fused = not self.multiple and any(k is not None for k in self._kernels)
+        return self._fused_backward if fused else self._run_and_add
+
+    def _fused_backward(self, g, saved, nodes, grads):
+        known = dict(zip(self._saved, saved, strict=True), g=g)
+        used = [known[a] for k, (_, names, _) in zip(self._kernels, self._rules, strict=True)
+                if isinstance(k, Elementwise) for a in names]
+        if g._dtype not in (dtypes.FLOAT32, dtypes.FLOAT64) or any(
+                type(t) is not DeviceTensor or t._dtype not in (g._dtype, dtypes.BOOL) for t in used):
+            self._run_and_add(g, saved, nodes, grads)
+            return
+        from numbaflow.kernels.cuda import elementwise
+        left = iter(nodes)
+        for kernel, (rule, names, targets) in zip(self._kernels, self._rules, strict=True):
+            if isinstance(kernel, Elementwise):
+                with _Using([known[a] for a in names], g._place):
+                    array = elementwise.run(kernel, g._dtype, [known[a]._data for a in names])
+                    accumulate_one(grads, next(left), _wrapped(array, g._place))
+            else:
+                found = known[kernel] if isinstance(kernel, str) else rule(*[known[a] for a in names])
+                for d in found if len(targets) > 1 else (found,):
+                    accumulate(grads, [next(left)], [d])
+
+
+places.fresh, places.scope, places.run, places.tensor = fresh, SCOPE, run, DeviceTensor
+places.to_gpu, places.fetch, places.copy = to_gpu, fetch, copy
+
+__all__ = ["DeviceTensor", "array_text", "copy", "fetch", "fresh", "move", "place_of", "run"]
