@@ -58,7 +58,7 @@ class View(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """A call function(blocks, threads, *arguments); arguments are Views and NumPy numbers."""
+    """A call function(blocks, threads, *arguments); arguments are Views and ints."""
 
     function: Kernel
     blocks: tuple
@@ -108,7 +108,7 @@ def lower(kernel, inputs, outputs, places, shared):
     views = [_view(k, place, array.itemsize, loops, workers if k - count in parts else 0)
              for k, (place, array) in enumerate(zip(places, (*inputs, *outputs), strict=True))
              if k - count not in shared]
-    sizes = [np.int64(size) if v is None else v for v in text.sizes]
+    sizes = [size if v is None else v for v in text.sizes]
     function = fused.compiled(kernel.name, text.source, text.scope)
     return [Launch(function, blocks, BLOCK, [*views, *sizes], text.source), *later]
 

@@ -31,7 +31,7 @@ class Flat(Text):
             self.copies = tuple(COPIES)
         for k in passes.terminals:
             self.put(f"sum_{k} = {self.start(k)}")
-        self.long("n", self.kernel.count(range(len(self.kernel.extents))))
+        self.once("n", self.kernel.count(range(len(self.kernel.extents))))
         self.put("step = cuda.gridsize(1)")
         count = len(self.copies)
         self.put(f"for at in range(cuda.grid(1), n, {f'{count} * ' if count > 1 else ''}step):")
@@ -94,8 +94,8 @@ class Rows(Text):
         rows, width = kernel.count(range(split)), kernel.count(range(split, len(kernel.extents)))
         self.by = "warp" if is_of_warp(rows, width) else "block"
         self._emit(0, lambda step: not step.axes)
-        self.long("m", rows)
-        self.long("n", width)
+        self.once("m", rows)
+        self.once("n", width)
         if self.by == "warp":
             self.put(f"lane, width = cuda.threadIdx.x % {WARP}, {WARP}")
             self.put(f"worker, workers = cuda.grid(1) // {WARP}, cuda.gridsize(1) // {WARP}")
@@ -227,8 +227,8 @@ class Columns(Text):
         for k in plain:
             if not kernel.steps[k].axes:
                 self.step(k)
-        self.long("m", rows)
-        self.long("n", width)
+        self.once("m", rows)
+        self.once("n", width)
         self.extra("size", None)
         self.put(f"column = cuda.blockIdx.x * {lanes} + cuda.threadIdx.x % {lanes}")
         self.put("first = cuda.blockIdx.y * size")

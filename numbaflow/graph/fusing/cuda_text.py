@@ -56,10 +56,6 @@ class Text(Steps):
         self.scope[name] = getattr(np, name) if thing is None else thing
         return name
 
-    def long(self, name, value):
-        """An argument of 64 bits."""
-        return self.once(name, np.int64(value))
-
     # ---- indices
     def decode(self, flat, loops, letter):
         """The indices along loops, of what counts through all of them."""
@@ -70,7 +66,7 @@ class Text(Steps):
         unsigned = self.use(self.unsigned)
         self.put(f"{letter}{self.copy} = {unsigned}({flat})")
         for k in range(len(loops) - 1, 0, -1):
-            n = self.once(f"{letter}{k}_size", getattr(np, self.unsigned)(loops[k].extent))
+            n = f"{unsigned}({self.once(f'{letter}{k}_size', loops[k].extent)})"
             self.put(f"{letter}{k}{self.copy} = {letter}{self.copy} % {n}")
             self.put(f"{letter}{self.copy} = {unsigned}({letter}{self.copy} // {n})")
         self.put(f"{letter}0{self.copy} = {letter}{self.copy}")
@@ -149,7 +145,7 @@ class Text(Steps):
         if step.what[2] is None:
             return text
         real = step.dtype.replace("complex64", "float32").replace("complex128", "float64")
-        return f"{text} / {self.use(real)}({self.long(f'count{k}', step.what[2])})"
+        return f"{text} / {self.use(real)}({self.once(f'count{k}', step.what[2])})"
 
     def store_terminal(self, k, value, worker):
         """Store a terminal's result, which `value` is the text of."""
