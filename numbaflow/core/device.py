@@ -60,6 +60,7 @@ class _Places:
     fetch: Callable
     copy: Callable
     to_gpu: Callable
+    settle: Callable
 
 
 places = _Places()

@@ -49,11 +49,11 @@ class DeviceTensor(Tensor):
         return "a tensor on a GPU"
 
     def _renewed(self):
-        return _wrapped(self._data, self._place)
+        return wrapped(self._data, self._place)
 
     def _filled(self, number):
         backend.current().enter(self._place)
-        return _wrapped(_arrays().full(self._data.shape, number, self._dtype), self._place)
+        return wrapped(_arrays().full(self._data.shape, number, self._dtype), self._place)
 
     # ---- its value
     def _fetched(self):
@@ -82,7 +82,7 @@ def _arrays():
     return arrays
 
 
-def _wrapped(array, at):
+def wrapped(array, at):
     """The tensor of an array of a GPU that nobody will write to, made by this thread."""
     t = _new(DeviceTensor)
     t._data, t._dtype, t._node, t._place = array, array.dtype, None, at
@@ -142,9 +142,9 @@ def _copied(tensor, source, to):
     if source is HOST:
         found = backend.current()
         found.enter(to)
-        return _wrapped(found.from_host(tensor._data), to)
+        return wrapped(found.from_host(tensor._data), to)
     with _Using([tensor], to) as found:
-        return _wrapped(found.from_device(tensor._data), to)
+        return wrapped(found.from_device(tensor._data), to)
 
 
 class _Copy:
@@ -222,8 +222,8 @@ def _chosen(tensors):
     return next((t._place for t in tensors if type(t) is DeviceTensor), None if tensors else place())
 
 
-def run(op, arguments):
-    """The result of an op for arguments by name, where its inputs or the scope of this thread say.
+def run(op, arguments, at=None):
+    """The result of an op for arguments by name: on GPU `at`, else where its inputs or the scope say.
 
     Raises:
         InvalidArgumentError: what the op's launch refuses, a device that is not there, or tensors of several
@@ -235,7 +235,7 @@ def run(op, arguments):
         if isinstance(t, Traced):
             return t._take_call(op.face, arguments)
     check(op.name)
-    at = _chosen(every)
+    at = _chosen(every) if at is None else at
     if at is HOST or op.on_host:
         return _run_on_host(op, arguments, tensors, at)
     tensors = [[_brought(op, k, t, at) for t in x] if type(x) is list else _brought(op, k, x, at)
@@ -245,7 +245,7 @@ def run(op, arguments):
             found = _launched(op, tensors, arguments)
         except (ValueError, TypeError, IndexError) as error:
             raise explain(op, error, every) from None
-        out = [_wrapped(array, at) for array in found[:len(found) - len(op.residuals)]]
+        out = [wrapped(array, at) for array in found[:len(found) - len(op.residuals)]]
     result = out[0] if op.outputs is None else tuple(out)
     if any(t._node is not None for t in every):
         kept = (*[arguments.get(a) for a in op.attributes], *[wrap_any(r, at) for r in found[len(out):]])
@@ -255,7 +255,7 @@ def run(op, arguments):
 
 def wrap_any(array, at):
     """The tensor of an array that a launch gave, of the device or of the host."""
-    return _wrapped(array, at) if backend.current().is_array(array) else wrap(np.asarray(array))
+    return wrapped(array, at) if backend.current().is_array(array) else wrap(np.asarray(array))
 
 
 def _brought(op, k, tensor, at):
@@ -335,7 +335,7 @@ class _DevicePlan(Plan):
             if isinstance(kernel, Elementwise):
                 with _Using([known[a] for a in names], g._place):
                     array = elementwise.run(kernel, g._dtype, [known[a]._data for a in names])
-                    accumulate_one(grads, next(left), _wrapped(array, g._place))
+                    accumulate_one(grads, next(left), wrapped(array, g._place))
             else:
                 found = known[kernel] if isinstance(kernel, str) else rule(*[known[a] for a in names])
                 for d in found if len(targets) > 1 else (found,):

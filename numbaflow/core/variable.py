@@ -16,7 +16,7 @@ import numpy as np
 from numbaflow.kernels import scatter
 
 from . import dtypes, scopes, table
-from .device import CPU, check
+from .device import CPU, check, places
 from .errors import InvalidArgumentError, OutOfRangeError
 from .indexed_slices import IndexedSlices
 from .shape import TensorShape
@@ -67,8 +67,12 @@ class Variable(Operators, Trackable):
             initial_value = trace.initial(self, initial_value, dtype)
         with tracing(None):             # a function that is traced makes its variables once, and at once
             value = initial_value() if callable(initial_value) else initial_value
-        self._data = as_array(as_tensor(value)._data, dtype) if isinstance(value, (Tensor, Variable)) \
-            else as_array(value, dtype)
+        if isinstance(value, Variable):
+            value = value._read()
+        if places.on or (isinstance(value, Tensor) and value.is_elsewhere):
+            places.settle(self, value, dtype)
+        else:
+            self._data = as_array(value, dtype)
         if shape is not None and tuple(shape) != self._data.shape:
             raise ValueError(f"Variable: the initial value has shape {self._data.shape}, not {tuple(shape)}")
         self.trainable = True if trainable is None else bool(trainable)

@@ -1,0 +1,176 @@
+"""Variables on GPUs: they live where they were made, and their values change there.
+
+`_data` is a device array that only optimizers write to, and only when nobody else has it: an assignment puts
+another array in its place.
+"""
+import copy
+import functools
+import sys
+
+import numpy as np
+
+from . import table
+from .abstract import Traced
+from .device import HOST, device, in_scope_of_cpu, name_of, place, places
+from .errors import InvalidArgumentError
+from .placement import DeviceTensor, fetch, move, place_of, run, wrapped
+from .tape import IDLE, silent, stack, variable_node
+from .tensor import Tensor, array_text, as_array, as_tensor, wrap
+from .variable import ALONE, Variable, _restore
+
+
+class OnDevice:
+    """What a variable on a GPU does otherwise; it becomes the first base of the variable's class."""
+
+    __slots__ = ()
+
+    device = property(lambda self: name_of(self._place), doc="Where the value lives.")
+
+    # ---- reading
+    def _tensor(self):
+        return wrapped(self._array(), self._place)
+
+    def _read(self):
+        return self._tensor() if stack.frame is IDLE else self._read_by(*stack.frame)
+
+    def _read_by(self, tapes, tokens, trace):
+        t = self._tensor() if trace is None else trace.read(self)
+        if tapes:
+            t._node = variable_node(self, t._data)
+        return t
+
+    def numpy(self):
+        """The value as a NumPy array of your own, or a NumPy scalar, once it is there."""
+        return self._read().numpy()
+
+    # ---- assigning
+    def _writable(self):
+        """The array to write into: the variable's own, or a copy when anything else refers to it."""
+        if sys.getrefcount(self._data) > ALONE:
+            from numbaflow.kernels.cuda import arrays
+            self._data = arrays.copy(self._data)
+        return self._data
+
+    def _value(self, value, what):
+        """The tensor of a value for the variable, of its dtype, where it lives."""
+        own = self._data.dtype
+        if type(value) in (int, float) and (own.kind in "fc" or (type(value) is int and own.kind in "iu")):
+            value = wrap(np.asarray(value, own))
+        t = as_tensor(value, own if not isinstance(value, Tensor) else None)
+        if t._dtype != own:
+            raise InvalidArgumentError(f"{what}: a {t._dtype} value for variable {self.name!r} of {own}; "
+                                       "cast it first")
+        return move(t, self._place)
+
+    def _fitting(self, value, what):
+        t = self._value(value, what)
+        if t._data.shape != self._data.shape:
+            raise ValueError(f"Shapes {self._data.shape} and {t._data.shape} are incompatible: {what} to "
+                             f"variable {self.name!r}")
+        return t
+
+    def _replace(self, op=None, **given):
+        """Put a value in place of the one there is: `given`, or what an op gives for that one and `given`."""
+        with self._lock, silent():
+            if op is None:
+                self._data = given["value"]._data
+            else:
+                made = table.OPS[op]
+                self._data = run(made, {made.inputs[0]: self._tensor(), **given}, self._place)._data
+
+    def assign(self, value, use_locking=None, name=None, read_value=True):
+        """Set the value; ValueError for another shape."""
+        if stack.frame[2] is not None:
+            return self._assign_traced(None, value, "assign")
+        t = self._fitting(value, "assign")
+        self._replace(value=t)
+        return self if read_value else None
+
+    def assign_add(self, delta, use_locking=None, name=None, read_value=True):
+        """Add to the value."""
+        return self._combined("add", delta, "assign_add", read_value)
+
+    def assign_sub(self, delta, use_locking=None, name=None, read_value=True):
+        """Subtract from the value."""
+        return self._combined("subtract", delta, "assign_sub", read_value)
+
+    def _combined(self, op, delta, what, read_value):
+        if stack.frame[2] is not None:
+            return self._assign_traced(op, delta, what)
+        t = self._fitting(delta, what)
+        self._replace(op, y=t)
+        return self if read_value else None
+
+    def _assign_part(self, key, value, use_locking=None, name=None, read_value=True):
+        if stack.frame[2] is not None:
+            return self._assign_traced("setitem", value, "assign", key)
+        t = self._value(value, "assign")
+        self._replace("setitem", value=t, key=key)
+        return self if read_value else None
+
+    def _scatter(self, write, indices, updates, what):
+        if stack.frame[2] is not None:
+            return self._scatter_traced(indices, updates, what)
+        *_, verb = what.split("_")
+        at, rows = as_tensor(indices), self._value(updates, what)
+        if "_nd_" not in what:
+            at = table.face("expand_dims")(at, -1)
+        self._replace(f"tensor_scatter_{verb}", indices=at, updates=rows)
+        return self
+
+    # ---- checkpoints
+    def _saved_values(self):
+        return {"VARIABLE_VALUE": fetch(self._tensor())}
+
+    def _restore_values(self, values):
+        t = move(wrap(np.asarray(values["VARIABLE_VALUE"])), self._place)
+        self._replace(value=t)
+
+    # ---- copying, printing
+    def __deepcopy__(self, memo):
+        made = _settled(self._array(), self._place, self.trainable, self._name,
+                        copy.deepcopy(self.constraint, memo))
+        memo[id(self)] = made
+        return made
+
+    def __reduce__(self):
+        return _restore, (fetch(self._tensor()), self.trainable, self._name, self.constraint)
+
+    def __repr__(self):
+        value = "" if self._graph is not None else f", numpy={array_text(fetch(self._tensor()))}"
+        return f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}{value}>"
+
+
+@functools.cache
+def _class_of(kind):
+    """A class of variables, for those on a GPU."""
+    return type(kind.__name__, (OnDevice, kind), {"__slots__": (), "__hash__": kind.__hash__,
+                                                  "__module__": kind.__module__, "__doc__": kind.__doc__})
+
+
+def settle(variable, value, dtype):
+    """Give a new variable its first value where this thread makes tensors, or where the value is."""
+    to = place()
+    if isinstance(value, DeviceTensor) and to is HOST and not in_scope_of_cpu():
+        to = place_of(value)
+    if to is HOST:
+        variable._data = as_array(value, dtype)
+        return
+    if not isinstance(value, Tensor) or isinstance(value, Traced):
+        value = wrap(as_array(value, dtype))
+    elif dtype is not None:
+        value = table.face("cast")(value, dtype)
+    variable._data = move(value, to)._data
+    variable._place = to
+    variable.__class__ = _class_of(type(variable))
+
+
+def _settled(array, at, trainable, name, constraint):
+    with device("/cpu:0"):
+        made = Variable(0.0, trainable=trainable, constraint=constraint)
+    made._data, made._place, made._name = array, at, name
+    made.__class__ = _class_of(Variable)
+    return made
+
+
+places.settle = settle
