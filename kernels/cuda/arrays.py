@@ -2,11 +2,15 @@
 
 `assign` is the one that copies: any strides to any strides, through as few dimensions as they allow.
 """
+import linecache
+
 import numpy as np
 
 from ..elementwise import collapse
 from . import backend
-from .jit import cuda, kernel
+from .jit import MOST_BLOCKS, cuda, kernel
+
+TILE = 32                       # edge of what is turned at once
 
 
 def empty(shape, dtype, pooled=0):
@@ -54,42 +58,60 @@ def copy(x):
     return made
 
 
-@kernel
-def _copy1(x, out):
-    i = cuda.grid(1)
-    while i < out.size:
-        out[i] = x[i]
-        i += cuda.gridsize(1)
+def word_view(x):
+    """The elements as unsigned words of their size, so that one kernel a size serves all dtypes."""
+    return x.view(_WORDS[x.itemsize]) if x.itemsize in _WORDS else x
+
+
+_WORDS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_copies: dict = {}              # rank -> Kernel
+
+
+def _copy_kernel(rank):
+    """out = x for that many dimensions, the last of which x of the grid goes along, y along the others."""
+    found = _copies.get(rank)
+    if found is None:
+        name, last = f"copy_{rank}", rank - 1
+        lines = [f"def {name}(x, out):",
+                 "    first, row = cuda.grid(2)",
+                 "    across, down = cuda.gridsize(2)",
+                 f"    n = out.shape[{last}]",
+                 "    rows = out.size // n",
+                 "    while row < rows:",
+                 "        rest, j = row, first"]
+        for k in reversed(range(1, last)):
+            lines += [f"        i{k} = rest % out.shape[{k}]", f"        rest //= out.shape[{k}]"]
+        place = ", ".join([*(["rest"] if last else []), *[f"i{k}" for k in range(1, last)], "j"])
+        lines += ["        while j < n:", f"            out[{place}] = x[{place}]", "            j += across",
+                  "        row += down"]
+        text, filename = "\n".join(lines), f"<CUDA kernel {name}>"
+        scope = {"__name__": __name__, "cuda": cuda}
+        linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+        exec(compile(text, filename, "exec"), scope)
+        found = _copies[rank] = kernel(scope[name])
+    return found
 
 
 @kernel
-def _copy2(x, out):
-    i, n = cuda.grid(1), out.shape[1]
-    while i < out.size:
-        out[i // n, i % n] = x[i // n, i % n]
-        i += cuda.gridsize(1)
-
-
-@kernel
-def _copy3(x, out):
-    i, n, m = cuda.grid(1), out.shape[2], out.shape[1]
-    while i < out.size:
-        j = i // n
-        out[j // m, j % m, i % n] = x[j // m, j % m, i % n]
-        i += cuda.gridsize(1)
-
-
-@kernel
-def _copy4(x, out):
-    i, n, m, k = cuda.grid(1), out.shape[3], out.shape[2], out.shape[1]
-    while i < out.size:
-        j = i // n
-        h = j // m
-        out[h // k, h % k, j % m, i % n] = x[h // k, h % k, j % m, i % n]
-        i += cuda.gridsize(1)
-
-
-_COPIES = {1: _copy1, 2: _copy2, 3: _copy3, 4: _copy4}
+def _copy_turned(x, out):
+    """out[b, i, j] = x[b, i, j], x contiguous along i and out along j: by tiles, so that all is coalesced."""
+    tile = cuda.shared.array((TILE, TILE + 1), x.dtype)
+    a, c, step = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.y
+    batch, n, m = out.shape
+    down, across = (n + TILE - 1) // TILE, (m + TILE - 1) // TILE
+    t = cuda.blockIdx.x
+    while t < batch * down * across:
+        j0, rest = t % across * TILE, t // across
+        i0, b = rest % down * TILE, rest // down
+        for r in range(c, TILE, step):
+            if i0 + a < n and j0 + r < m:
+                tile[r, a] = x[b, i0 + a, j0 + r]
+        cuda.syncthreads()
+        for r in range(c, TILE, step):
+            if j0 + a < m and i0 + r < n:
+                out[b, i0 + r, j0 + a] = tile[a, r]
+        cuda.syncthreads()
+        t += cuda.gridDim.x
 
 
 def assign(to, x):
@@ -98,13 +120,32 @@ def assign(to, x):
         raise TypeError(f"values of {x.dtype} for an array of {to.dtype}; cast them first")
     if to.size == 0:
         return
-    x = np.broadcast_to(x, to.shape, subok=True) if x.shape != to.shape else x
+    if x.ndim > to.ndim:                # (leading extents of 1)
+        x = x[(0,) * (x.ndim - to.ndim)]
+    to, x = word_view(to), word_view(x)
     extents, strides = collapse(to.shape, (x.shape, to.shape), (x.strides, to.strides))
-    if len(extents) > 4:                # more dimensions that do not join: one by one
-        for i in range(to.shape[0]):
-            assign(to[i], x[i])
-        return
-    view = backend.current().strided
-    shape = tuple([int(n) for n in extents])
-    source = view(x, shape, tuple([int(row[0]) for row in strides]))
-    _COPIES[len(shape)].over(to.size, source, view(to, shape, tuple([int(row[1]) for row in strides])))
+    shape, steps = [int(n) for n in extents], strides.tolist()
+    if not _assign_turned(to, x, shape, steps):
+        source, target = _seen(x, shape, steps, 0), _seen(to, shape, steps, 1)
+        _copy_kernel(len(shape)).over_rows(to.size // shape[-1], shape[-1], source, target)
+
+
+def _seen(x, shape, steps, k):
+    return backend.current().strided(x, tuple(shape), tuple([row[k] for row in steps]))
+
+
+def _assign_turned(to, x, shape, steps):
+    """Copy by tiles where that pays: matrices, or a batch of them, that lie the other way round in x."""
+    size, rank = to.itemsize, len(shape)
+    if rank not in (2, 3) or steps[-1][1] != size or steps[-1][0] == size or shape[-1] < TILE // 2:
+        return False
+    along = [k for k in range(rank - 1) if steps[k][0] == size and shape[k] >= TILE // 2]
+    if not along:
+        return False
+    if rank == 2:
+        shape, steps = [1, *shape], [[0, 0], *steps]
+    elif along[0] == 0:
+        shape, steps = [shape[k] for k in (1, 0, 2)], [steps[k] for k in (1, 0, 2)]
+    tiles = shape[0] * -(-shape[1] // TILE) * -(-shape[2] // TILE)
+    _copy_turned(min(tiles, MOST_BLOCKS), (TILE, 8), _seen(x, shape, steps, 0), _seen(to, shape, steps, 1))
+    return True

@@ -159,7 +159,7 @@ class Gpu:
         for x in args:
             if type(x) is int:
                 values.append(x)
-            elif hasattr(x, "strides") and hasattr(x, "data"):
+            elif hasattr(x, "strides") and not isinstance(x, np.generic):
                 values += (0, 0, x.size, x.itemsize, x.data.ptr, *x.shape, *x.strides)
             else:
                 values.append(_bits(x))

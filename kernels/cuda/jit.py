@@ -3,6 +3,9 @@
 A kernel is called as kernel(blocks, threads, *args); `over` spreads n indices over threads by a grid-stride
 loop.  Which backend runs it, a GPU, the simulator or the compiler alone, is for `backend` to know.
 """
+import os
+
+import numpy as np
 from numba import cuda, types
 from numba.np.numpy_support import from_dtype
 
@@ -11,6 +14,19 @@ from . import backend
 # Threads of a block.  In the simulator a block must be small, as each thread is run by Python.
 BLOCK = 64 if backend.SIMULATED else 256
 MOST_BLOCKS = 4 if backend.SIMULATED else 132 * 16      # of a grid-stride loop: 16 for each SM of an H100
+
+_deterministic = os.environ.get("NUMBAFLOW_DETERMINISTIC", "0") not in ("", "0")
+
+
+def deterministic():
+    """Whether kernels must give the same bits each time, where adding by atomics would be faster."""
+    return _deterministic
+
+
+def set_deterministic(on):
+    """Say so for the whole process; at first it is what the environment's NUMBAFLOW_DETERMINISTIC says."""
+    global _deterministic
+    _deterministic = bool(on)
 
 
 def device(function):
@@ -21,11 +37,11 @@ def device(function):
 
 def type_of(argument):
     """The Numba type that a kernel sees for an argument."""
+    if isinstance(argument, np.generic):
+        return from_dtype(argument.dtype)
     if hasattr(argument, "strides"):
         layout = "C" if argument.flags.c_contiguous else "A"
         return types.Array(from_dtype(argument.dtype), argument.ndim, layout)
-    if hasattr(argument, "dtype"):
-        return from_dtype(argument.dtype)
     found = {bool: types.boolean, int: types.int64, float: types.float64}.get(type(argument))
     if found is None:
         raise TypeError(f"a CUDA kernel takes arrays and numbers, got {type(argument).__name__}")
@@ -47,6 +63,14 @@ class Kernel:
         """Run on enough threads for n indices, each of which a grid-stride loop may visit; not for n = 0."""
         if n:
             self(min(-(-n // BLOCK), MOST_BLOCKS), BLOCK, *args)
+
+    def over_rows(self, rows, inner, *args):
+        """Run on a grid for rows of `inner` elements: x strides along a row, y from row to row."""
+        if rows and inner:
+            x = min(BLOCK, 1 << (inner - 1).bit_length())
+            y = BLOCK // x
+            down = min(-(-rows // y), MOST_BLOCKS)
+            self((min(-(-inner // x), max(1, MOST_BLOCKS // down)), down), (x, y), *args)
 
     def types(self, args):
         """The types that it is compiled for, given these arguments."""

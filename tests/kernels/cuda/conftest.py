@@ -13,20 +13,32 @@ def _compiles(config):
     return "ptx" in (config.option.markexpr or "")
 
 
+_OF_THE_COMPILER = {"test_bodies.py", "test_toolchain.py"}      # some of it runs without either
+
+
 def pytest_ignore_collect(collection_path, config):
-    """Nothing here is looked at where neither kind can run."""
-    if not _compiles(config) and importlib.util.find_spec("numba_cuda") is None:
+    """Nothing here is looked at where it cannot run."""
+    if _compiles(config):
+        return None
+    if not SIMULATED and collection_path.suffix == ".py" and collection_path.name not in _OF_THE_COMPILER:
+        return True
+    if importlib.util.find_spec("numba_cuda") is None:
         return True
     return None
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests that compile unless asked for."""
-    if _compiles(config):
-        if SIMULATED:
-            raise pytest.UsageError("-m ptx compiles CUDA kernels: unset NUMBA_ENABLE_CUDASIM")
-        return
-    compiling = [i for i in items if i.get_closest_marker("ptx")]
-    if compiling:
-        config.hook.pytest_deselected(items=compiling)
-        items[:] = [i for i in items if not i.get_closest_marker("ptx")]
+    """Leave out the tests that compile unless asked for, and those of the simulator where it is off."""
+    if _compiles(config) and SIMULATED:
+        raise pytest.UsageError("-m ptx compiles CUDA kernels: unset NUMBA_ENABLE_CUDASIM")
+    if not _compiles(config):
+        _leave_out("ptx", config, items)
+    if not SIMULATED:
+        _leave_out("simulator", config, items)
+
+
+def _leave_out(mark, config, items):
+    left = [i for i in items if i.get_closest_marker(mark)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [i for i in items if not i.get_closest_marker(mark)]
