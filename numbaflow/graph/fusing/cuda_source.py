@@ -32,11 +32,12 @@ class Flat(Text):
         for k in passes.terminals:
             self.put(f"sum_{k} = {self.start(k)}")
         self.once("n", self.kernel.count(range(len(self.kernel.extents))))
-        self.put("step = cuda.gridsize(1)")
         count = len(self.copies)
-        self.put(f"for at in range(cuda.grid(1), n, {f'{count} * ' if count > 1 else ''}step):")
+        self.put("at, step = cuda.grid(1), cuda.gridsize(1)")
+        self.put("while at < n:")
         self.depth += 1
         self._elements()
+        self.put(f"at += {f'{count} * ' if count > 1 else ''}step")
         self.depth -= 1
         for k in passes.terminals:
             self.put(f"s{k} = {self.use(f'block_reduce_{steps[k].what[0]}')}(sum_{k})")
@@ -75,7 +76,8 @@ class Flat(Text):
 
 def is_unrolled(passes, loops):
     """Whether a flat kernel is written out for several elements."""
-    return len(loops) == 1 and passes.cost() <= CHEAP
+    is_complex = any(step.dtype.startswith("complex") for step in passes.kernel.steps)
+    return len(loops) <= 2 and passes.cost() <= CHEAP and not is_complex
 
 
 def _ahead(place, clamped=False):
@@ -102,6 +104,7 @@ class Rows(Text):
         else:
             self.put("lane, width = cuda.threadIdx.x, cuda.blockDim.x")
             self.put("worker, workers = cuda.blockIdx.x, cuda.gridDim.x")
+        self.put("turns = (n - lane + width - 1) // width")
         for k in passes.terminals:
             if self._is_column(k):
                 self._columns(k, lambda k, cell: self.start(k))
@@ -125,9 +128,9 @@ class Rows(Text):
                 self.step(k)
 
     def _loop(self):
-        self.put("for column in range(lane, n, width):")
+        self.put("for turn in range(turns):")       # (a loop that counts is unrolled)
         self.depth += 1
-        self.decode("column", self.inner, "j")
+        self.decode("lane + turn * width", self.inner, "j")
 
     def _columns(self, k, value):
         """A loop that gives each column of a terminal a value."""
