@@ -1,8 +1,8 @@
 """Rows [rows, n] shared out over threads: a warp takes a row where rows are short or many, else a block.
 
-`rows_kernel` makes a launcher of a factory of kernels, factory(group, kept).  A thread of a group of `step` has
-the elements lane, lane + step, ... of its row.  Up to `kept` of them it can hold in registers, which needs loops
-of constant length over k; kept = 0 stands for rows too long for that, which are read again.
+`rows_kernel` makes a launcher of a factory of kernels, factory(group, kept).  A thread of a group of `step`
+has the elements lane, lane + step, ... of its row.  Up to `kept` of them it can hold in registers, which
+needs loops of constant length over k; kept = 0 stands for rows too long for that, which are read again.
 """
 import functools
 from typing import Any, NamedTuple

@@ -1,8 +1,8 @@
 """Softmax, log-softmax and cross-entropies of logits, with their gradients: the twin of `kernels.softmax`.
 
-A row is read once where its threads can hold it, and its exponentials are taken once.  Of longer rows one pass
-finds the largest and the sum together, whose terms are scaled down whenever a larger element comes; another
-makes the results.
+A row is read once where its threads can hold it, and its exponentials are taken once.  Of longer rows one
+pass finds the largest and the sum together, whose terms are scaled down whenever a larger element comes;
+another makes the results.
 """
 import functools
 

@@ -170,7 +170,8 @@ def _front_end(tools, function, signature):
             raise TypeError(f"kernel {function.__name__} must return nothing, returns {given}")
         entry = made.library.get_function(made.fndesc.llvm_func_name)
         compiler.kernel_fixup(entry, False)
-        return entry.name, tuple(dict.fromkeys(made.library.llvm_strs))     # (a part needed twice is there twice)
+        # (what two device functions need is there twice)
+        return entry.name, tuple(dict.fromkeys(made.library.llvm_strs))
 
 
 # ---- from LLVM to the GPU's code
