@@ -159,6 +159,13 @@ def test_nothing(shape):
               w.reduce_mean(y)], [normal(*shape)])
 
 
+def test_what_follows_from_reductions_of_nothing():
+    w = Writer()
+    x, bias = w.input((3, 0)), w.input((3, 1))
+    y = w.exp(w.add(w.reduce_sum(w.exp(x), axis=1, keepdims=True), bias))
+    check(w, [w.multiply(x, y), y, w.reduce_mean(y)], [normal(3, 0), normal(3, 1)])
+
+
 def test_0_d_and_ones():
     w = Writer()
     x, y = w.input(()), w.input((1, 1))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numbaflow.graph.fusing.nest import nest
-from numbaflow.graph.fusing.parts import combination, fills
+from numbaflow.graph.fusing.parts import combination, of_empty
 from numbaflow.graph.fusing.passes import Passes
 from numbaflow.graph.fusing.source import Source
 from numbaflow.kernels import fused
@@ -125,7 +125,10 @@ def _all_operands(kernel, step):
 def lower(kernel, inputs, outputs, places):
     """The instructions of a kernel; `places` are the arguments for its operands' addresses."""
     if 0 in kernel.extents:
-        return _fills(kernel, outputs, places[len(inputs):])
+        some, filled, rest = of_empty(kernel, outputs)
+        numbers = [*some, *[len(inputs) + k for k in filled]]
+        return lower(rest, [inputs[k] for k in some], [outputs[k] for k in filled],
+                     [places[k] for k in numbers]) if filled else []
     passes = Passes(kernel)
     later = []
     if passes.terminals:
@@ -173,8 +176,3 @@ def _partial(kernel, passes, inputs, outputs, places):
         steps[out.step] = steps[out.step]._replace(what=(how, axes, None))
         outputs[k], places[len(inputs) + k] = contiguous(shape, dtype), room
     return kernel._replace(steps=tuple(steps)), outputs, places, chunks, size, later
-
-
-def _fills(kernel, outputs, places):
-    """Where there are no elements: reductions give what they give of nothing."""
-    return [made for k, fill in fills(kernel, outputs) for made in lower(fill, [], [outputs[k]], [places[k]])]

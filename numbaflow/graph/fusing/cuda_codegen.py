@@ -23,7 +23,7 @@ from numbaflow.graph.fusing.cuda_source import (
 )
 from numbaflow.graph.fusing.kernel import PARTS
 from numbaflow.graph.fusing.nest import nest
-from numbaflow.graph.fusing.parts import combination, fills
+from numbaflow.graph.fusing.parts import combination, of_empty
 from numbaflow.graph.fusing.passes import Passes
 from numbaflow.kernels.cuda import fused
 from numbaflow.kernels.cuda.jit import BLOCK, MOST_BLOCKS, Kernel
@@ -94,8 +94,10 @@ def lower(kernel, inputs, outputs, places, shared):
     """The launches of a kernel; `places` are the arrays of its operands."""
     count = len(inputs)
     if 0 in kernel.extents:
-        return [made for k, fill in fills(kernel, outputs)
-                for made in lower(fill, [], [outputs[k]], [places[count + k]], {})]
+        some, filled, rest = of_empty(kernel, outputs)
+        numbers = [*some, *[count + k for k in filled]]
+        return lower(rest, [inputs[k] for k in some], [outputs[k] for k in filled],
+                     [places[k] for k in numbers], {}) if filled else []
     passes = Passes(kernel)
     form = form_of(kernel, passes)
     blocks, workers, size = _grid(kernel, passes, form, nest(kernel, [*inputs, *outputs]))

@@ -1,4 +1,4 @@
-"""Kernels that complete others: the reduction of partial results, and fills where there are no elements."""
+"""Kernels that complete others: the reduction of partial results, and what is left of nothing."""
 from numbaflow.graph.fusing.kernel import PARTS, Kernel, Operand, Step, of_nothing
 
 
@@ -13,13 +13,37 @@ def combination(how, count, shape, dtype):
                                  (Operand(0, (0, *dims), dtype),), (Operand(1, dims, dtype),))
 
 
-def fills(kernel, outputs):
-    """(number, kernel) for each output that has elements though the space has none."""
-    for k, (out, array) in enumerate(zip(kernel.outputs, outputs, strict=True)):
-        if 0 in array.shape:
-            continue
-        step = kernel.steps[out.step]
-        value = of_nothing(step.what[0], step.dtype, step.what[2]) if step.kind == "reduce" else 0
-        dims = tuple([axis if n != 1 else None for axis, n in enumerate(array.shape)])
-        steps = (Step("literal", value, (), out.dtype, ()),)
-        yield k, Kernel("fused_fill", tuple(array.shape), 0, steps, (), (Operand(0, dims, out.dtype),))
+def of_empty(kernel, outputs):
+    """What fills the outputs of an empty space that have elements: (numbers of inputs, of outputs, a kernel).
+
+    Reductions give what they give of nothing.  Where there are rows, but empty ones, each has what follows.
+    """
+    axes = range(len(kernel.extents))
+    outer, row = axes[:len(axes) - kernel.row], axes[len(axes) - kernel.row:]
+    left = next((some for some in (outer, row) if all(kernel.extents[a] for a in some)), ())
+    gone, inputs, steps, place = set(axes).difference(left), [], [], {}
+
+    def put(k):
+        if k not in place:
+            step = kernel.steps[k]
+            if step.kind == "reduce" and gone.intersection((*step.what[1], *step.axes)):
+                how, _, count = step.what
+                step = Step("literal", of_nothing(how, step.dtype, count), (), step.dtype, ())
+            elif step.kind == "input":
+                inputs.append(step.what)
+                step = step._replace(what=len(inputs) - 1)
+            steps.append(step._replace(operands=tuple([put(o) for o in step.operands])))
+            place[k] = len(steps) - 1
+        return place[k]
+
+    filled = [k for k, array in enumerate(outputs) if 0 not in array.shape]
+    made = [_moved(kernel.outputs[k], put(kernel.outputs[k].step), left) for k in filled]
+    given = [_moved(kernel.inputs[i], place[kernel.inputs[i].step], left) for i in inputs]
+    extents = tuple([kernel.extents[a] for a in left])
+    return inputs, filled, Kernel("fused_fill", extents, 0, tuple(steps), tuple(given), tuple(made))
+
+
+def _moved(operand, step, left):
+    """An operand in a space that has the axes `left` only."""
+    dims = tuple([None if a is None else left.index(a) for a in operand.dims])
+    return operand._replace(step=step, dims=dims)

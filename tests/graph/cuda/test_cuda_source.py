@@ -118,8 +118,8 @@ def test_operands_of_any_strides():
 
 
 @pytest.mark.parametrize(("given", "wanted"), [
-    ("float32", "int32"), ("int8", "float64"), ("bool", "float32"), ("float32", "bool"), ("complex64", "float32"),
-    ("int32", "complex128"), ("uint8", "int64"), ("float64", "float32")])
+    ("float32", "int32"), ("int8", "float64"), ("bool", "float32"), ("float32", "bool"),
+    ("complex64", "float32"), ("int32", "complex128"), ("uint8", "int64"), ("float64", "float32")])
 def test_casts(given, wanted):
     w = Writer()
     x = w.input((40,), given)
@@ -137,7 +137,8 @@ def test_bools():
 def test_complex_numbers():
     w = Writer()
     x, y = w.input((9, 5), "complex64"), w.input((5,), "complex64")
-    check(w, [w.multiply(w.add(x, y), w.conj(x))], [normal(9, 5, dtype="complex64"), normal(5, dtype="complex64")])
+    arrays = [normal(9, 5, dtype="complex64"), normal(5, dtype="complex64")]
+    check(w, [w.multiply(w.add(x, y), w.conj(x))], arrays)
 
 
 def test_adam():
@@ -288,6 +289,13 @@ def test_nothing_to_reduce(op):
     x = w.input((0, 3))
     y = w.less(x, 0.0) if op == "reduce_any" else w.negative(x)
     check(w, [w.op(op, y, axis=0)], [normal(0, 3)])
+
+
+def test_what_follows_from_reductions_of_nothing():
+    w = Writer()
+    x, bias = w.input((3, 0)), w.input((3, 1))
+    y = w.exp(w.add(w.reduce_sum(w.exp(x), axis=1, keepdims=True), bias))
+    check(w, [w.multiply(x, y), y, w.reduce_mean(y)], [normal(3, 0), normal(3, 1)], kernels=None)
 
 
 @pytest.mark.parametrize("seed", range(25))
