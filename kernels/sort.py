@@ -25,15 +25,15 @@ from .segment import count_ids
 
 _INT32 = np.dtype(np.int32)
 _SIGN = np.uint64(1 << 63)
-_ONES = np.uint64(2**64 - 1)
+ONES = np.uint64(2**64 - 1)
 _HIGH, _LOW, _HALF = np.uint64(2**64 - 2**32), np.uint64(2**32 - 1), np.uint64(32)
 _BYTE = np.uint64(255)
 _INSERTION = 64                 # rows up to here sort by insertion: a radix sort clears its counters first
 _FEW = 64                       # top_k keeps up to so many best in a list; beyond, it sorts
 
 # How a value's word orders: 0 as an unsigned number, 1 as a signed one, 2 as a float64, 3 as a float32.
-_UNSIGNED, _SIGNED, _FLOAT64, _FLOAT32 = 0, 1, 2, 3
-_KINDS = {"b": (_UNSIGNED, np.uint32, np.uint64), "u": (_UNSIGNED, np.uint32, np.uint64),
+UNSIGNED, _SIGNED, _FLOAT64, _FLOAT32 = 0, 1, 2, 3
+_KINDS = {"b": (UNSIGNED, np.uint32, np.uint64), "u": (UNSIGNED, np.uint32, np.uint64),
           "i": (_SIGNED, np.int32, np.int64), "f": (_FLOAT32, np.float32, np.float64)}
 
 
@@ -43,25 +43,31 @@ def order_key(row, i, kind, flip):
     """The uint64 that orders as row[i]'s value does, in its high half for a 4-byte word; flip reverses."""
     word = np.uint64(row[i]) << np.uint64(64 - 8 * row.itemsize)
     infinity = np.uint64(0x7F800000 << 32) if kind == _FLOAT32 else np.uint64(0x7FF << 52)
-    if kind == _UNSIGNED:
+    if kind == UNSIGNED:
         return word ^ flip
     if kind == _SIGNED:
         return word ^ _SIGN ^ flip
     if word & ~_SIGN > infinity:
-        return _ONES                            # every NaN is last, whichever the direction
+        return ONES                             # every NaN is last, whichever the direction
     if word > _SIGN:
         return ~word ^ flip
     return (word | _SIGN) ^ flip                # (-0.0 as 0.0)
 
 
+def word_of(dtype):
+    """What values become to be ordered by their words: the dtype to convert to, its words, their kind."""
+    if dtype.kind not in _KINDS:
+        raise TypeError(f"{dtype} has no order to sort by")
+    kind, narrow, wide = _KINDS[dtype.kind]
+    if dtype.itemsize <= 4:
+        return narrow, np.uint32, kind
+    return wide, np.uint64, _FLOAT64 if kind == _FLOAT32 else kind
+
+
 def _words(x):
     """x as contiguous words of 4 or 8 bytes, and their kind."""
-    if x.dtype.kind not in _KINDS:
-        raise TypeError(f"{x.dtype} has no order to sort by")
-    kind, narrow, wide = _KINDS[x.dtype.kind]
-    if x.dtype.itemsize <= 4:
-        return contiguous(x.astype(narrow, copy=False)).view(np.uint32), kind
-    return contiguous(x.astype(wide, copy=False)).view(np.uint64), _FLOAT64 if kind == _FLOAT32 else kind
+    dtype, word, kind = word_of(x.dtype)
+    return contiguous(x.astype(dtype, copy=False)).view(word), kind
 
 
 # ---- sorting
@@ -156,7 +162,7 @@ def argsort(values, axis=-1, descending=False, stable=True):
     out = empty(moved.shape, _INT32)
     if out.size:
         rows = (out.size // out.shape[-1], out.shape[-1])
-        flip = _ONES if descending else np.uint64(0)
+        flip = ONES if descending else np.uint64(0)
         argsort_rows(rows[0], 8 * out.size, x.reshape(rows), kind, flip, out.reshape(rows))
     return contiguous(out.swapaxes(axis, -1))
 
@@ -196,7 +202,7 @@ def top_k(x, k=1, sorted=True):
         rows = prod(x.shape[:-1])
         if places.size:
             y = y.reshape(rows, x.shape[-1])
-            top_rows(rows, 2 * x.size, y, kind, _ONES, places.reshape(rows, k))
+            top_rows(rows, 2 * x.size, y, kind, ONES, places.reshape(rows, k))
     return take_along_axis(x, places, -1), places
 
 
@@ -295,21 +301,21 @@ def number_values(x, kind, table, first, numbers):
     return count
 
 
-def unique(x):
-    """The distinct values in order of appearance, and each value's int32 place among them; NaNs are one."""
+def unique(x, dtype=np.int32):
+    """The distinct values in order of appearance, and each value's place among them; NaNs are one."""
     if x.ndim != 1:
         raise ValueError(f"unique takes a vector, got shape {x.shape}")
     seen, kind = _words(x)
     table = np.zeros(max(2, 1 << (2 * x.size - 1).bit_length()), _INT32)
     first, numbers = np.empty(x.size, INT64), empty(x.shape, _INT32)
     count = number_values(seen, kind, table, first, numbers)
-    return gather(x, first[:count]), numbers
+    return gather(x, first[:count]), numbers.astype(dtype, copy=False)
 
 
-def unique_with_counts(x):
-    """`unique`, and how often each value stands in x, int32."""
-    y, numbers = unique(x)
-    return y, numbers, bincount(numbers, minlength=y.size)
+def unique_with_counts(x, dtype=np.int32):
+    """`unique`, and how often each value stands in x."""
+    y, numbers = unique(x, dtype)
+    return y, numbers, bincount(numbers, minlength=y.size, dtype=dtype)
 
 
 def bincount(values, weights=None, minlength=0, maxlength=None, dtype=np.int32):

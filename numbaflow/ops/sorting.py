@@ -193,8 +193,7 @@ def unique(x, out_idx=dtypes.INT32, name=None):
     >>> [t.numpy().tolist() for t in nf.unique([5, 2, 5, 7])]
     [[5, 2, 7], [0, 1, 0, 2]]
     """
-    y, places = kernels.unique(x)
-    return y, places.astype(dtypes.as_numpy(out_idx), copy=False)
+    return kernels.unique(x, dtypes.as_numpy(out_idx))
 
 
 def _distinct_counted(x, out_idx=np.int32):
@@ -211,9 +210,7 @@ def unique_with_counts(x, out_idx=dtypes.INT32, name=None):
     >>> nf.unique_with_counts([5, 2, 5, 7]).count.numpy().tolist()
     [2, 1, 1]
     """
-    dtype = dtypes.as_numpy(out_idx)
-    y, places, counts = kernels.unique_with_counts(x)
-    return y, places.astype(dtype, copy=False), counts.astype(dtype, copy=False)
+    return kernels.unique_with_counts(x, dtypes.as_numpy(out_idx))
 
 
 def _counted(arr, minlength=None, maxlength=None, dtype=np.int32):
