@@ -141,9 +141,29 @@ class Backend:
     def synchronize(self):
         """Wait for all that this thread has launched on its device."""
 
+    def shares(self, a, b):
+        """Whether two arrays may have memory in common."""
+        return np.may_share_memory(a, b)
+
     def strided(self, array, shape, strides):
         """A view of other extents and strides, in bytes, from the array's first element on."""
         return np.lib.stride_tricks.as_strided(array, shape, strides, subok=True)
+
+
+class NotCapturable(Exception):
+    """Work between launches that can't be captured: it needs the host."""
+
+
+class _Captured:
+    """Launches of the simulator, to be repeated on the same arrays."""
+
+    def __init__(self, launch):
+        self.launches, self._launch = [], launch
+
+    def replay(self):
+        """Launch them again."""
+        for launch in self.launches:
+            self._launch(*launch)
 
 
 class Simulator(Backend):
@@ -152,6 +172,31 @@ class Simulator(Backend):
     def __init__(self):
         from . import simulation
         self._run, self._lock = simulation.run, threading.RLock()
+        self._capturing = None
+
+    def captured(self, launches):
+        """What a function that only launches gives, and its launches, which are not run again by that."""
+        results = launches()
+        self._capturing = made = _Captured(self.launch)
+        try:
+            made.results = launches()
+        finally:
+            self._capturing = None
+        return results, made
+
+    def from_host(self, array):
+        """A copy of a NumPy array on this thread's device."""
+        self._refuse_capture("a copy from the host")
+        return super().from_host(array)
+
+    def to_host(self, array):
+        """A NumPy array with the values."""
+        self._refuse_capture("a copy to the host")
+        return super().to_host(array)
+
+    def _refuse_capture(self, what):
+        if self._capturing is not None:
+            raise NotCapturable(what)
 
     def launch(self, kernel, blocks, threads, args, shared):
         """Run a kernel on a grid."""
@@ -160,6 +205,9 @@ class Simulator(Backend):
                 where = f"device {x._device}" if isinstance(x, DeviceArray) else "the host"
                 raise TypeError(f"{kernel.__name__}: an array of {where} on device {here.device}")
         kernel.types(args)
+        if self._capturing is not None:
+            self._capturing.launches.append((kernel, blocks, threads, args, shared))
+            return
         given = [x.view(np.ndarray) if isinstance(x, np.ndarray) else _NUMPY.get(type(x), _same)(x)
                  for x in args]
         with self._lock:                # (numba's simulator knows one kernel at a time)

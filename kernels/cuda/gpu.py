@@ -11,7 +11,7 @@ import threading
 
 import numpy as np
 
-from .backend import here
+from .backend import NotCapturable, here
 from .toolchain import compiled
 
 
@@ -30,6 +30,21 @@ def found():
 class _Streams(threading.local):
     def __init__(self):
         self.of = {}                    # device -> this thread's stream
+
+
+class _Capturing(threading.local):
+    capturing = False
+
+
+class _Captured:
+    """A CUDA graph and the memory that it works on."""
+
+    def __init__(self, graph, pool, results, stream):
+        self._graph, self._pool, self.results, self._stream = graph, pool, results, stream
+
+    def replay(self):
+        """Launch all of it on this thread's stream."""
+        self._graph.launch(self._stream())
 
 
 class _Loaded:
@@ -54,7 +69,7 @@ class Gpu:
         import cupy
         self._cupy, self._driver, self.count = cupy, driver, count
         self._streams, self._pinned = _Streams(), collections.deque()
-        self._capabilities, self._lock = {}, threading.Lock()
+        self._capabilities, self._lock, self._here = {}, threading.Lock(), _Capturing()
         launch = driver.cuLaunchKernel
         launch.argtypes = [ctypes.c_void_p, *[ctypes.c_uint] * 7, *[ctypes.c_void_p] * 3]
         self._launch = launch
@@ -107,8 +122,13 @@ class Gpu:
         """A view of other extents and strides, in bytes, from the array's first element on."""
         return self._cupy.ndarray(shape, array.dtype, array.data, strides)
 
+    def shares(self, a, b):
+        """Whether two arrays may have memory in common."""
+        return self._cupy.may_share_memory(a, b)
+
     def from_host(self, array):
         """A copy of a NumPy array on this thread's device, by way of pinned memory; it does not wait."""
+        self._refuse_capture("a copy from the host")
         made, stream = self.empty(array.shape, array.dtype), self.stream()
         if array.size:
             pinned = self._cupy.cuda.alloc_pinned_memory(array.nbytes)
@@ -129,6 +149,7 @@ class Gpu:
 
     def to_host(self, array):
         """A NumPy array with the values, once they are there: a point of synchronisation."""
+        self._refuse_capture("a copy to the host")
         return self._cupy.asnumpy(array, stream=self.stream(), order="C")
 
     def from_device(self, array):
@@ -138,6 +159,32 @@ class Gpu:
         if array.size:
             made.data.copy_from_device_async(source.data, array.nbytes, own)
         return made
+
+    # ---- captured launches
+    def captured(self, launches):
+        """What a function that only launches gives, and its launches as a CUDA graph.
+
+        Both runs take memory from a pool of the graph's own, which the first run fills, so the second allocates
+        nothing, and nobody else is given that memory afterwards.
+        """
+        cuda, stream = self._cupy.cuda, self.stream()
+        pool = cuda.MemoryPool()
+        with cuda.using_allocator(pool.malloc):
+            results = launches()
+        results = [array.copy() for array in results]
+        with cuda.using_allocator(pool.malloc):
+            self._here.capturing = True
+            stream.begin_capture()
+            try:
+                kept = launches()
+            finally:
+                self._here.capturing = False
+                graph = stream.end_capture()
+        return results, _Captured(graph, pool, kept, self.stream)
+
+    def _refuse_capture(self, what):
+        if self._here.capturing:
+            raise NotCapturable(what)
 
     # ---- kernels
     def capability(self):

@@ -53,6 +53,7 @@ class _Places:
     """
 
     on = backend.installed()
+    used = False                # whether there has been a tensor on a GPU
     tensor: type
     scope: object
     run: Callable

@@ -43,12 +43,33 @@ class OnDevice:
         """The value as a NumPy array of your own, or a NumPy scalar, once it is there."""
         return self._read().numpy()
 
+    def _array(self):
+        """The array of the value; of one that programs have fixed a copy."""
+        data = super()._array()
+        return _arrays().copy(data) if self._fixed else data
+
     # ---- assigning
+    _fixed = False              # whether captured programs refer to the array, which then is always the same
+
+    def fixed(self):
+        """The array of the value, which is the same from now on."""
+        with self._lock:
+            if not self._fixed:
+                self._data, self._fixed = _arrays().copy(self._data), True
+            return self._data
+
+    def _take(self, array):
+        """Have an array that nobody else writes to as the value."""
+        with self._lock:
+            if self._fixed:
+                _arrays().assign(self._data, array)
+            else:
+                self._data = array
+
     def _writable(self):
         """The array to write into: the variable's own, or a copy when anything else refers to it."""
-        if sys.getrefcount(self._data) > ALONE:
-            from numbaflow.kernels.cuda import arrays
-            self._data = arrays.copy(self._data)
+        if not self._fixed and sys.getrefcount(self._data) > ALONE:
+            self._data = _arrays().copy(self._data)
         return self._data
 
     def _value(self, value, what):
@@ -72,11 +93,10 @@ class OnDevice:
     def _replace(self, op=None, **given):
         """Put a value in place of the one there is: `given`, or what an op gives for that one and `given`."""
         with self._lock, silent():
-            if op is None:
-                self._data = given["value"]._data
-            else:
-                made = table.OPS[op]
-                self._data = run(made, {made.inputs[0]: self._tensor(), **given}, self._place)._data
+            made = table.OPS[op] if op is not None else None
+            value = given["value"] if made is None else run(
+                made, {made.inputs[0]: self._tensor(), **given}, self._place)
+            self._take(value._data)
 
     def assign(self, value, use_locking=None, name=None, read_value=True):
         """Set the value; ValueError for another shape."""
@@ -139,6 +159,11 @@ class OnDevice:
     def __repr__(self):
         value = "" if self._graph is not None else f", numpy={array_text(fetch(self._tensor()))}"
         return f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}{value}>"
+
+
+def _arrays():
+    from numbaflow.kernels.cuda import arrays
+    return arrays
 
 
 @functools.cache

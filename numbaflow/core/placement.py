@@ -87,6 +87,7 @@ def wrapped(array, at):
     t = _new(DeviceTensor)
     t._data, t._dtype, t._node, t._place = array, array.dtype, None, at
     t._stream = backend.current().stream()
+    places.used = True
     return t
 
 
@@ -94,11 +95,11 @@ def fetch(tensor):
     """The NumPy array of a tensor of any place."""
     if type(tensor) is not DeviceTensor:
         return tensor._data
-    with _Using([tensor], tensor._place) as found:
+    with Using([tensor], tensor._place) as found:
         return found.to_host(tensor._data)
 
 
-class _Using:
+class Using:
     """The backend, on a device, in order with the streams that made some tensors."""
 
     __slots__ = ("_backend", "_others")
@@ -121,8 +122,8 @@ class _Using:
 
 # ---- copies
 def place_of(tensor):
-    """Where a tensor is."""
-    return tensor._place if type(tensor) is DeviceTensor else HOST
+    """Where a tensor, or a variable, is."""
+    return getattr(tensor, "_place", HOST)
 
 
 def move(tensor, to):
@@ -143,7 +144,7 @@ def _copied(tensor, source, to):
         found = backend.current()
         found.enter(to)
         return wrapped(found.from_host(tensor._data), to)
-    with _Using([tensor], to) as found:
+    with Using([tensor], to) as found:
         return wrapped(found.from_device(tensor._data), to)
 
 
@@ -213,13 +214,13 @@ def _inputs(op, arguments):
     return make_float(op, tensors) if op.floats and op.kernel is None else tensors
 
 
-def _chosen(tensors):
-    """Where an op of these tensors runs."""
+def chosen(tensors):
+    """Where an op of these tensors, or variables, runs."""
     if in_scope_of_gpu():
         return place()
     if in_scope_of_cpu():
         return HOST
-    return next((t._place for t in tensors if type(t) is DeviceTensor), None if tensors else place())
+    return next((t._place for t in tensors if place_of(t) is not HOST), HOST if tensors else place())
 
 
 def run(op, arguments, at=None):
@@ -235,12 +236,12 @@ def run(op, arguments, at=None):
         if isinstance(t, Traced):
             return t._take_call(op.face, arguments)
     check(op.name)
-    at = _chosen(every) if at is None else at
+    at = chosen(every) if at is None else at
     if at is HOST or op.on_host:
         return _run_on_host(op, arguments, tensors, at)
     tensors = [[_brought(op, k, t, at) for t in x] if type(x) is list else _brought(op, k, x, at)
                for k, x in enumerate(tensors)]
-    with _Using(_flat(tensors), at):
+    with Using(_flat(tensors), at):
         try:
             found = _launched(op, tensors, arguments)
         except (ValueError, TypeError, IndexError) as error:
@@ -333,7 +334,7 @@ class _DevicePlan(Plan):
         left = iter(nodes)
         for kernel, (rule, names, targets) in zip(self._kernels, self._rules, strict=True):
             if isinstance(kernel, Elementwise):
-                with _Using([known[a] for a in names], g._place):
+                with Using([known[a] for a in names], g._place):
                     array = elementwise.run(kernel, g._dtype, [known[a]._data for a in names])
                     accumulate_one(grads, next(left), wrapped(array, g._place))
             else:

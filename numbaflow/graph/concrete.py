@@ -8,7 +8,9 @@ import functools
 import threading
 
 from numbaflow.core import nest
+from numbaflow.core.device import HOST, places
 from numbaflow.core.dim import evaluated
+from numbaflow.core.placement import chosen
 from numbaflow.core.shape import Extent
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
@@ -52,6 +54,20 @@ class Concrete:
         with self._lock, Held():
             return by_value.Interpreted(self) if self.by_value else Program(self)
 
+    def program_for(self, tensors):
+        """The program that runs where the tensors, or the variables that are read, are."""
+        at = chosen([*tensors, *self.reads]) if places.used or places.on else HOST
+        return self.program if at is HOST or self.by_value else self.program_on(at)
+
+    def program_on(self, at):
+        """The program for a GPU, made at its first call."""
+        with self._lock, Held():
+            found = self._derivatives.get(("program", at))
+            if found is None:
+                from numbaflow.graph.programs.on_device import DeviceProgram
+                found = self._derivatives["program", at] = DeviceProgram(self, at)
+        return found
+
     def __call__(self, *args):
         """What the Python function returned, for tensors or structures of them in its arguments' order."""
         tensors = [as_tensor(leaf) for a in args for leaf in nest.flatten(a)]
@@ -74,7 +90,7 @@ class Concrete:
             recorded = differentiate.call(self, tensors)
             if recorded is not None:
                 return recorded
-        return self.program(tensors)
+        return self.program_for(tensors)(tensors)
 
     def _inline(self, trace, tensors):
         given = [*tensors, *[v._read() for v in self.reads],

@@ -25,7 +25,7 @@ def call(concrete, tensors):
         return None
     forward = forward_of(concrete)
     # anew: a program gives arguments and constants as they are, and tapes mark outputs
-    outputs = [t._renewed() for t in forward.program.run(given)]
+    outputs = [t._renewed() for t in forward.program_for(given).run(given)]
     record(_Call(forward), given, tuple(outputs))
     return outputs[:concrete.results]
 

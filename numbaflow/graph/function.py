@@ -10,12 +10,16 @@ import numpy as np
 
 from numbaflow.core import dtypes, nest
 from numbaflow.core.abstract import Traced
+from numbaflow.core.device import watch
 from numbaflow.core.tape import IDLE, stack, tracing
 from numbaflow.core.tensor import Tensor, as_tensor
 from numbaflow.graph.concrete import Concrete, Structure
 from numbaflow.graph.generic import Open
 from numbaflow.graph.programs.collector import Held
 from numbaflow.graph.trace import Trace
+
+_Host = Tensor                  # the class of the CPU's tensors
+watch(globals(), "_Host")
 
 
 class TensorSpec:
@@ -81,7 +85,7 @@ class Function:
         if stack.frame is IDLE and not kwargs:
             key = []
             for a in args:
-                if type(a) is not Tensor:
+                if type(a) is not _Host:
                     break
                 data = a._data
                 key += (data.shape, data.dtype.num)
@@ -115,7 +119,8 @@ class Function:
         if found is None:
             found = self._traced(key, given, tensors)
         concrete, structure = found
-        if not concrete.feeds and not kwargs and all(type(a) is Tensor for a in args):
+        if not concrete.feeds and not kwargs and all(type(a) is Tensor for a in args) \
+                and concrete.program_for(tensors) is concrete.program:
             quick = tuple([part for a in args for part in (a._data.shape, a._data.dtype.num)])
             self._quick[quick] = concrete.program.call, None if structure.single else structure.pack
         return structure.pack(concrete.call(tensors))

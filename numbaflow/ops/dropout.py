@@ -7,6 +7,7 @@ from numbaflow.core.infer import like
 from numbaflow.core.optable import Sample, normal, op
 from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import dropout as kernels
+from numbaflow.kernels.random import seed_and_counter
 
 from . import draws
 from .arguments import shape_of
@@ -38,7 +39,7 @@ def _like_floats(x, key):
 def dropout_draw(x, key, rate):
     """x / (1 - rate), or 0 with probability `rate`, each element by itself: a pure function of the key."""
     _like_floats(x, key)
-    return kernels.dropout(x, rate, *key.tolist())
+    return kernels.dropout(x, rate, *seed_and_counter(key))
 
 
 def dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):

@@ -18,8 +18,6 @@ from .shape import expand_dims, squeeze, transpose
 __all__ = ["clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "global_norm", "l2_normalize",
            "norm"]
 
-_LONG = 1 << 14                     # elements
-
 
 # ---- norms
 def norm(tensor, ord="euclidean", axis=None, keepdims=None, name=None, keep_dims=None):
@@ -105,17 +103,7 @@ def sum_of_squares(inputs, name=None):
     >>> nf.global_norm([[3.0], [4.0]]).numpy()
     np.float32(5.0)
     """
-    total = _squared_length(inputs[0])
-    for x in inputs[1:]:
-        total = total + _squared_length(x)
-    return total
-
-
-def _squared_length(x):
-    if x.size > _LONG:
-        return kernels.reduce_sum((x * x.conj()).real, tuple(range(x.ndim)))
-    flat = x.reshape(-1)
-    return np.vdot(flat, flat).real         # a third of the time of square and sum; its error grows with n
+    return kernels.sum_of_squares(inputs)
 
 
 def _checked(t_list, name):

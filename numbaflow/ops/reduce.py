@@ -437,9 +437,8 @@ def _position_rule(input, axis, dimension, output_type):
 
 
 def _position(find, x, axis, dimension, output_type):
-    found = find(x, _searched_axis(x.ndim, axis, dimension))
     wanted = dtypes.INT64 if output_type is dtypes.INT64 else dtypes.as_numpy(output_type)
-    return found if wanted is dtypes.INT64 else found.astype(wanted)
+    return find(x, _searched_axis(x.ndim, axis, dimension), wanted)
 
 
 def _position_reference(function):

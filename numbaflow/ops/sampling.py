@@ -29,7 +29,7 @@ def check_key(key):
 
 
 def _key(key):
-    return check_key(key).tolist()
+    return kernels.seed_and_counter(check_key(key))
 
 
 def _drawn(shape, key, dtype):
