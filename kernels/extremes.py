@@ -13,6 +13,7 @@ from .memory import empty
 BLOCK = 256         # elements that one vector loop searches
 CHUNK = 1 << 15     # elements of a row in one task
 TILE = 1024         # columns in one task
+INT64 = np.dtype(np.int64)
 
 
 # ---- scalars
@@ -126,17 +127,17 @@ def _columns_kernel(choose):
 _MAX, _MIN = Position(maximum), Position(minimum)
 
 
-def argmax(x, axis):
-    """The position of the largest along the axis, int64: the first of equals, the first NaN if any."""
-    return _position(_MAX, x, axis, "argmax")
+def argmax(x, axis, dtype=INT64):
+    """The position of the largest along the axis: the first of equals, the first NaN if any."""
+    return _position(_MAX, x, axis, dtype, "argmax")
 
 
-def argmin(x, axis):
-    """The position of the smallest along the axis, int64: the first of equals, the first NaN if any."""
-    return _position(_MIN, x, axis, "argmin")
+def argmin(x, axis, dtype=INT64):
+    """The position of the smallest along the axis: the first of equals, the first NaN if any."""
+    return _position(_MIN, x, axis, dtype, "argmin")
 
 
-def _position(op, x, axis, name):
+def _position(op, x, axis, dtype, name):
     if x.dtype.kind == "c":
         raise TypeError(f"{name}: complex numbers have no order, got {x.dtype}")
     m, n, inner = around(x.shape, axis)
@@ -144,12 +145,12 @@ def _position(op, x, axis, name):
         raise ValueError(f"{name}: axis {axis} of shape {x.shape} is empty: there is no position to give")
     if x.dtype.kind == "b":
         x = x.view(np.uint8)
-    out = empty(x.shape[:axis] + x.shape[axis + 1:], np.dtype(np.int64))
+    out = empty(x.shape[:axis] + x.shape[axis + 1:], INT64)
     if x.size:
         flat = np.ascontiguousarray(x).reshape(-1)
         fill = _fill_rows if inner == 1 else _fill_columns
         fill(op, flat, m, n, inner, out.reshape(-1))
-    return out
+    return out if dtype == INT64 else out.astype(dtype)
 
 
 def _fill_columns(op, x, m, n, inner, out):

@@ -28,17 +28,12 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests that compile unless asked for, and those of the simulator where it is off."""
-    if _compiles(config) and SIMULATED:
-        raise pytest.UsageError("-m ptx compiles CUDA kernels: unset NUMBA_ENABLE_CUDASIM")
-    if not _compiles(config):
-        _leave_out("ptx", config, items)
-    if not SIMULATED:
-        _leave_out("simulator", config, items)
-
-
-def _leave_out(mark, config, items):
-    left = [i for i in items if i.get_closest_marker(mark)]
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = [i for i in items if not i.get_closest_marker(mark)]
+    """Leave out the tests that compile unless asked for."""
+    if _compiles(config):
+        if SIMULATED:
+            raise pytest.UsageError("-m ptx compiles CUDA kernels: unset NUMBA_ENABLE_CUDASIM")
+        return
+    compiling = [i for i in items if i.get_closest_marker("ptx")]
+    if compiling:
+        config.hook.pytest_deselected(items=compiling)
+        items[:] = [i for i in items if not i.get_closest_marker("ptx")]
