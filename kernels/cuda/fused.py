@@ -4,6 +4,7 @@ The text says all about a kernel but what its names stand for, so the toolchain 
 """
 import linecache
 
+from . import backend
 from .jit import Kernel
 
 _kernels: dict = {}
@@ -15,6 +16,9 @@ def compiled(name, source, scope):
     found = _kernels.get(key)
     if found is None:
         names = {"__name__": __name__, **scope}
+        if backend.SIMULATED:
+            from .simulation import plain
+            names = {k: plain(v) if hasattr(v, "variants") else v for k, v in names.items()}
         filename = f"<CUDA kernel {name} {len(_kernels)}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         exec(compile(source, filename, "exec"), names)

@@ -5,12 +5,14 @@ of the system is made, so a block of 256 takes milliseconds.  Kernels run as the
 """
 import contextvars
 import functools
+import sys
 
 import numpy as np
 from greenlet import getcurrent, greenlet
+from numba import types
 from numba.cuda.simulator import kernel as simulator
-from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAModule, swapped_cuda_module
-from numba.np.numpy_support import from_dtype
+from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAModule, FakeCUDAShared, swapped_cuda_module
+from numba.np.numpy_support import as_dtype, from_dtype
 
 from .. import jit
 
@@ -61,11 +63,26 @@ class _Block:
         return found
 
 
+class _Shared(FakeCUDAShared):
+    """Shared memory: a line that asks for arrays of several dtypes gets one of each."""
+
+    def array(self, shape, dtype, alignment=None):
+        if shape == 0:
+            return super().array(shape, dtype, alignment)
+        caller = sys._getframe(1)
+        key = caller.f_code, caller.f_lineno, shape, str(dtype)
+        if key not in self._allocations:
+            dtype = as_dtype(dtype) if isinstance(dtype, types.Type) else dtype
+            self._allocations[key] = np.empty(shape, dtype)
+        return self._allocations[key]
+
+
 class _Module(FakeCUDAModule):
     """What kernels see as `cuda`."""
 
     def __init__(self, grid, block, shared):
         super().__init__(grid, block, shared)
+        self._shared = _Shared(shared)
         self.block = self.block_index = None
 
     threadIdx = property(lambda self: getcurrent().index)
