@@ -1,35 +1,18 @@
 """Fused kernels for a GPU, run in the simulator and compared with the graph op by op on the CPU."""
 import numpy as np
 import pytest
-from numbaflow.kernels import optimizers
 from numbaflow.kernels.cuda import backend
 
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
-from numbaflow.graph.fusing.cuda_codegen import Scratch, View, launches
+from numbaflow.graph.fusing.cuda_codegen import launches
 from numbaflow.graph.fusing.decompose import CHECK
 from numbaflow.graph.fusing.fuse import fuse
 from numbaflow.graph.interpret import run_node
 
 from .. import test_fuse_random
 from ..fusing import Writer, expected, fused_nodes
-
-
-def launch(node, inputs, outputs):
-    """Run a fused node's kernels on device arrays; gives their texts."""
-    gpu, operands, rooms, texts = backend.current(), [*inputs, *outputs], {}, []
-    for made in launches(node, inputs, outputs):
-        arguments = []
-        for a in made.arguments:
-            if isinstance(a, View):
-                if isinstance(a.array, Scratch) and a.array not in rooms:
-                    rooms[a.array] = gpu.empty(a.array.shape, a.array.dtype)
-                array = rooms[a.array] if isinstance(a.array, Scratch) else operands[a.array]
-                a = gpu.strided(array, a.shape, a.strides)
-            arguments.append(a)
-        made.function(made.blocks, made.threads, *arguments)
-        texts.append(made.source)
-    return texts
+from .launching import adam, empty_operands, gelu, launch, loss, nodes_of
 
 
 def run(graph, arrays):
@@ -45,7 +28,7 @@ def run(graph, arrays):
             made = [gpu.empty(v.shape, v.dtype) for v in node.outputs]
             given = [gpu.from_host(x.T).T if x.flags.f_contiguous else gpu.from_host(x)
                      for x in [known[v] for v in node.inputs]]
-            texts += launch(node, given, made)
+            texts += [one.source for one in launch(node, given, made)]
             found = [gpu.to_host(y) for y in made]
         else:
             found = [t._data for t in run_node(node, [wrap(known[v]) for v in node.inputs])]
@@ -98,9 +81,7 @@ def test_a_chain_over_contiguous_operands_is_written_out_for_several_elements():
 
 def test_gelu():
     w = Writer()
-    x = w.input((3, 50))
-    inner = w.multiply(w.add(x, w.multiply(w.multiply(w.multiply(x, x), x), 0.044715)), 0.7978845608)
-    check(w, [w.multiply(w.multiply(x, 0.5), w.add(w.tanh(inner), 1.0))], [normal(3, 50)])
+    check(w, [gelu(w, w.input((3, 50)))], [normal(3, 50)])
 
 
 @pytest.mark.parametrize("shapes", [[(5, 33), (33,)], [(5, 33), (5, 1)], [(4, 3, 5), (3, 1)], [(4, 3, 5), ()],
@@ -145,11 +126,9 @@ def test_complex_numbers():
 def test_adam():
     w = Writer()
     values = [*[w.input((37,)) for _ in range(4)], *[w.input((), "float64") for _ in range(4)]]
-    specs = [((37,), np.dtype("float32"))] * 3
-    outputs = w.graph.add(ir.UPDATE, values, {"rule": optimizers.adam}, specs).outputs
     arrays = [np.abs(normal(37)), *[np.abs(normal(37)) for _ in range(3)],
               *[np.array(v) for v in (0.1, 0.9, 0.99, 1e-8)]]
-    check(w, outputs, arrays)
+    check(w, adam(w, *values), arrays)
 
 
 def test_an_output_may_lie_in_the_memory_of_an_input():
@@ -167,13 +146,8 @@ def test_an_output_may_lie_in_the_memory_of_an_input():
 
 def made_for(make, *shapes):
     """The launches of the one kernel of a graph for contiguous operands."""
-    w = Writer()
-    w.graph.outputs = [make(w, *map(w.input, shapes))]
-    fuse(w.graph)
-    node, = fused_nodes(w.graph)
-    empty = backend.current().empty
-    return launches(node, [empty(v.shape, v.dtype) for v in node.inputs],
-                    [empty(v.shape, v.dtype) for v in node.outputs])
+    node, = nodes_of(make, *shapes)
+    return launches(node, *empty_operands(node))
 
 
 @pytest.mark.parametrize("make", [
@@ -186,10 +160,7 @@ def test_sizes_are_arguments(make):
 
 
 def test_spaces_of_many_elements_have_indices_of_64_bits():
-    w = Writer()
-    w.graph.outputs = [w.add(w.input((1 << 16, 1 << 15)), w.input((1 << 15,)))]
-    fuse(w.graph)
-    node, = fused_nodes(w.graph)
+    node, = nodes_of(lambda w, x, y: w.add(x, y), (1 << 16, 1 << 15), (1 << 15,))
     like = [np.broadcast_to(np.float32(0), v.shape) for v in (*node.inputs, *node.outputs)]
     made, = launches(node, like[:2], like[2:])
     assert "uint64" in made.source
@@ -207,8 +178,7 @@ def test_softmax(shape):
 def test_sparse_cross_entropy_and_its_mean(shape):
     w = Writer()
     labels, x = w.input(shape[:1], "int32"), w.input(shape)
-    loss, backprop = w.sparse_softmax_cross_entropy_with_logits(labels, x)
-    outputs = [w.reduce_mean(loss), backprop]
+    outputs = loss(w, labels, x)
     labels = np.arange(shape[0], dtype=np.int32)
     check(w, outputs, [labels, normal(*shape)])
 
