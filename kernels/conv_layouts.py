@@ -28,13 +28,14 @@ def _filter(w):
     return w.reshape(*(1,) * (5 - w.ndim), *w.shape)
 
 
-def _last_shape(shape, channels_first):
+def last_shape(shape, channels_first):
+    """The shape of an image as kernels see it."""
     if channels_first:
         shape = (shape[0], *shape[2:], shape[1])
     return (shape[0], *(1,) * (5 - len(shape)), *shape[1:])
 
 
-def _three(strides, pads, dilations):
+def three(strides, pads, dilations):
     """The attributes for three dimensions."""
     more = 3 - len(strides)
     return (1,) * more + strides, ((0, 0),) * more + pads, (1,) * more + dilations
@@ -50,7 +51,7 @@ def output(x, w, strides, pads, dilations, channels_first, groups, bias=None, re
         pads: (before, after) for each dimension.
         bias: [k].
     """
-    images, filter, how = _last(x, channels_first), _filter(w), _three(strides, pads, dilations)
+    images, filter, how = _last(x, channels_first), _filter(w), three(strides, pads, dilations)
     if groups > 1 and w.shape[-2] == 1:
         y = conv_depthwise.output(images, filter, *how, bias, relu)
     else:
@@ -60,8 +61,8 @@ def output(x, w, strides, pads, dilations, channels_first, groups, bias=None, re
 
 def input_grad(dy, w, x_shape, strides, pads, dilations, channels_first, groups):
     """The gradient of the images, of shape x_shape, for dy that of the output."""
-    images, filter, how = _last(dy, channels_first), _filter(w), _three(strides, pads, dilations)
-    shape = _last_shape(x_shape, channels_first)
+    images, filter, how = _last(dy, channels_first), _filter(w), three(strides, pads, dilations)
+    shape = last_shape(x_shape, channels_first)
     if groups > 1 and w.shape[-2] == 1:
         dx = conv_depthwise.input_grad(images, filter, shape, *how)
     else:
@@ -71,7 +72,7 @@ def input_grad(dy, w, x_shape, strides, pads, dilations, channels_first, groups)
 
 def filter_grad(x, dy, w_shape, strides, pads, dilations, channels_first, groups):
     """The gradient of the filter, of shape w_shape, for dy that of the output."""
-    shape, how = (*(1,) * (5 - len(w_shape)), *w_shape), _three(strides, pads, dilations)
+    shape, how = (*(1,) * (5 - len(w_shape)), *w_shape), three(strides, pads, dilations)
     x, dy = _last(x, channels_first), _last(dy, channels_first)
     if groups > 1 and w_shape[-2] == 1:
         return conv_depthwise.filter_grad(x, dy, shape, *how).reshape(w_shape)
