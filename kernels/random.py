@@ -61,7 +61,7 @@ def draw(m):
         fill_tiles.__name__ = fill_tiles.__qualname__ = function.__name__
         fill_tiles.__doc__ = function.__doc__
         launcher = range_kernel(fill_tiles)
-        launcher.elements = m * LANES
+        launcher.elements, launcher.store = m * LANES, store
         return launcher
     return decorate
 
@@ -184,6 +184,11 @@ def _below(w, params):
 _MODULUS, _SIGN = 1 << 64, 1 << 63
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _INT32, _INT64, _UINT32, _BOOL = (np.dtype(t) for t in (np.int32, np.int64, np.uint32, np.bool_))
+
+
+def seed_and_counter(key):
+    """The two numbers of a key, integers [2]."""
+    return key.tolist()
 
 
 def wrapped(n):

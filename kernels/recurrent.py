@@ -13,19 +13,19 @@ WORK = 24           # the five exponentials of an element and the rest, in addit
 
 
 @body
-def _soft_slope(y):
+def soft_slope(y):
     """The derivative of the sigmoid, from its value."""
     return y * (1.0 - y)
 
 
 @body
-def _hard_sigmoid(x):
+def hard_sigmoid(x):
     """0.2 x + 0.5, cut to [0, 1]"""
     return min(max(0.2 * x + 0.5, 0.0), 1.0)
 
 
 @body
-def _hard_slope(y):
+def hard_slope(y):
     """The derivative of the hard sigmoid, from its value."""
     return 0.2 if 0.0 < y < 1.0 else 0.0
 
@@ -64,8 +64,8 @@ def _backward(gate, slope):
 
 
 # by whether gates are hard sigmoids
-_ROWS = {False: _forward(scalar.sigmoid), True: _forward(_hard_sigmoid)}
-_GRAD_ROWS = {False: _backward(scalar.sigmoid, _soft_slope), True: _backward(_hard_sigmoid, _hard_slope)}
+_ROWS = {False: _forward(scalar.sigmoid), True: _forward(hard_sigmoid)}
+_GRAD_ROWS = {False: _backward(scalar.sigmoid, soft_slope), True: _backward(hard_sigmoid, hard_slope)}
 
 
 def lstm_gates(z, c, hard):
