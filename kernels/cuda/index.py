@@ -19,9 +19,9 @@ from ..index import (  # noqa: F401
     normal_axis,
 )
 from .arrays import contiguous, empty
-from .counting import where
 from .elementwise import cast
 from .jit import cuda, kernel
+from .prefix import where
 
 _INDICES = {np.dtype(np.int32), INT64}          # dtypes that kernels take as they are
 _PER_LAUNCH = 4                                 # coordinates that a kernel joins

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 from numbaflow.kernels import index as on_cpu
-from numbaflow.kernels.cuda import backend, counting, index
+from numbaflow.kernels.cuda import backend, index, prefix
 
 
 def there(x):
@@ -90,5 +90,5 @@ def test_where_it_holds(shape):
 @pytest.mark.parametrize("n", [0, 1, 31, 512, 513, 1500])
 def test_prefix_sums_and_the_largest(n):
     x = numbers(n, dtype="int64")
-    np.testing.assert_array_equal(back(counting.prefix_sums(there(x))), np.cumsum(x) - x)
-    assert counting.largest(there(x.astype("int32")), -1) == x.max(initial=-1)
+    np.testing.assert_array_equal(back(prefix.prefix_sums(there(x))), np.cumsum(x) - x)
+    assert prefix.largest(there(x.astype("int32")), -1) == x.max(initial=-1)
