@@ -6,8 +6,27 @@ waits to look whether there is an answer: a GPU gives inf and nan for matrices t
 import numpy as np
 
 from .. import linalg as on_host
-from ..linalg import check_pair, matrices, real_of  # noqa: F401
+from ..linalg import (  # noqa: F401
+    at_least_matrix,
+    check_band,
+    check_diagonal,
+    check_pair,
+    check_vector,
+    half_shape,
+    matrices,
+    real_of,
+)
 from . import backend
+from .diagonals import (  # noqa: F401
+    cross,
+    diag,
+    diag_part,
+    matrix_band_part,
+    matrix_diag,
+    matrix_diag_part,
+    matrix_set_diag,
+    trace,
+)
 
 
 def _computed(name, arrays, *options):
