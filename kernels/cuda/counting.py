@@ -1,8 +1,8 @@
-"""What numbers, counts and groups values on a GPU: unique, bincount, partitions, stitching, permutations.
+"""What counts and groups values on a GPU: bincount, partitions, stitching, permutations.
 
 The one idea: groups are runs of a stable order, and counts are integer atomics, so each result is the same
-each time.  Where a shape depends on values the host waits for them, once an op: unique reads how many there
-are, bincount and dynamic_stitch the extremes, dynamic_partition the counts.
+each time.  Where a shape depends on values the host waits for them, once an op: bincount and dynamic_stitch
+read the extremes, dynamic_partition the counts.
 """
 from itertools import accumulate, pairwise
 from math import prod
@@ -10,18 +10,17 @@ from math import prod
 import numpy as np
 
 from ..index import IndexOutOfRange, check_integers
-from ..sort import check_vector, order_key
+from ..sort import check_vector
 from . import backend
 from .arrays import assign, contiguous, empty, full, zeros
-from .blocks import WARP, block_reduce_max, block_reduce_sum
+from .blocks import block_reduce_max
 from .elementwise import cast
-from .jit import BLOCK, cuda, kernel
-from .sort_tiles import TILE, ordered_words, sorted_places
+from .jit import cuda, kernel
+from .sort_tiles import ordered_words, sorted_places
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 _RAW = {1: (np.uint8, 1), 2: (np.uint16, 1), 4: (np.uint32, 1), 8: (np.uint64, 1), 16: (np.uint64, 2)}
 _FEW_BINS = 2048                # that are counted in shared memory first
-_NO_FLIP = np.uint64(0)
 
 
 # ---- how arrays are seen
@@ -35,102 +34,6 @@ def flat_indices(indices):
     """Indices as a flat contiguous int64 array."""
     check_integers(indices)
     return contiguous(cast(indices, _INT64)).reshape(-1)
-
-
-# ---- numbering distinct values
-@kernel
-def find_first(x, kind, places, first):
-    """first[i] = the first place with x[i]'s value, where `places` is the stable order of x."""
-    i = cuda.grid(1)
-    while i < x.size:
-        key = order_key(x, places[i], kind, _NO_FLIP)
-        low, high = 0, i
-        while low < high:
-            middle = (low + high) // 2
-            if order_key(x, places[middle], kind, _NO_FLIP) < key:
-                low = middle + 1
-            else:
-                high = middle
-        first[places[i]] = places[low]
-        i += cuda.gridsize(1)
-
-
-@kernel
-def count_firsts(first, counts):
-    """counts[b] = #{i: first[i] == i} in tile b."""
-    mine, begin = np.int64(0), cuda.blockIdx.x * TILE
-    for i in range(begin + cuda.threadIdx.x, min(begin + TILE, first.size), cuda.blockDim.x):
-        mine += np.int64(first[i] == i)
-    mine = block_reduce_sum(mine)
-    if cuda.threadIdx.x == 0:
-        counts[cuda.blockIdx.x] = mine
-
-
-@kernel
-def number_firsts(first, counts, numbers):
-    """numbers[i] = #{j < i: first[j] == j} where first[i] == i; counts[-1] = how many there are."""
-    of_warps = cuda.shared.array(WARP, np.int64)
-    thread, threads, block = cuda.threadIdx.x, cuda.blockDim.x, cuda.blockIdx.x
-    number, begin = np.int64(0), block * TILE
-    for b in range(thread, block, threads):
-        number += counts[b]
-    number = block_reduce_sum(number)
-    for start in range(begin, begin + TILE, threads):
-        i = start + thread
-        marked = i < first.size and first[i] == i
-        votes = cuda.ballot_sync(0xffffffff, marked)
-        if thread % WARP == 0:
-            of_warps[thread // WARP] = cuda.popc(votes)
-        cuda.syncthreads()
-        rank, total = number + cuda.popc(votes & ((1 << thread % WARP) - 1)), np.int64(0)
-        for w in range(threads // WARP):
-            rank += of_warps[w] if w < thread // WARP else 0
-            total += of_warps[w]
-        if marked:
-            numbers[i] = rank
-        number += total
-        cuda.syncthreads()
-    if thread == 0 and block == cuda.gridDim.x - 1:
-        counts[counts.size - 1] = number
-
-
-@kernel
-def name_values(x, first, numbers, y, out):
-    """out[i] = numbers[first[i]], and y at that number = x[i]."""
-    i = cuda.grid(1)
-    while i < x.size:
-        number = numbers[first[i]]
-        out[i] = number
-        if first[i] == i:
-            y[number] = x[i]
-        i += cuda.gridsize(1)
-
-
-def unique(x, dtype=np.int32):
-    """The distinct values in order of appearance, and each value's place among them; NaNs are one.
-
-    By a sort; the host waits for the number of values.
-    """
-    if x.ndim != 1:
-        raise ValueError(f"unique takes a vector, got shape {x.shape}")
-    words, kind = ordered_words(x)
-    out = empty(x.shape, dtype)
-    if x.size == 0:
-        return empty(0, x.dtype), out
-    first, numbers, tiles = empty(x.size, _INT32), empty(x.size, _INT32), -(-x.size // TILE)
-    find_first.over(x.size, words, kind, sorted_places(words, x.size, kind, False), first)
-    counts = empty(tiles + 1, _INT64)
-    count_firsts(tiles, BLOCK, first, counts)
-    number_firsts(tiles, BLOCK, first, counts, numbers)
-    y = empty(int(backend.current().to_host(counts[tiles:])[0]), x.dtype)
-    name_values.over(x.size, raw(x)[0], first, numbers, raw(y)[0], out)
-    return y, out
-
-
-def unique_with_counts(x, dtype=np.int32):
-    """`unique`, and how often each value stands in x."""
-    y, numbers = unique(x, dtype)
-    return y, numbers, cast(_tally(flat_indices(numbers), y.size)[:y.size], dtype)
 
 
 # ---- counting
@@ -187,7 +90,7 @@ def tally_many(ids, counts):
         i += cuda.gridsize(1)
 
 
-def _tally(ids, size):
+def tally(ids, size):
     """How often each number below `size` stands in flat ids, and at the end how many others do, int64."""
     counts = zeros((size + 1,), _INT64)
     (tally_few if counts.size <= _FEW_BINS else tally_many).over(ids.size, ids, counts)
@@ -222,7 +125,7 @@ def bincount(values, weights=None, minlength=0, maxlength=None, dtype=np.int32):
     if maxlength is not None:
         size = min(size, maxlength)
     if weights is None:
-        return cast(_tally(flat, size)[:size], dtype)
+        return cast(tally(flat, size)[:size], dtype)
     if weights.shape != values.shape:
         raise ValueError(f"weights {weights.shape} and values {values.shape} have different shapes")
     out = zeros((size,), weights.dtype)
@@ -272,7 +175,7 @@ def dynamic_partition(data, partitions, num_partitions):
     if num_partitions < 1:
         raise ValueError(f"num_partitions must be at least 1, got {num_partitions}")
     flat, width = flat_indices(partitions), data.shape[partitions.ndim:]
-    counts = _tally(flat, num_partitions)
+    counts = tally(flat, num_partitions)
     rows = empty((flat.size, *width), data.dtype)
     if rows.size:
         words, kind = ordered_words(cast(flat, _INT32))

@@ -1,4 +1,4 @@
-"""Order on a GPU: sort, argsort, top_k, in_top_k, searchsorted; beside them what `counting` has.
+"""Order on a GPU: sort, argsort, top_k, in_top_k, searchsorted, and all of the CPU's module.
 
 The one idea: all that depends on order is the stable order of keys, which `sort_tiles` finds.  Sorted values
 are taken from the places that it gives.
@@ -18,9 +18,8 @@ from .counting import (
     flat_indices,
     invert_permutation,
     raw,
-    unique,
-    unique_with_counts,
 )
+from .distinct import unique, unique_with_counts
 from .elementwise import cast
 from .jit import cuda, kernel
 from .sort_tiles import MOST_KEPT, best_places, ordered_words, sorted_places

@@ -80,20 +80,21 @@ def order_tile(keys, places, size, best):
 
 
 @kernel
-def sort_tiles(x, given, n, kind, flip, size, best, keep, keys, places):
+def sort_tiles(x, given, n, kind, flip, bits, best, keep, keys, places):
     """places[r, t * keep:] = those of the `keep` least keys of row x[r, t * size:(t + 1) * size], in order.
 
     x is words that order as `kind` says, [rows * n], at the places 0, 1, ... of their row, or at those given;
-    the keys go along, if there is an array for them.
+    the keys go along, if there is an array for them.  A tile has many rows or is one of many of a row, in
+    segments of size = 1 << bits.
     """
     held = cuda.shared.array(TILE, x.dtype)
     at = cuda.shared.array(TILE, np.int32)
-    shift = np.uint64(64 - 8 * x.itemsize)
-    thread, threads, per_row = cuda.threadIdx.x, cuda.blockDim.x, (n + size - 1) // size
+    shift, size = np.uint64(64 - 8 * x.itemsize), 1 << bits
+    thread, threads, per_row = cuda.threadIdx.x, cuda.blockDim.x, (n + size - 1) >> bits
     rows = x.size // n
-    kept, first = places.size // rows, cuda.blockIdx.x * (TILE // size)
+    row, tile = cuda.blockIdx.x // per_row * (TILE >> bits), cuda.blockIdx.x % per_row
     for e in range(thread, TILE, threads):
-        r, i = (first + e // size) // per_row, (first + e // size) % per_row * size + e % size
+        r, i = row + (e >> bits), (tile << bits) + (e & (size - 1))
         if r < rows and i < n:
             held[e] = order_key(x, r * n + i, kind, flip) >> shift
             at[e] = given[r * n + i] if given.size > 0 else i
@@ -101,9 +102,10 @@ def sort_tiles(x, given, n, kind, flip, size, best, keep, keys, places):
             held[e], at[e] = ONES >> shift, _NOWHERE
     cuda.syncthreads()
     order_tile(held, at, size, best)
+    kept = places.size // rows
     for e in range(thread, TILE, threads):
-        r, i = (first + e // size) // per_row, (first + e // size) % per_row * keep + e % size
-        if r < rows and e % size < keep and i < kept:
+        r, i = row + (e >> bits), tile * keep + (e & (size - 1))
+        if r < rows and e & (size - 1) < keep and i < kept:
             places[r * kept + i] = at[e]
             if keys.size > 0:
                 keys[r * kept + i] = held[e]
@@ -166,20 +168,16 @@ def ordered_words(x):
     return contiguous(cast(x, dtype)).reshape(-1).view(word), kind
 
 
-def _power(n):
-    """The least power of 2 that is not below n."""
-    return 1 << (n - 1).bit_length()
-
-
 def _sort_tiles(words, given, n, kind, flip, best, keep, with_keys):
     """The first `keep` of each tile, [rows * tiles * keep] or of whole rows where best is 0."""
-    size, rows = min(TILE, _power(n)), words.size // n
-    tiles = rows * -(-n // size)
+    bits = (min(TILE, n) - 1).bit_length()
+    size = 1 << bits
+    tiles = words.size // n * -(-n // size)
     count = words.size if best == 0 else tiles * keep
     keys, places = empty(count if with_keys else 0, words.dtype), empty(count, _INT32)
     best, keep = (min(best, size), keep) if best else (size, size)
-    blocks = -(-tiles // (TILE // size))
-    sort_tiles(blocks, BLOCK, words, given, n, kind, flip, size, best, keep, keys, places)
+    blocks = -(-tiles // (TILE >> bits))
+    sort_tiles(blocks, BLOCK, words, given, n, kind, flip, bits, best, keep, keys, places)
     return keys, places
 
 
@@ -201,8 +199,8 @@ def best_places(words, n, kind, k):
 
     A tournament: the best of each tile form a row that is shorter, until it fits one tile.
     """
-    given, flip, rows = empty(0, _INT32), _FLIP, words.size // n
+    given, flip, rows, power = empty(0, _INT32), _FLIP, words.size // n, 1 << (k - 1).bit_length()
     while n > TILE:
-        words, given = _sort_tiles(words, given, n, kind, flip, _power(k), k, True)
+        words, given = _sort_tiles(words, given, n, kind, flip, power, k, True)
         kind, flip, n = UNSIGNED, _KEEP, words.size // rows
-    return _sort_tiles(words, given, n, kind, flip, _power(k), k, False)[1]
+    return _sort_tiles(words, given, n, kind, flip, power, k, False)[1]
