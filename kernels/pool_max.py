@@ -151,7 +151,7 @@ def max_pool(x, windows):
     if out.size:
         run, lead = (_max_channels, (windows.channels,)) if windows.inner_channels else (_max_rows, ())
         run(windows.rows, out.size * windows.elements, _flat(x), *lead, windows.size, windows.counts,
-            windows.kernel, windows.dilations, *spans(windows), _lowest(x.dtype), out.ravel(), index.ravel())
+            windows.kernel, windows.dilations, *spans(windows), lowest(x.dtype), out.ravel(), index.ravel())
     return out, index
 
 
@@ -194,7 +194,8 @@ def max_pool_take(x, index, windows):
     return out
 
 
-def _lowest(dtype):
+def lowest(dtype):
+    """What is not larger than any element of a dtype."""
     return dtype.type(-np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
 
 
