@@ -38,7 +38,7 @@ THIRD_PARTY = {
     "contrib": set(),
 }
 # and what the kernels for a GPU may import besides
-CUDA = {"cuda", "cupy", "cupy_backends", "cupyx", "greenlet", "numba_cuda"}
+CUDA = {"cuda", "cupy", "cupyx", "greenlet", "numba_cuda"}
 
 
 def modules(layer):

@@ -10,7 +10,7 @@ from .arrays import copy
 from .parts import conj
 
 PLAIN, TRANSPOSE, ADJOINT = 0, 1, 2         # cublasOperation_t
-_numbers = {dtype: (np.array(1, dtype), np.array(0, dtype)) for dtype in blas.LETTERS}
+_numbers = {dtype: (np.ones((), dtype), np.zeros((), dtype)) for dtype in blas.LETTERS}
 
 
 def multiply(a, conjugate_a, b, conjugate_b, out):

@@ -6,8 +6,7 @@ CuPy looks, and raises numpy.linalg.LinAlgError.)
 """
 import cupy
 import numpy as np
-from cupy.cuda import device
-from cupy_backends.cuda.libs import cublas, cusolver
+from cupy.cuda import cublas, cusolver, device
 from cupyx.scipy.linalg import solve_triangular
 
 from .. import blas

@@ -59,7 +59,7 @@ def cholesky(input, name=None):
             the gradient.
 
     Raises:
-        ValueError: a matrix that is not positive definite.
+        ValueError: a matrix that is not positive definite; on a GPU it gives nan instead.
 
     >>> import numbaflow as nf
     >>> nf.cholesky([[4.0, 2.0], [2.0, 5.0]]).numpy().tolist()

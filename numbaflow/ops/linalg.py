@@ -68,7 +68,7 @@ def matrix_inverse(input, adjoint=False, name=None):
         adjoint: invert the conjugate transpose.
 
     Raises:
-        ValueError: a matrix that has no inverse.
+        ValueError: a matrix that has no inverse; on a GPU it gives inf or nan instead.
 
     >>> import numbaflow as nf
     >>> nf.matrix_inverse([[2.0, 1.0], [1.0, 1.0]]).numpy().round(4)
@@ -102,7 +102,8 @@ def matrix_solve(matrix, rhs, adjoint=False, name=None):
         adjoint: solve with the conjugate transpose of matrix.
 
     Raises:
-        ValueError: a matrix that has no inverse, or shapes that do not match.
+        ValueError: shapes that do not match, or a matrix that has no inverse; on a GPU it gives inf or nan
+            instead.
 
     >>> import numbaflow as nf
     >>> nf.matrix_solve([[2.0, 0.0], [0.0, 4.0]], [[2.0], [2.0]]).numpy().tolist()

@@ -143,3 +143,13 @@ def test_cublas_gets_copies_of_what_it_can_not_read(library):
     turned = a.swapaxes(1, 2).copy()
     same(matmul.matmul(given(turned).swapaxes(1, 2), given(b), adjoint_a=True),
          np.matmul(a.conj().swapaxes(1, 2), b))
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("dtype", ["int8", "int64", "float32", "complex128"])
+def test_tiles_stay_in_registers(dtype):
+    with backend.using(backend.Compiler()) as compiler:
+        a = compiler.empty((2, 3, 4), dtype)
+        matmul.matmul(a, a, transpose_a=True)
+        assert all(code.resources.local == 0 for code in compiler.compiled.values())
+        assert len(compiler.compiled) == len(compiler.capabilities)

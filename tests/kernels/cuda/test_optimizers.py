@@ -93,3 +93,16 @@ def test_rows_are_scaled(others):
     optimizers.scale_rows(found, given(numbers), 0.5, others)
     x[[1, 3] if others else [0, 2]] *= np.float32(0.5)
     same(found, x)
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("name", RULES)
+def test_rules_stay_in_registers(name):
+    update = getattr(optimizers, name)
+    with backend.using(backend.Compiler()) as compiler:
+        group = [compiler.empty((6,), np.float32) for _ in range(update.states + 1)]
+        update.many([group], constants(update))
+        update.many([group] * 3, constants(update))
+        update.rows(compiler.empty((2,), np.int64), *group, *constants(update))
+        assert len(compiler.compiled) == 3 * len(compiler.capabilities)
+        assert all(code.resources.local == 0 for code in compiler.compiled.values())
