@@ -13,8 +13,8 @@ from . import table
 from .abstract import Traced
 from .device import HOST, device, in_scope_of_cpu, name_of, place, places
 from .errors import InvalidArgumentError
-from .placement import DeviceTensor, fetch, move, place_of, run, wrapped
-from .tape import IDLE, silent, stack, variable_node
+from .placement import DeviceTensor, Using, fetch, move, place_of, run, wrapped
+from .tape import IDLE, silent, stack, tracing, variable_node
 from .tensor import Tensor, array_text, as_array, as_tensor, wrap
 from .variable import ALONE, Variable, _restore
 
@@ -28,7 +28,11 @@ class OnDevice:
 
     # ---- reading
     def _tensor(self):
-        return wrapped(self._array(), self._place)
+        if not self._fixed:
+            with self._lock:
+                return wrapped(self._data, self._place, self._stream)
+        with self._lock, Using([self], self._place):        # (programs write there)
+            return wrapped(_arrays().copy(self._data), self._place)
 
     def _read(self):
         return self._tensor() if stack.frame is IDLE else self._read_by(*stack.frame)
@@ -44,9 +48,10 @@ class OnDevice:
         return self._read().numpy()
 
     def _array(self):
-        """The array of the value; of one that programs have fixed a copy."""
-        data = super()._array()
-        return _arrays().copy(data) if self._fixed else data
+        """The array of the value, on this thread's stream; of one that programs have fixed a copy."""
+        t = self._tensor()
+        with Using([t], self._place):
+            return t._data
 
     # ---- assigning
     _fixed = False              # whether captured programs refer to the array, which then is always the same
@@ -55,16 +60,18 @@ class OnDevice:
         """The array of the value, which is the same from now on."""
         with self._lock:
             if not self._fixed:
-                self._data, self._fixed = _arrays().copy(self._data), True
+                with Using([self], self._place) as found:
+                    self._data, self._fixed, self._stream = _arrays().copy(self._data), True, found.stream()
             return self._data
 
     def _take(self, array):
         """Have an array that nobody else writes to as the value."""
-        with self._lock:
+        with self._lock, Using([self], self._place) as found:
             if self._fixed:
                 _arrays().assign(self._data, array)
             else:
                 self._data = array
+            self._stream = found.stream()
 
     def _writable(self):
         """The array to write into: the variable's own, or a copy when anything else refers to it."""
@@ -96,7 +103,8 @@ class OnDevice:
             made = table.OPS[op] if op is not None else None
             value = given["value"] if made is None else run(
                 made, {made.inputs[0]: self._tensor(), **given}, self._place)
-            self._take(value._data)
+            with Using([value], self._place):
+                self._take(value._data)
 
     def assign(self, value, use_locking=None, name=None, read_value=True):
         """Set the value; ValueError for another shape."""
@@ -148,8 +156,7 @@ class OnDevice:
 
     # ---- copying, printing
     def __deepcopy__(self, memo):
-        made = _settled(self._array(), self._place, self.trainable, self._name,
-                        copy.deepcopy(self.constraint, memo))
+        made = _made(self._tensor(), self.trainable, self._name, copy.deepcopy(self.constraint, memo))
         memo[id(self)] = made
         return made
 
@@ -185,16 +192,27 @@ def settle(variable, value, dtype):
         value = wrap(as_array(value, dtype))
     elif dtype is not None:
         value = table.face("cast")(value, dtype)
-    variable._data = move(value, to)._data
-    variable._place = to
-    variable.__class__ = _class_of(type(variable))
+    _put(variable, move(value, to))
 
 
-def _settled(array, at, trainable, name, constraint):
-    with device("/cpu:0"):
+def _put(variable, tensor):
+    variable._data, variable._place, variable._stream = tensor._data, tensor._place, tensor._stream
+    if not isinstance(variable, OnDevice):
+        variable.__class__ = _class_of(type(variable))
+
+
+def migrate(variable, to):
+    """Let a variable live on that GPU from now on."""
+    if place_of(variable) != to:
+        with variable._lock, silent(), tracing(None):
+            _put(variable, move(variable._read(), to))
+
+
+def _made(tensor, trainable, name, constraint):
+    with device(name_of(HOST)):
         made = Variable(0.0, trainable=trainable, constraint=constraint)
-    made._data, made._place, made._name = array, at, name
-    made.__class__ = _class_of(Variable)
+    made._name = name
+    _put(made, tensor)
     return made
 
 

@@ -31,6 +31,7 @@ from .tape import record
 from .tensor import Tensor, array_text, wrap
 
 _new = object.__new__
+_OWN = object()
 
 
 class DeviceTensor(Tensor):
@@ -49,7 +50,7 @@ class DeviceTensor(Tensor):
         return "a tensor on a GPU"
 
     def _renewed(self):
-        return wrapped(self._data, self._place)
+        return wrapped(self._data, self._place, self._stream)
 
     def _filled(self, number):
         backend.current().enter(self._place)
@@ -82,11 +83,11 @@ def _arrays():
     return arrays
 
 
-def wrapped(array, at):
-    """The tensor of an array of a GPU that nobody will write to, made by this thread."""
+def wrapped(array, at, stream=_OWN):
+    """The tensor of an array of a GPU that nobody will write to, made by this thread or on that stream."""
     t = _new(DeviceTensor)
     t._data, t._dtype, t._node, t._place = array, array.dtype, None, at
-    t._stream = backend.current().stream()
+    t._stream = backend.current().stream() if stream is _OWN else stream
     places.used = True
     return t
 
@@ -100,7 +101,7 @@ def fetch(tensor):
 
 
 class Using:
-    """The backend, on a device, in order with the streams that made some tensors."""
+    """The backend, on a device, in order with the streams that made some tensors or wrote to variables."""
 
     __slots__ = ("_backend", "_others")
 
@@ -108,7 +109,7 @@ class Using:
         self._backend = found = backend.current()
         found.enter(at)
         own = found.stream()
-        self._others = {t._stream for t in tensors if type(t) is DeviceTensor and t._stream is not own}
+        self._others = {t._stream for t in tensors if getattr(t, "_stream", own) is not own}
 
     def __enter__(self):
         for stream in self._others:

@@ -204,7 +204,8 @@ class Variable(Operators, Trackable):
         own = self._data.dtype
         if type(value) in (int, float) and (own.kind in "fc" or (type(value) is int and own.kind in "iu")):
             return np.asarray(value, own)
-        data = as_tensor(value, own)._data
+        t = as_tensor(value, own)
+        data = t._data if type(t) is Tensor else t._fetched()
         if data.dtype != own:
             raise InvalidArgumentError(f"{what}: a {data.dtype} value for variable {self.name!r} of {own}; "
                                        "cast it first")
@@ -287,7 +288,7 @@ class Variable(Operators, Trackable):
     def _scatter(self, write, indices, updates, what):
         if stack.frame[2] is not None:
             return self._scatter_traced(indices, updates, what)
-        at = as_tensor(indices)._data
+        at = as_tensor(indices)._fetched()
         rows = self._converted(updates, what)
         try:
             self._update(write, at, rows)

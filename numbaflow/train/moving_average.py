@@ -1,12 +1,14 @@
 """Moving averages of variables."""
 import weakref
 
+from numbaflow.core.device import HOST
+from numbaflow.core.placement import fetch, place_of
 from numbaflow.core.tape import stack
 from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
 from numbaflow.kernels import optimizers as kernels
 
-from . import traced_steps
+from . import device_steps, traced_steps
 from .numbers import minimum, number
 from .optimizer import unscoped
 
@@ -63,7 +65,13 @@ class ExponentialMovingAverage(Trackable):
             if stack.frame[2] is not None:
                 traced_steps.step(kernels.moving_average, (average,), v._read(), (gain,))
                 continue
-            average._update(_follow, v._array().ravel(), gain)
+            if place_of(average) is not HOST:
+                value = device_steps.brought(v._read(), average)
+                device_steps.step(kernels.moving_average, (average,), value, (gain,))
+                continue
+            average._update(_follow, fetch(v._read()).ravel(), gain)
+        if stack.frame[2] is None:
+            device_steps.launch()
 
     def _decay_now(self):
         decay = number(self._decay)
@@ -76,7 +84,7 @@ class ExponentialMovingAverage(Trackable):
         """The average of a variable, made if need be; it goes when the variable goes."""
         key = variable._id
         if key not in self._averages:
-            made, owner = unscoped(variable._read, self.average_name(variable)), weakref.ref(self)
+            made, owner = unscoped(variable._read, self.average_name(variable), variable), weakref.ref(self)
             self._averages[key] = made, weakref.ref(variable, lambda _: _forget(owner(), key))
         return self._averages[key][0]
 

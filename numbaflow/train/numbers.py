@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
+from numbaflow.core.abstract import Traced
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
+from numbaflow.core.variable import Variable
 from numbaflow.ops import arithmetic, exponential, rounding, trigonometric
 from numbaflow.ops.casting import cast
 from numbaflow.ops.comparison import where
@@ -28,7 +30,7 @@ def _of_trace(value):
     """A scalar of the trace for what is a tensor or a variable, else a float."""
     if hasattr(value, "_read"):
         value = value._read()
-    if type(value) is Tensor or not isinstance(value, Tensor):
+    if not isinstance(value, Traced):
         return float(value)
     value = value if value._dtype == _FLOAT64 else cast(value, _FLOAT64)
     return reshape(value, ()) if value._data.ndim else value
@@ -36,12 +38,14 @@ def _of_trace(value):
 
 def held(variable):
     """The number that a scalar variable holds."""
-    return variable._data.item() if stack.frame[2] is None else number(variable)
+    if stack.frame[2] is not None:
+        return number(variable)
+    return variable._data.item() if type(variable) is Variable else variable.numpy().item()
 
 
 def put(variable, value):
     """Make a number the value of a scalar variable."""
-    if stack.frame[2] is None:
+    if stack.frame[2] is None and type(variable) is Variable:
         with variable._lock:
             variable._data = np.array(value, variable._data.dtype)
     else:
@@ -50,10 +54,10 @@ def put(variable, value):
 
 def multiply(variable, factor):
     """Multiply the number that a float64 variable holds."""
-    if stack.frame[2] is None:
+    if stack.frame[2] is None and type(variable) is Variable:
         variable._data = np.array(variable._data.item() * factor)
     else:
-        variable.assign(number(variable) * factor)
+        variable.assign(scalar(number(variable) * factor, variable._data.dtype))
 
 
 def scalar(value, dtype):

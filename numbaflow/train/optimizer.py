@@ -7,9 +7,12 @@ import weakref
 
 import numpy as np
 
+from numbaflow.core.abstract import Traced
+from numbaflow.core.device import HOST, device, name_of, places
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.gradient_tape import GradientTape
 from numbaflow.core.indexed_slices import IndexedSlices
+from numbaflow.core.placement import fetch, place_of
 from numbaflow.core.scopes import name_scope
 from numbaflow.core.tape import stack, tracing
 from numbaflow.core.tensor import Tensor, as_tensor
@@ -17,7 +20,7 @@ from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
 from numbaflow.kernels.optimizers import summed_rows
 
-from . import graph_steps, traced_steps
+from . import device_steps, graph_steps, traced_steps
 from .numbers import number
 
 __all__ = ["Optimizer", "number", "unscoped"]
@@ -158,7 +161,7 @@ class Optimizer(Trackable):
         return self._apply(pairs, global_step)
 
     def _apply(self, pairs, global_step):
-        held, given, eager = self._held, [], stack.frame[2] is None
+        held, given, eager, constrained = self._held, [], stack.frame[2] is None, []
         for g, v in pairs:
             if eager and type(g) is Tensor and type(v) is Variable and v._id in held \
                     and g._data.shape == v._data.shape and g._dtype is v._data.dtype:
@@ -178,16 +181,20 @@ class Optimizer(Trackable):
             else:
                 self._apply_dense(g, v, held[v._id][0], constants)
             if v.constraint is not None:
-                v.assign(v.constraint(v))
+                constrained.append(v)
+        if eager and places.used:
+            device_steps.launch()
+        for v in constrained:
+            v.assign(v.constraint(v))
         self._finish()
         if global_step is not None:
             global_step.assign_add(1)
 
     # ---- a step of one variable
     def _apply_dense(self, g, variable, slots, constants):
-        """Change a variable and its slots, given its gradient: an array, or a tensor of a trace."""
+        """Change a variable and its slots, given its gradient: an array, or a tensor of a trace or a GPU."""
         if isinstance(g, Tensor):
-            traced_steps.step(self._update, (variable, *slots), g, constants)
+            steps_of(g).step(self._update, (variable, *slots), g, constants)
             return
         variable._update(self._dense_step, g.ravel(), slots, constants)
 
@@ -200,10 +207,10 @@ class Optimizer(Trackable):
     def _apply_sparse(self, rows, g, variable, slots, constants):
         """The same, for the gradients g of some rows, all different; the others stay as they are.
 
-        In a trace `rows` and g are those of `traced_steps.summed_rows`.
+        In a trace and on a GPU `rows` and g are those of `summed_rows` there.
         """
         if isinstance(g, Tensor):
-            traced_steps.step(self._update, (variable, *slots), g, constants, rows)
+            steps_of(g).step(self._update, (variable, *slots), g, constants, rows)
             return
         variable._update(self._sparse_step, rows, g.ravel(), slots, constants)
 
@@ -212,12 +219,14 @@ class Optimizer(Trackable):
         if isinstance(g, np.ndarray):
             sums, g = g, np.zeros(variable._data.shape, g.dtype)
             g[rows] = sums
+        else:
+            g = steps_of(g).filled(rows, g, variable)
         self._apply_dense(g, variable, slots, constants)
 
     def _scale_rows(self, rows, factor, variable, others=False):
         """Multiply those rows of a variable, or all others."""
         if isinstance(rows, Tensor):
-            traced_steps.scale(variable, ~rows if others else rows, factor)
+            steps_of(rows).scale(variable, rows, factor, others)
             return
         if others:
             chosen = np.ones(variable._data.shape[0], bool)
@@ -234,8 +243,7 @@ class Optimizer(Trackable):
         """Make the slots of a variable met for the first time; they go when it goes."""
         key, made = variable._id, []
         for k, (name, value) in enumerate(self._slot_values().items()):
-            slot = unscoped(np.full(variable._data.shape, value, variable._data.dtype),
-                            self._slot_variable_name(variable, name, k))
+            slot = unscoped(filled(variable, value), self._slot_variable_name(variable, name, k), variable)
             self._slots.setdefault(name, {})[key] = slot
             made.append(slot)
         owner = weakref.ref(self)
@@ -275,10 +283,25 @@ def _forget(optimizer, key):
             of_name.pop(key, None)
 
 
-def unscoped(value, name):
-    """A variable that no tape traces, of that name in any name scope, made at once also while tracing."""
-    with tracing(None), name_scope(""):
+def filled(variable, number):
+    """A value for a variable like that one, full of a number."""
+    if place_of(variable) is HOST:
+        return np.full(variable._data.shape, number, variable._data.dtype)
+    return variable._tensor()._filled(number)
+
+
+def unscoped(value, name, near=None):
+    """A variable that no tape traces, of that name in any name scope, made at once also while tracing.
+
+    It lives where the variable `near` does, else on the CPU.
+    """
+    with tracing(None), name_scope(""), device(name_of(place_of(near))):
         return Variable(value, trainable=False, name=name)
+
+
+def steps_of(tensor):
+    """How steps are done with a gradient that is a tensor: in a trace, or on a GPU."""
+    return traced_steps if isinstance(tensor, Traced) else device_steps
 
 
 def _scale(array, rows, factor):
@@ -287,7 +310,7 @@ def _scale(array, rows, factor):
 
 # ---- checks of what users give
 def _checked(g, v):
-    """The gradient as an array, or as (row numbers, their rows) for slices; in a trace as tensors."""
+    """The gradient as an array, or as (row numbers, their rows) for slices; in traces and on GPUs tensors."""
     if isinstance(v, Tensor):
         raise NotImplementedError("Trying to update a Tensor ", v)
     if not isinstance(v, Variable):
@@ -301,7 +324,9 @@ def _checked(g, v):
     except (TypeError, ValueError):
         raise TypeError(f"Gradient must be convertible to a Tensor or IndexedSlices, or None: {g}") from None
     _check_agrees(g._data, v, v._data.shape)
-    return g._data if stack.frame[2] is None else g
+    if stack.frame[2] is not None:
+        return g
+    return fetch(g) if place_of(v) is HOST else device_steps.brought(g, v)
 
 
 def _checked_slices(g, v):
@@ -313,9 +338,11 @@ def _checked_slices(g, v):
     _check_agrees(values._data, v, indices._data.shape + shape[1:])
     if stack.frame[2] is not None:
         return traced_steps.summed_rows(indices, values, shape)
-    flat = indices._data.ravel()
+    if place_of(v) is not HOST:
+        return device_steps.summed_rows(*[device_steps.brought(t, v) for t in (indices, values)], shape)
+    flat = fetch(indices).ravel()
     try:
-        return summed_rows(flat, values._data.reshape(flat.size, *shape[1:]), shape[0])
+        return summed_rows(flat, fetch(values).reshape(flat.size, *shape[1:]), shape[0])
     except (IndexError, TypeError) as error:
         raise InvalidArgumentError(f"apply_gradients: IndexedSlices for {v.name!r}: {error}") from None
 

@@ -26,9 +26,14 @@ def step(rule, variables, g, constants, rows=None):
         trace.assign(variable, new if rows is None else where(rows, new, old))
 
 
-def scale(variable, rows, factor):
-    """Multiply those rows of a variable."""
-    value = current_trace().read(variable)
+def filled(rows, g, variable):
+    """The gradient of all rows: sums of none are 0 already."""
+    return g
+
+
+def scale(variable, rows, factor, others=False):
+    """Multiply those rows of a variable, or all others."""
+    value, rows = current_trace().read(variable), ~rows if others else rows
     factor = cast(factor, value._dtype) if isinstance(factor, Tensor) else factor
     current_trace().assign(variable, where(rows, value * factor, value))
 

@@ -4,6 +4,7 @@ Steps themselves are those of `train.Optimizer`: a rule's kernel, its slots and 
 """
 import numpy as np
 
+from numbaflow.core.device import CPU, device
 from numbaflow.core.indexed_slices import IndexedSlices
 from numbaflow.core.tape import silent
 from numbaflow.core.tensor import as_tensor
@@ -17,6 +18,12 @@ from numbaflow.train.optimizer import Optimizer as TrainOptimizer
 from . import schedules
 
 EPSILON = 1e-7
+
+
+def _kept(value, name):
+    """A variable of a number that steps look at: it is on the CPU, where nobody waits for it."""
+    with device(CPU):
+        return Variable(value, trainable=False, name=name)
 
 
 class Hyper:
@@ -63,7 +70,7 @@ class Optimizer(TrainOptimizer):
                 raise ValueError(f"Expected {key} >= 0, received: {value}")
         self._set_hyper("decay", decay)
         self.clipnorm, self.clipvalue = clipnorm, clipvalue
-        self._iterations = self._track(Variable(np.int64(0), trainable=False, name="iter"), "iter")
+        self._iterations = self._track(_kept(np.int64(0), "iter"), "iter")
 
     # ---- hyper-parameters
     def _set_hyper(self, name, value):
@@ -72,8 +79,7 @@ class Optimizer(TrainOptimizer):
             put(kept, number(value))
             return
         if isinstance(value, Variable) or not callable(value):
-            value = value if isinstance(value, Variable) else Variable(np.float64(number(value)),
-                                                                       trainable=False, name=name)
+            value = value if isinstance(value, Variable) else _kept(np.float64(number(value)), name)
             self._track(value, name)
         else:
             self._untrack(name)
