@@ -227,16 +227,36 @@ class Compiler(Backend):
     name = "compiler"
 
     def __init__(self, capabilities=((8, 0), (9, 0))):
-        self.capabilities, self.compiled = capabilities, {}        # (kernel name, types, capability) -> Code
+        self.capabilities, self.compiled = capabilities, {}        # (function, types, capability) -> Code
+
+    def empty(self, shape, dtype):
+        """An array of ones, for launches that read a count."""
+        return self._on_here(np.ones(shape, dtype))
+
+    def captured(self, launches):
+        """What a function that only launches gives, and nothing to repeat."""
+        results = launches()
+        made = _Captured(None)
+        made.results = results
+        return results, made
 
     def launch(self, kernel, blocks, threads, args, shared):
         """Compile the kernel for its arguments."""
-        from .toolchain import compiled
-        types = kernel.types(args)
-        for capability in self.capabilities:
-            key = kernel.function, types, capability
-            if key not in self.compiled:
-                self.compiled[key] = compiled(kernel.function, types, capability)
+        from .parameters import packed, sizes
+        from .toolchain import compiled_for
+        types, taken = kernel.types(args), sizes(args)
+        if (kernel.function, types, self.capabilities[0]) not in self.compiled:
+            found = compiled_for(kernel.function, types, self.capabilities)
+            for capability, code in zip(self.capabilities, found, strict=True):
+                self.compiled[kernel.function, types, capability] = code
+        code = self.compiled[kernel.function, types, self.capabilities[0]]
+        if list(code.parameters) != taken or len(packed(args, _no_address)) != len(taken):
+            raise TypeError(f"{kernel.__name__}: takes parameters of {list(code.parameters)} bytes, "
+                            f"{taken} would be given")
+
+
+def _no_address(array):
+    return 0
 
 
 # ---- the one in use

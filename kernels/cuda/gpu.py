@@ -6,12 +6,12 @@ each device; nothing waits for a stream but `to_host` and `synchronize`.
 """
 import collections
 import ctypes
-import struct
 import threading
 
 import numpy as np
 
 from .backend import NotCapturable, here
+from .parameters import packed
 from .toolchain import compiled
 
 
@@ -25,6 +25,10 @@ def found():
     except OSError:                     # no driver
         return None
     return Gpu(driver, count.value)
+
+
+def _address(array):
+    return array.data.ptr
 
 
 class _Streams(threading.local):
@@ -164,8 +168,8 @@ class Gpu:
     def captured(self, launches):
         """What a function that only launches gives, and its launches as a CUDA graph.
 
-        Both runs take memory from a pool of the graph's own, which the first run fills, so the second allocates
-        nothing, and nobody else is given that memory afterwards.
+        Both runs take memory from a pool of the graph's own, which the first run fills, so the second
+        allocates nothing, and nobody else is given that memory afterwards.
         """
         cuda, stream = self._cupy.cuda, self.stream()
         pool = cuda.MemoryPool()
@@ -202,14 +206,7 @@ class Gpu:
         loaded = kernel.compiled.get(key)
         if loaded is None:
             loaded = kernel.compiled[key] = self._load(kernel, key[1])
-        values = []
-        for x in args:
-            if type(x) is int:
-                values.append(x)
-            elif hasattr(x, "strides") and not isinstance(x, np.generic):
-                values += (0, 0, x.size, x.itemsize, x.data.ptr, *x.shape, *x.strides)
-            else:
-                values.append(_bits(x))
+        values = packed(args, _address)
         with loaded.lock:               # (the driver has read the slots when the call returns)
             loaded.slots[:len(values)] = values
             status = self._launch(loaded.function, *blocks, *threads, shared, stream.ptr, loaded.places, None)
@@ -226,10 +223,3 @@ class Gpu:
         if status:
             raise RuntimeError(f"{kernel.__name__}: the driver can't load its code: error {status}")
         return _Loaded(function, module, len(code.parameters))
-
-
-def _bits(number):
-    """The first eight bytes of a parameter as an int."""
-    if isinstance(number, np.generic):
-        return int.from_bytes(number.tobytes().ljust(8, b"\0"), "little", signed=True)
-    return struct.unpack("<q", struct.pack("<d", number))[0] if type(number) is float else int(number)

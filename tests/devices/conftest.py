@@ -10,14 +10,21 @@ def _asked(config):
     return backend.SIMULATED or "gpu" in (config.option.markexpr or "")
 
 
+def _compiles(config):
+    return "ptx" in (config.option.markexpr or "")
+
+
 def pytest_ignore_collect(collection_path, config):
     """Nothing here is looked at where it cannot run."""
-    return None if _asked(config) else True
+    return None if _asked(config) or _compiles(config) else True
 
 
-def pytest_collection_modifyitems(items):
-    """On a real GPU they are what `-m gpu` means."""
-    if not backend.SIMULATED:
-        for item in items:
-            if "devices" in item.path.parts:
-                item.add_marker(pytest.mark.gpu)
+def pytest_collection_modifyitems(config, items):
+    """On a real GPU they are what `-m gpu` means; those that only compile run when asked for."""
+    for item in items:
+        if "devices" in item.path.parts and not backend.SIMULATED and item.path.name != "test_compiled.py":
+            item.add_marker(pytest.mark.gpu)
+    if not _compiles(config):
+        compiling = [i for i in items if i.get_closest_marker("ptx")]
+        config.hook.pytest_deselected(items=compiling)
+        items[:] = [i for i in items if not i.get_closest_marker("ptx")]

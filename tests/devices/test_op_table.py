@@ -62,25 +62,28 @@ def test_values_are_those_of_the_cpu(op):
             assert_same(found, expected, op.name)
 
 
+def differentiable(values):
+    return [t for t in nest.flatten(values) if isinstance(t, nf.Tensor) and t.dtype.dtype in DIFFERENTIABLE]
+
+
+def gradients(op, arguments, kwargs):
+    """The gradients of a projection of an op's results for those of its arguments that have one."""
+    sources = differentiable(arguments)
+    with nf.GradientTape() as tape:
+        tape.watch(sources)
+        y = differentiable(op.face(*arguments, **kwargs))
+        weights = [np.random.default_rng(0).normal(size=v.shape).astype(v.dtype.name) for v in y]
+        total = [nf.reduce_sum(v * w) for v, w in zip(y, weights, strict=True)]
+    return tape.gradient(total, sources)
+
+
 @every([op for op in OPS if op.rules and any(op.rules.values()) and op.name not in CHOICE])
 def test_gradients_are_those_of_the_cpu(op):
     for sample in op.samples[:6]:
         args, kwargs = sample.make(dtype="float64")
         given = tensors_of(op, args)
-        sources = [t for t in nest.flatten(given) if isinstance(t, nf.Tensor) and t.dtype.dtype in DIFFERENTIABLE]
-        if not sample.grad or not sources:
-            continue
-
-        def gradients(arguments, sources):
-            with nf.GradientTape() as tape:
-                tape.watch(sources)
-                y = [v for v in nest.flatten(op.face(*arguments, **kwargs)) if v.dtype.dtype in DIFFERENTIABLE]
-                weights = [np.random.default_rng(0).normal(size=v.shape).astype(v.dtype.name) for v in y]
-                total = [nf.reduce_sum(v * w) for v, w in zip(y, weights, strict=True)]
-            return tape.gradient(total, sources)
-        on_gpu = [moved(v) for v in given]
-        of_gpu = [t for t in nest.flatten(on_gpu) if isinstance(t, nf.Tensor) and t.dtype.dtype in DIFFERENTIABLE]
-        found = gradients(on_gpu, of_gpu)
-        for t in found:
-            assert t is None or isinstance(t, DeviceTensor), f"a gradient of {op.name} is on the CPU"
-        assert_same(found, gradients(given, sources), f"gradients of {op.name}")
+        if sample.grad and differentiable(given):
+            found = gradients(op, [moved(v) for v in given], kwargs)
+            for t in found:
+                assert t is None or isinstance(t, DeviceTensor), f"a gradient of {op.name} is on the CPU"
+            assert_same(found, gradients(op, given, kwargs), f"gradients of {op.name}")

@@ -1,0 +1,60 @@
+"""Every op of the table compiled for GPUs that are not there: what its samples launch, and what that takes."""
+import os
+from pathlib import Path
+
+import pytest
+
+import numbaflow as nf
+from numbaflow.core import nest, table
+from numbaflow.core.dtypes import DIFFERENTIABLE
+from numbaflow.kernels.cuda import backend
+
+pytestmark = pytest.mark.ptx
+OPS = sorted((op for op in table.OPS.values() if op.function.__module__.startswith("numbaflow.")),
+             key=lambda op: op.name)
+FOUND: dict = {}                # (kernel, types, architecture) -> its resources
+
+
+@pytest.fixture(scope="module", autouse=True)
+def written():
+    """A table of what the kernels take, in $NUMBAFLOW_CUDA_RESOURCES if that names a file."""
+    yield
+    path = os.environ.get("NUMBAFLOW_CUDA_RESOURCES")
+    if path:
+        lines = ["kernel\ttypes\tarchitecture\tregisters\tlocal\tspilled\tshared"]
+        lines += ["\t".join(map(str, (*key, *what))) for key, what in sorted(FOUND.items())]
+        Path(path).write_text("\n".join(lines) + "\n")
+
+
+def moved(value):
+    if isinstance(value, list):
+        return [moved(v) for v in value]
+    return value.gpu() if isinstance(value, nf.Tensor) else value
+
+
+def run(op, sample, dtype):
+    """Forward and backward, for what they launch."""
+    args, kwargs = sample.make(dtype=dtype)
+    names = [*op.inputs, *op.attributes]
+    given = [nest.map_structure(nf.constant, v) if x in op.inputs else v
+             for x, v in zip(names, args, strict=False)]
+    given = [moved(v) for v in given]
+    sources = [t for t in nest.flatten(given) if isinstance(t, nf.Tensor) and t.dtype.dtype in DIFFERENTIABLE]
+    with nf.GradientTape() as tape:
+        tape.watch(sources)
+        y = [v for v in nest.flatten(op.face(*given, **kwargs)) if v.dtype.dtype in DIFFERENTIABLE]
+    if op.rules and any(op.rules.values()) and y and sources and sample.grad:
+        tape.gradient(y, sources)
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+def test_compiles_without_spills(op):
+    with backend.using(backend.Compiler()) as compiler:
+        for sample in op.samples:
+            for dtype in sample.dtypes:
+                run(op, sample, dtype)
+    for (function, types, capability), code in compiler.compiled.items():
+        key = function.__name__, ", ".join(map(str, types)), "sm_{}{}".format(*capability)
+        r = code.resources
+        FOUND[key] = r.registers, r.local, r.spilled, r.shared
+        assert r.spilled == 0, f"{key} spills {r.spilled} bytes"
