@@ -1,7 +1,7 @@
 """The parameters of a launch as 64-bit slots, in the order in which Numba's compiled kernels take them.
 
-An array is seven slots for its first dimension: two that manage memory on the CPU and are 0 here, its size, itemsize and
-address, its extents and its strides.  A number is one, in its first bytes.
+An array is its extents and its strides after five others: two that manage memory on the CPU and are 0 here,
+its size, its itemsize and its address.  A number is one slot, in its first bytes.
 """
 import struct
 

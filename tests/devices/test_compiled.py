@@ -1,13 +1,13 @@
-"""Every op of the table compiled for GPUs that are not there: what its samples launch, and what that takes."""
+"""Every op of the table compiled for GPUs that are not there, and what its kernels take."""
 import os
 from pathlib import Path
 
 import pytest
+from numbaflow.kernels.cuda import backend
 
 import numbaflow as nf
 from numbaflow.core import nest, table
 from numbaflow.core.dtypes import DIFFERENTIABLE
-from numbaflow.kernels.cuda import backend
 
 pytestmark = pytest.mark.ptx
 OPS = sorted((op for op in table.OPS.values() if op.function.__module__.startswith("numbaflow.")),

@@ -7,16 +7,18 @@ import numbaflow.kernels
 import numbaflow.kernels.cuda
 import pytest
 
+# what kernels are made of has the CPU's and CUDA's own face
+TOOLS = {"arrays", "blocks", "conv_tiles", "elementwise", "fused", "jit", "memory", "recording", "windows"}
 TWINS = sorted({m.name for m in pkgutil.iter_modules(numbaflow.kernels.__path__)}
-               & {m.name for m in pkgutil.iter_modules(numbaflow.kernels.cuda.__path__)}
-               - {"jit", "elementwise", "fused", "memory", "recording"})       # what they are made of, not twins
+               & {m.name for m in pkgutil.iter_modules(numbaflow.kernels.cuda.__path__)} - TOOLS)
 
 
 def functions(module):
     """The functions that a module defines, or takes from others of its package, by name."""
     return {name: value for name, value in vars(module).items()
             if inspect.isfunction(value) and not name.startswith("_")
-            and value.__module__.startswith("numbaflow.kernels")}
+            and value.__module__.startswith("numbaflow.kernels")
+            and value.__module__.rpartition(".")[2] not in TOOLS}
 
 
 @pytest.mark.parametrize("name", TWINS)
