@@ -43,7 +43,8 @@ class DeviceArray(np.ndarray):
     def __array_function__(self, function, kinds, args, kwargs):
         if function not in _VIEWS:
             raise TypeError(f"numpy.{function.__name__} on a device array: only CUDA kernels compute there")
-        found = super().__array_function__(function, kinds, args, kwargs)
+        more = {"subok": True} if function is np.broadcast_to else {}
+        found = super().__array_function__(function, kinds, args, {**kwargs, **more})
         for x in found if isinstance(found, (list, tuple)) else [found]:
             if isinstance(x, np.ndarray) and x.size and not np.may_share_memory(x, self):
                 raise TypeError(f"numpy.{function.__name__} copies this device array: make it contiguous")
@@ -113,7 +114,7 @@ class Backend:
         return np.array(array.view(np.ndarray), order="C")
 
     def from_device(self, array):
-        """A copy of an array of any device on this thread's."""
+        """A copy of a contiguous array of any device on this thread's."""
         return self._on_here(self.to_host(array))
 
     def device_of(self, array):

@@ -97,12 +97,19 @@ class Gpu:
         return found
 
     def wait_for(self, stream):
-        """Let this thread's work wait for what another stream has been given until now."""
-        self.stream().wait_event(stream.record())
+        """Let this thread's work wait for what another stream, of any device, has been given until now."""
+        self.stream().wait_event(self._mark(stream))
 
     def hold_back(self, stream):
         """Let another stream, which may be given our operands' memory anew, wait for this thread's work."""
-        stream.wait_event(self.stream().record())
+        stream.wait_event(self._mark(self.stream()))
+
+    def _mark(self, stream):
+        """An event at the end of what a stream has been given; it must be made on the stream's device."""
+        with self._cupy.cuda.Device(stream.device_id):
+            event = self._cupy.cuda.Event(disable_timing=True)
+            event.record(stream)
+        return event
 
     def synchronize(self):
         """Wait for all that this thread has launched on its device."""
@@ -157,11 +164,10 @@ class Gpu:
         return self._cupy.asnumpy(array, stream=self.stream(), order="C")
 
     def from_device(self, array):
-        """A copy of an array of any device on this thread's."""
-        source = self._cupy.ascontiguousarray(array)
+        """A copy of a contiguous array of any device on this thread's."""
         made, own = self.empty(array.shape, array.dtype), self.stream()
         if array.size:
-            made.data.copy_from_device_async(source.data, array.nbytes, own)
+            made.data.copy_from_device_async(array.data, array.nbytes, own)
         return made
 
     # ---- captured launches

@@ -145,8 +145,15 @@ def _copied(tensor, source, to):
         found = backend.current()
         found.enter(to)
         return wrapped(found.from_host(tensor._data), to)
-    with Using([tensor], to) as found:
-        return wrapped(found.from_device(tensor._data), to)
+    with Using([tensor], source) as found:
+        data, stream = _arrays().contiguous(tensor._data), found.stream()
+    found.enter(to)
+    if stream is not None:
+        found.wait_for(stream)
+    made = wrapped(found.from_device(data), to)
+    if stream is not None:
+        found.hold_back(stream)
+    return made
 
 
 class _Copy:

@@ -147,7 +147,7 @@ def _uploaded(value):
     """A constant on the device, which broadcasts to its shape."""
     array = np.ascontiguousarray(value.node.attributes["value"]).reshape(
         np.shape(value.node.attributes["value"]))
-    return np.broadcast_to(backend.current().from_host(array), value.shape, subok=True)
+    return np.broadcast_to(backend.current().from_host(array), value.shape)
 
 
 # ---- steps
