@@ -70,9 +70,9 @@ class _Shared(FakeCUDAShared):
         if shape == 0:
             return super().array(shape, dtype, alignment)
         caller = sys._getframe(1)
-        key = caller.f_code, caller.f_lineno, shape, str(dtype)
+        dtype = np.dtype(as_dtype(dtype) if isinstance(dtype, types.Type) else dtype)
+        key = caller.f_code, caller.f_lineno, shape, dtype
         if key not in self._allocations:
-            dtype = as_dtype(dtype) if isinstance(dtype, types.Type) else dtype
             self._allocations[key] = np.empty(shape, dtype)
         return self._allocations[key]
 
