@@ -10,7 +10,7 @@ from ..elementwise import collapse
 from . import backend
 from .jit import MOST_BLOCKS, cuda, kernel
 
-TILE = 32                       # edge of what is turned at once
+TILE, PITCH = 32, 33            # edge of what is turned at once; rows so far apart meet no bank twice
 
 
 def empty(shape, dtype, pooled=0):
@@ -95,7 +95,7 @@ def _copy_kernel(rank):
 @kernel
 def _copy_turned(x, out):
     """out[b, i, j] = x[b, i, j], x contiguous along i and out along j: by tiles, so that all is coalesced."""
-    tile = cuda.shared.array((TILE, TILE + 1), x.dtype)
+    tile = cuda.shared.array((TILE, PITCH), x.dtype)
     a, c, step = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.y
     batch, n, m = out.shape
     down, across = (n + TILE - 1) // TILE, (m + TILE - 1) // TILE

@@ -3,13 +3,18 @@ from ..joining import inside, mirror_places  # noqa: F401
 from .arrays import assign, empty, fill
 
 
+def _part(x, axis, place):
+    """x[:, ..., place], as many axes in front as `axis` says."""
+    return x[(slice(None),) * axis + (place,)]
+
+
 def concat(values, axis):
     """Arrays one after the other along an axis; ValueError for shapes that do not fit."""
     shape, at = list(values[0].shape), 0
     shape[axis] = sum([v.shape[axis] for v in values])
-    out, lead = empty(tuple(shape), values[0].dtype), (slice(None),) * axis
+    out = empty(tuple(shape), values[0].dtype)
     for v in values:
-        part = out[(*lead, slice(at, at + v.shape[axis]))]
+        part = _part(out, axis, slice(at, at + v.shape[axis]))
         if part.shape != v.shape:
             raise ValueError(f"shape {v.shape} does not fit {values[0].shape} along axis {axis}")
         assign(part, v)
@@ -19,9 +24,9 @@ def concat(values, axis):
 
 def stack(values, axis, shape):
     """Arrays of one shape along a new axis of the result, which has `shape`."""
-    out, lead = empty(shape, values[0].dtype), (slice(None),) * axis
+    out = empty(shape, values[0].dtype)
     for k, v in enumerate(values):
-        assign(out[(*lead, k)], v)
+        assign(_part(out, axis, k), v)
     return out
 
 
@@ -46,19 +51,19 @@ def pad(x, widths, value):
 
 def mirror(x, axis, before, after, edge):
     """x with its mirror images before and after it along an axis."""
-    n, shape, lead = x.shape[axis], list(x.shape), (slice(None),) * axis
+    n, shape = x.shape[axis], list(x.shape)
     shape[axis] = before + n + after
     out = empty(tuple(shape), x.dtype)
-    assign(out[(*lead, slice(before, before + n))], x)
-    turned = (*lead, slice(None, None, -1))
-    assign(out[(*lead, slice(before))], x[(*lead, slice(edge, before + edge))][turned])
-    assign(out[(*lead, slice(before + n, None))], x[(*lead, slice(n - edge - after, n - edge))][turned])
+    assign(_part(out, axis, slice(before, before + n)), x)
+    for to, source in ((slice(before), slice(edge, before + edge)),
+                       (slice(before + n, None), slice(n - edge - after, n - edge))):
+        assign(_part(out, axis, to), _part(_part(x, axis, source), axis, slice(None, None, -1)))
     return out
 
 
 def roll(x, shift, axis):
     """x moved 0 < shift < n places along an axis, from its end back to its start."""
-    n, lead, out = x.shape[axis], (slice(None),) * axis, empty(x.shape, x.dtype)
-    assign(out[(*lead, slice(shift, None))], x[(*lead, slice(n - shift))])
-    assign(out[(*lead, slice(shift))], x[(*lead, slice(n - shift, None))])
+    n, out = x.shape[axis], empty(x.shape, x.dtype)
+    assign(_part(out, axis, slice(shift, None)), _part(x, axis, slice(n - shift)))
+    assign(_part(out, axis, slice(shift)), _part(x, axis, slice(n - shift, None)))
     return out
