@@ -55,7 +55,7 @@ def column_sums(term):
         thread, apart = cuda.threadIdx.x, cuda.blockDim.x // tile
         column, row = cuda.blockIdx.x * tile + thread % tile, cuda.blockIdx.y * step + thread // tile
         end = min((cuda.blockIdx.y + 1) * step, rows)
-        first = second = firsts.dtype.type(0)
+        first = second = a.dtype.type(0)
         if column < columns:
             i = row * columns + column
             while row + 3 * apart < end:
@@ -79,10 +79,13 @@ def column_sums(term):
             seconds[cuda.blockIdx.y * columns + column] = second
 
     def launch(plan, operands, vectors, results):
-        firsts, seconds = [empty((plan.chunks * plan.columns,), operands[0].dtype) for _ in range(2)]
+        of_chunks = results
+        if plan.chunks > 1:
+            of_chunks = [empty((plan.chunks * plan.columns,), operands[0].dtype) for _ in range(2)]
         sums_of_tiles(plan.blocks, BLOCK, *operands, *vectors, plan.rows, plan.columns, plan.tile, plan.step,
-                      firsts, seconds)
-        sum_chunks(plan.columns, plan.chunks, firsts, seconds, *results)
+                      *of_chunks)
+        if plan.chunks > 1:
+            sum_chunks(plan.columns, plan.chunks, *of_chunks, *results)
     return launch
 
 

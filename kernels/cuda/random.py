@@ -80,7 +80,8 @@ def _fill(launcher, shape, dtype, seed, counter, params):
     n = math.prod(shape)
     tiles = -(-n // launcher.elements)
     made = empty((tiles * launcher.elements,), dtype)       # whole tiles: threads store all that they make
-    four = (*params, *[type(params[0])(0) if params else 0] * (4 - len(params)))
+    numbers = [np.float64(p) if type(p) is float else np.int64(p) for p in params]
+    four = (*numbers, *numbers[:1] * 3, *[np.int64(0)] * 4)[:4]
     _drawing(launcher, len(params)).over(tiles * LANES, made, on_device(seed), on_device(counter), *four)
     return made[:n].reshape(shape)
 
