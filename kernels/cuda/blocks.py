@@ -52,6 +52,39 @@ else:
     overload(exchange, target="cuda")(_exchange)
 
 
+def from_lane(value, lane):
+    """The value of a lane by its number."""
+    return cuda.shfl_sync(ALL_LANES, value, lane)
+
+
+def _integer_from_lane(value, lane):
+    return type(value)(cuda.shfl_sync(ALL_LANES, np.int32(value), lane))
+
+
+def _long_integer_from_lane(value, lane):
+    return type(value)(cuda.shfl_sync(ALL_LANES, np.int64(value), lane))
+
+
+def _complex_from_lane(value, lane):
+    return complex(cuda.shfl_sync(ALL_LANES, value.real, lane), cuda.shfl_sync(ALL_LANES, value.imag, lane))
+
+
+def _from_lane(value, lane):
+    if isinstance(value, types.Complex):
+        return _complex_from_lane
+    if isinstance(value, types.Integer):
+        return _long_integer_from_lane if value.bitwidth == 64 else _integer_from_lane
+    return from_lane
+
+
+from_lane.variants = {"complex": _complex_from_lane, "integer": _integer_from_lane,     # type: ignore
+                      "long integer": _long_integer_from_lane}
+if SIMULATED:
+    from_lane = device(from_lane)
+else:
+    overload(from_lane, target="cuda")(_from_lane)
+
+
 # ---- how two values become one
 @device
 def combine_sum(a, b):

@@ -43,6 +43,20 @@ def spread(m, n, inner):
     return arranged(m, n, inner, width_bits, row_bits, -(-n // chunks) if chunks > 1 else n)
 
 
+@functools.lru_cache(maxsize=4096)
+def scan_spread(m, n, inner):
+    """For scans along n: chunks take two more launches, groups within a warp no barrier."""
+    width_bits = min(bits(inner), bits(WARP))
+    row_bits, tiles = min(bits(-(-n // UNDER_WAY)), bits(BLOCK) - width_bits), -(-inner >> width_bits)
+    if m * tiles >= 2 * MOST_BLOCKS:
+        row_bits = min(row_bits, bits(WARP) - width_bits)
+    rows, chunks = 1 << row_bits, 1
+    if n > 2 * SINGLE * rows:
+        blocks = -(-(m * tiles << width_bits + row_bits) // BLOCK)
+        chunks = max(min(MOST_BLOCKS // blocks, -(-n // (2 * LEAST * rows))), 1)
+    return arranged(m, n, inner, width_bits, row_bits, -(-n // chunks))
+
+
 def arranged(m, n, inner, width_bits, row_bits, chunk):
     """Groups of 2**row_bits rows of 2**width_bits threads, with chunks of at least so many rows."""
     if chunk < n:
