@@ -1,12 +1,14 @@
 # make demo   train on real digits          make test   all tests that need no GPU
 # make check  lint, types, doc examples     make bench  speed of every op
+# make ptx    CUDA kernels compiled, which needs no GPU, in a virtual environment with NVIDIA's compiler
 # Each makes its own virtual environment; Python 3.10 or newer and make are all they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+CUDA := .venv-cuda
 
-.PHONY: demo test check lint types docs bench examples clean
+.PHONY: demo test simulated ptx check lint types docs bench examples clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -19,11 +21,28 @@ $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q -e '.[examples,tensorboard,test,bench,dev]'
 	touch $@ $(VENV)/.demo
 
+$(CUDA)/.ptx: setup.cfg pyproject.toml
+	test -x $(CUDA)/bin/python || $(PYTHON) -m venv $(CUDA)
+	$(CUDA)/bin/python -m pip install -q -e '.[cuda,test]'
+	touch $@
+
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py --out out
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) tests
+	$(MAKE) simulated
+
+# CUDA kernels run by numba-cuda's simulator
+simulated: $(VENV)/.dev
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest -n $(WORKERS) \
+		tests/devices tests/kernels/cuda tests/graph/cuda tests/test_gpu_benches.py
+
+# and compiled for two architectures; what each kernel takes is written to out/
+ptx: $(CUDA)/.ptx
+	mkdir -p out && rm -f out/cuda_resources.tsv
+	NUMBAFLOW_CUDA_RESOURCES=out/cuda_resources.tsv \
+		$(CUDA)/bin/python -m pytest -n $(WORKERS) -m ptx tests/devices tests/kernels/cuda tests/graph/cuda
 
 check: lint types docs bench-check examples
 
@@ -50,4 +69,4 @@ examples: $(VENV)/.demo
 	$(BIN)/python examples/line_search.py
 
 clean:
-	rm -rf $(VENV) build dist out *.egg-info
+	rm -rf $(VENV) $(CUDA) build dist out *.egg-info

@@ -25,8 +25,8 @@ class _Missing:
 
 @functools.cache
 def launch(op):
-    """The op's launch on device arrays: its function with the twins of its kernels."""
-    return _moved_function(op.function)
+    """The op's launch on device arrays: its function with the twins of its kernels, or one of its own."""
+    return op.cuda or _moved_function(op.function)
 
 
 @functools.cache

@@ -25,8 +25,10 @@ class Op:
 
     def __init__(self, function, *, inputs, rules, reference, samples, outputs=None, kernel=None, promote=(),
                  floats=(), residuals=(), operator=None, holomorphic=True, name=None, tests=None,
-                 infer=None, on_host=None):
-        self.on_host = on_host
+                 infer=None, on_host=None, cuda=None):
+        if kernel is None and cuda is None and not function.__module__.startswith("numbaflow."):
+            on_host = on_host or "its function is for NumPy arrays"
+        self.on_host, self.cuda = on_host, cuda
         self.name, self.function = name or function.__name__, function
         self.variadic = tuple(x[1:] for x in inputs if x.startswith("*"))
         self.inputs = tuple(x.lstrip("*") for x in inputs)
@@ -255,7 +257,9 @@ def op(*, inputs, grads, reference, samples, outputs=None, **more):
             dtype, ndim and size, and no values) and attributes that it names.  It gives (shape, dtype), or
             a list of those for several outputs, with one for each residual at the end.  An op without it is
             run on zeros where only a shape is asked for.
-        on_host: why it runs on the host for tensors of a GPU as well; else its kernels have CUDA twins.
+        cuda: the same function for CuPy's arrays, for tensors of a GPU.  Without it these are copied to the
+            host and the results back.  (numbaflow's own kernels have CUDA twins.)
+        on_host: why an op of numbaflow's own runs on the host for tensors of a GPU as well.
     """
     def declare(function):
         made = Op(function, inputs=inputs.split(), rules=grads, reference=reference, samples=samples,

@@ -17,13 +17,16 @@ FOUND: dict = {}                # (kernel, types, architecture) -> its resources
 
 @pytest.fixture(scope="module", autouse=True)
 def written():
-    """A table of what the kernels take, in $NUMBAFLOW_CUDA_RESOURCES if that names a file."""
+    """What the kernels take, added to the file that $NUMBAFLOW_CUDA_RESOURCES names.
+
+    A line has the kernel, its types, the architecture, and registers, local bytes, bytes spilled and shared.
+    """
     yield
     path = os.environ.get("NUMBAFLOW_CUDA_RESOURCES")
     if path:
-        lines = ["kernel\ttypes\tarchitecture\tregisters\tlocal\tspilled\tshared"]
-        lines += ["\t".join(map(str, (*key, *what))) for key, what in sorted(FOUND.items())]
-        Path(path).write_text("\n".join(lines) + "\n")
+        lines = ["\t".join(map(str, (*key, *what))) for key, what in sorted(FOUND.items())]
+        with Path(path).open("a") as file:              # (each worker of the run has its share)
+            file.write("\n".join(lines) + "\n")
 
 
 def moved(value):
