@@ -236,3 +236,8 @@ def test_sum_to_undoes_broadcasting():
     for shape in ((4,), (2, 4, 3, 5), (4, 3, 2)):
         with pytest.raises(ValueError, match="does not broadcast"):
             reduce.sum_to(x, shape)
+
+
+def test_means_of_more_small_integers_than_they_count():
+    for dtype in (np.int8, np.uint8):
+        assert reduce.reduce_mean(np.full(300, 2, dtype), (0,)) == 0       # (their sum has wrapped)
