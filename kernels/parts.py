@@ -37,6 +37,11 @@ def copy(x):
     return x.copy()
 
 
+def reshape(x, shape):
+    """The elements in C order in another shape, one extent of which may be -1; a view where there is one."""
+    return x.reshape(shape)
+
+
 def join_complex(real, imag, shape, dtype):
     """real + i imag, which broadcast to `shape`."""
     out = empty(shape, dtype)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from .. import scalar
 from . import backend
-from .arrays import assign, copy, empty, zeros
+from .arrays import assign, contiguous, copy, empty, zeros
 from .elementwise import cast, launch  # noqa: F401
 from .jit import device
 
@@ -29,6 +29,11 @@ def conj(x):
     if out.size:
         launch(Body("conj", scalar.conj), [x], out)
     return out
+
+
+def reshape(x, shape):
+    """The elements in C order in another shape, one extent of which may be -1; a view if x is contiguous."""
+    return contiguous(x).reshape(shape)
 
 
 @device

@@ -74,7 +74,7 @@ def reshape(tensor, shape, name=None):
     """
     shape = shape if type(shape) in (tuple, list) else shape_of(shape)
     try:
-        return tensor.reshape(shape)
+        return parts.reshape(tensor, shape)
     except ValueError:
         raise _unfit(tensor, shape) from None
 

@@ -43,6 +43,11 @@ def test_turned_matrices(shape, order, dtype):
     np.testing.assert_array_equal(back(arrays.copy(there(x).transpose(order))), x.transpose(order))
 
 
+def test_a_transposed_array_in_another_shape():
+    x = numbers(4, 6)
+    np.testing.assert_array_equal(back(parts.reshape(there(x).T, (3, -1))), x.T.reshape(3, -1))
+
+
 def test_a_value_is_broadcast_to_a_part():
     x = numbers(4, 3)
     for key, value in [((slice(None, None, 2),), numbers(1, 1, 3)), ((slice(None), 1), numbers(4)),
