@@ -7,6 +7,8 @@ import functools
 import numpy as np
 
 from numbaflow.core import nest
+from numbaflow.core.device import CPU, device, places
+from numbaflow.core.placement import DeviceTensor, fetch
 from numbaflow.core.shape import TensorShape
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
 
@@ -32,12 +34,19 @@ def element(value, where):
 
 
 def _leaf(value, where):
+    if isinstance(value, DeviceTensor):
+        return wrap(fetch(value))               # (pipelines are the CPU's)
     if isinstance(value, (Tensor, StringTensor)) or is_dataset(value):
         return value
     if value is None:
         raise TypeError(f"{where}: an element must be made of tensors, got None")
     try:
-        return StringTensor(value) if are_strings(value) else as_tensor(value)
+        if are_strings(value):
+            return StringTensor(value)
+        if not places.on:
+            return as_tensor(value)
+        with device(CPU):
+            return as_tensor(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{where}: an element must be a tensor, or a tuple or dict of tensors, got "
                         f"{type(value).__name__}: {error}") from error

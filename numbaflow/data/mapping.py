@@ -8,7 +8,9 @@ from collections import deque
 
 import numpy as np
 
+from numbaflow.core.device import CPU, device, in_scope_of_cpu, places
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.tensor import Tensor
 
 from .elements import describe, element, same_types
 from .selecting import whole_number
@@ -21,7 +23,10 @@ AUTOTUNE = -1
 
 
 def call(function, value, where):
-    """function(value), the parts of a plain tuple as arguments; errors get a note."""
+    """function(value), the parts of a plain tuple as arguments, on the CPU; errors get a note."""
+    if places.on and not in_scope_of_cpu():
+        with device(CPU):
+            return call(function, value, where)
     try:
         return function(*value) if type(value) is tuple else function(value)
     except StopIteration as error:          # would end the loop over the dataset without a word
@@ -34,7 +39,7 @@ def call(function, value, where):
 
 def truth(value, where):
     """The bool of what a predicate returned."""
-    data = value._data if hasattr(value, "_data") else np.asarray(value)
+    data = value._data if type(value) in (Tensor, StringTensor) else np.asarray(value)
     if data.dtype.kind != "b" or data.size != 1 or isinstance(value, StringTensor):
         raise TypeError(f"{where}: a predicate must return a scalar bool, got {value!r}")
     return bool(data)

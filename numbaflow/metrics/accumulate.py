@@ -5,8 +5,10 @@ either.
 """
 import numpy as np
 
+from numbaflow.core.placement import fetch
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
+from numbaflow.core.variable import Variable
 from numbaflow.kernels.reduce import argmax
 from numbaflow.ops.arithmetic import div_no_nan
 from numbaflow.ops.casting import cast
@@ -20,7 +22,9 @@ _SMALL = 1 << 12                # elements; NumPy's call takes 0.7 us where the 
 def values_of(value):
     """The array of what a metric was given; in a trace a tensor that no tape traces."""
     tensor = value if type(value) is Tensor else as_tensor(value)
-    return tensor._data if stack.frame[2] is None else tensor._renewed()
+    if stack.frame[2] is not None:
+        return tensor._renewed()
+    return tensor._data if type(tensor) is Tensor else fetch(tensor)
 
 
 def tensor_of(values):
@@ -78,7 +82,7 @@ def largest(x):
 
 def add_number(variable, delta):
     """Add a number to a scalar variable."""
-    if stack.frame[2] is not None:
+    if stack.frame[2] is not None or type(variable) is not Variable:
         variable.assign_add(cast(delta, variable.dtype) if isinstance(delta, Tensor) else delta)
         return
     # (a new scalar array costs a third of what assign_add does)
@@ -89,4 +93,4 @@ def add_number(variable, delta):
 
 def kept(variable):
     """The values a variable holds."""
-    return variable._array() if stack.frame[2] is None else variable._read()._renewed()
+    return fetch(variable._read()) if stack.frame[2] is None else variable._read()._renewed()

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from numbaflow.core.device import CPU, device
 from numbaflow.core.scopes import name_scope
 from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
@@ -85,7 +86,7 @@ class Metric(Trackable):
             raise RuntimeError("Can't call add_variable() except in build().")
         shape, dtype = () if shape is None else shape, np.float32 if dtype is None else dtype
         scope = re.sub(r"[^A-Za-z0-9.]", "_", self._name)
-        with name_scope(""):
+        with name_scope(""), device(CPU):       # (where eager metrics compute)
             made = Variable(lambda: (initializer or zeros)(shape, dtype=dtype), trainable=False,
                             name=f"{scope}/{name}", dtype=dtype)
         self._vars.append(made)

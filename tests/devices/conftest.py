@@ -5,6 +5,8 @@ A run that asks for neither has none of them.
 import pytest
 from numbaflow.kernels.cuda import backend
 
+from numbaflow.core.device import places
+
 
 def _asked(config):
     return backend.SIMULATED or "gpu" in (config.option.markexpr or "")
@@ -28,3 +30,10 @@ def pytest_collection_modifyitems(config, items):
         compiling = [i for i in items if i.get_closest_marker("ptx")]
         config.hook.pytest_deselected(items=compiling)
         items[:] = [i for i in items if not i.get_closest_marker("ptx")]
+
+
+@pytest.fixture
+def automatic(monkeypatch):
+    """New tensors go to the first GPU, as they do where there is a real one."""
+    monkeypatch.setattr(backend.current(), "automatic", True)
+    monkeypatch.setattr(places, "on", True)

@@ -5,6 +5,7 @@ goes through `_general`.
 """
 from numbaflow.core import dtypes, scopes
 from numbaflow.core.errors import OpError
+from numbaflow.core.placement import DeviceTensor
 from numbaflow.core.shape import TensorShape
 from numbaflow.core.tensor import Tensor
 from numbaflow.core.trackable import AutoTrackable, NoDependency, Trackable
@@ -162,7 +163,7 @@ class Layer(LayerWeights, LossesAndMetrics, Connections, AutoTrackable):
         """
         try:
             quick = self._quick
-            if quick and type(inputs) is Tensor and not args:
+            if quick and (type(inputs) is Tensor or type(inputs) is DeviceTensor) and not args:
                 fits = self._fits
                 if ((fits is None or inputs._data.shape in fits)
                         and getattr(inputs, "_keras_mask", None) is None):
@@ -264,7 +265,7 @@ class Layer(LayerWeights, LossesAndMetrics, Connections, AutoTrackable):
         masks = self.compute_mask(inputs, mask)
         if masks is not None:
             _set_masks(outputs, masks)
-        if type(inputs) is Tensor and mask is None:
+        if type(inputs) in (Tensor, DeviceTensor) and mask is None:
             if self._fits is not None:
                 if len(self._fits) >= _MANY:
                     self._fits.clear()

@@ -171,7 +171,7 @@ class Output:
         """The mean loss of a batch, its examples weighted."""
         weighted = weights is not None and self._whole
         values = self.loss(y, prediction, weights) if weighted else self.loss(y, prediction)
-        if type(values) is not Tensor:
+        if type(values) is not Tensor and not isinstance(values, Tensor):
             raise TypeError(f"the loss {self._loss_name} of {self.name!r} should give a tensor, got "
                             f"{type(values).__name__}")
         if weighted or weights is None:

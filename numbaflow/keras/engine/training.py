@@ -2,7 +2,6 @@
 import contextlib
 
 from numbaflow.core import dtypes, nest
-from numbaflow.core.tensor import Tensor
 from numbaflow.keras import optimizers
 from numbaflow.keras.backend import floatx
 from numbaflow.keras.callbacks import Callback, CallbackList, History, ProgbarLogger
@@ -301,7 +300,7 @@ class Training:
     def predict_on_batch(self, x):
         """The model's outputs for a batch, as arrays."""
         outputs = self._outputs_for(next(self._batches(x, batch_size=2**62).one_pass())[0], False)
-        return nest.map_structure(Tensor.numpy, outputs) if nest.is_nested(outputs) else outputs.numpy()
+        return nest.map_structure(lambda t: t.numpy(), outputs)
 
     # ---- printing, saving
     def summary(self, line_length=None, positions=None, print_fn=None):

@@ -8,6 +8,8 @@ import logging
 import numpy as np
 
 from numbaflow.core import dtypes, nest
+from numbaflow.core.device import CPU, device
+from numbaflow.core.placement import DeviceTensor, fetch
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
 from numbaflow.core.variable import Variable
 from numbaflow.data import Dataset
@@ -36,6 +38,8 @@ def as_structure(value, dtype, what):
         return [as_structure(part, dtype, f"{what}[{k}]") for k, part in enumerate(value)]
     if isinstance(value, Variable):
         return as_structure(value.value(), dtype, what)
+    if isinstance(value, DeviceTensor):
+        return cast(value, dtype) if value._dtype in _FLOATS else value
     return _of_array(value, dtype, what)
 
 
@@ -47,7 +51,7 @@ def _holds_arrays(values):
 def _of_array(value, dtype, what):
     """The tensor of an array, which shares its memory where the dtype is right."""
     if not isinstance(value, np.ndarray):
-        value = np.asarray(value) if hasattr(value, "__array__") else as_tensor(value)._data
+        value = np.asarray(value if hasattr(value, "__array__") else as_tensor(value))
     if value.dtype.kind not in "biufc":
         raise TypeError(f"{what}: numbers are expected, got an array of {value.dtype}")
     wanted = dtype if value.dtype.kind == "f" else dtypes.as_numpy(value.dtype)
@@ -60,12 +64,14 @@ def size_of(x):
     """The number of examples in a batch of inputs."""
     if type(x) is Tensor:
         return x._data.shape[0] if x._data.ndim else 1
+    if isinstance(x, DeviceTensor):
+        return x.shape[0] if x.ndim else 1
     return size_of(nest.flatten(x)[0])
 
 
 def _class_weights(y, weights):
     """The weight of each example by its class."""
-    y = y._data
+    y = fetch(y)
     if y.ndim > 2:
         raise ValueError(f"class_weight: targets of shape {y.shape} are not one class for each example")
     classes = y.argmax(1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1).astype(np.int64)
@@ -93,11 +99,22 @@ def weighted(y, sample_weight, class_weight):
     by_class = _class_weights(y, class_weight)
     if sample_weight is None:
         return wrap(by_class)
-    return wrap(sample_weight._data * by_class.astype(sample_weight._dtype).reshape(
+    return wrap(fetch(sample_weight) * by_class.astype(sample_weight._dtype).reshape(
         -1, *[1] * (sample_weight.ndim - 1)))
 
 
 # ---- arrays
+def _permutation(n):
+    """The numbers below n in a random order."""
+    with device(CPU):
+        return permutation_draw(n, random_key())._data
+
+
+def _on_host(tensor):
+    """The tensor of the CPU; batches are copied to where the model is."""
+    return wrap(fetch(tensor)) if isinstance(tensor, DeviceTensor) else tensor
+
+
 class ArrayBatches:
     """Arrays cut into batches.
 
@@ -111,6 +128,7 @@ class ArrayBatches:
     restarts = True
 
     def __init__(self, x, y, sample_weight, batch_size, shuffle=False):
+        x, y, sample_weight = [nest.map_structure(_on_host, part) for part in (x, y, sample_weight)]
         self._structure, self.batch_size, self._shuffle = (x, y, sample_weight), batch_size, shuffle
         self._arrays = [t._data for t in nest.flatten(self._structure) if t is not None]
         self.samples = _examples(x, y, sample_weight)
@@ -132,7 +150,7 @@ class ArrayBatches:
         """The batches, in a new order where they are shuffled."""
         size, arrays = self.batch_size, self._arrays
         if self._shuffle is True:
-            order = permutation_draw(self.samples, random_key())._data
+            order = _permutation(self.samples)
             for start in range(0, self.samples, size):
                 rows = order[start:start + size]
                 yield self._packed([wrap(a.take(rows, 0)) for a in arrays])
@@ -142,7 +160,7 @@ class ArrayBatches:
 
     def _starts(self):
         if self._shuffle == "batch":
-            return (permutation_draw(self.steps, random_key())._data * self.batch_size).tolist()
+            return (_permutation(self.steps) * self.batch_size).tolist()
         return range(0, self.samples, self.batch_size)
 
     def _packed(self, tensors):
@@ -226,7 +244,7 @@ class SequenceBatches(StreamBatches):
 
     def one_pass(self):
         count = self.steps = len(self._source)
-        order = permutation_draw(count, random_key())._data.tolist() if self._shuffle else range(count)
+        order = _permutation(count).tolist() if self._shuffle else range(count)
         return (self._batch(self._source[k]) for k in order)
 
     def end_epoch(self):

@@ -9,6 +9,7 @@ import numpy as np
 
 from numbaflow.core import nest
 from numbaflow.core.gradient_tape import GradientTape
+from numbaflow.core.placement import fetch
 from numbaflow.ops.arithmetic import add_n
 
 from .training_data import size_of
@@ -166,7 +167,7 @@ class Joined:
 
     def add(self, outputs):
         """Take in the outputs of a batch."""
-        leaves = [t._data for t in nest.flatten(outputs)]
+        leaves = [fetch(t) for t in nest.flatten(outputs)]
         if self._parts is None:
             self._structure = outputs
             self._parts = [[] if self._samples is None else np.empty((self._samples, *a.shape[1:]), a.dtype)

@@ -1,10 +1,14 @@
 """Normalization: by the statistics of a batch and their moving means, and by those of each sample."""
 import numpy as np
 
+from numbaflow.core.device_variable import OnDevice
+from numbaflow.core.placement import fetch
 from numbaflow.core.tape import silent, stack
 from numbaflow.core.tensor import as_tensor, wrap
+from numbaflow.kernels import optimizers as kernels
 from numbaflow.ops.layer_norm import layer_normalization
 from numbaflow.ops.normalization import fused_batch_norm
+from numbaflow.train import device_steps
 
 from ..engine.base_layer import InputSpec, Layer
 from ..engine.calls import running
@@ -89,6 +93,8 @@ class BatchNormalization(Layer):
         if x._data.size and not running.probing:
             self._follow(self.moving_mean, mean)
             self._follow(self.moving_variance, variance)
+            if isinstance(self.moving_mean, OnDevice) and stack.frame[2] is None:
+                device_steps.launch()
         return y
 
     def _follow(self, moving, value):
@@ -97,7 +103,11 @@ class BatchNormalization(Layer):
             with silent():
                 moving.assign(moving * self.momentum + value._renewed() * (1.0 - self.momentum))
             return
-        moving.assign(moving.numpy() * self.momentum + value._data * (1.0 - self.momentum))
+        if isinstance(moving, OnDevice):
+            value = device_steps.brought(value, moving)
+            device_steps.step(kernels.moving_average, (moving,), value, (1.0 - self.momentum,))
+            return
+        moving.assign(moving.numpy() * self.momentum + fetch(value) * (1.0 - self.momentum))
 
     def compute_output_shape(self, input_shape):
         """The shape given."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tape import stack
-from numbaflow.core.tensor import as_tensor
+from numbaflow.core.tensor import Tensor, as_tensor
 from numbaflow.ops import losses as ops
 from numbaflow.ops.activations import relu, softplus
 from numbaflow.ops.arithmetic import abs, maximum, square, squared_difference
@@ -154,7 +154,7 @@ def cosine_similarity(y_true, y_pred, axis=-1):
 # ---- margins
 def _signs(y_true):
     """Labels of 0 and 1 as -1 and 1; others as they are."""
-    if stack.frame[2] is not None:
+    if stack.frame[2] is not None or type(y_true) is not Tensor:
         zeros_and_ones = reduce_all(logical_or(equal(y_true, 0.0), equal(y_true, 1.0)))
         return where(zeros_and_ones, 2.0 * y_true - 1.0, y_true)
     zeros_and_ones = bool(np.all((y_true._data == 0) | (y_true._data == 1)))
@@ -269,11 +269,11 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, axis=-1):
 
 
 def classes(op, labels):
-    """Class numbers as integers; in a compiled function floats are not checked."""
+    """Class numbers as integers; in a compiled function and on a GPU floats are not checked."""
     labels = as_tensor(labels)
     if labels._dtype.kind in "iu":
         return labels
-    if labels._dtype.kind == "f" and stack.frame[2] is None and not np.all(np.isfinite(labels._data)):
+    if labels._dtype.kind == "f" and type(labels) is Tensor and not np.all(np.isfinite(labels._data)):
         raise InvalidArgumentError(f"{op}: labels hold NaN or inf; expected whole numbers of classes")
     return cast(labels, np.int64)
 

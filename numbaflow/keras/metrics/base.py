@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 
+from numbaflow.core.device import CPU, device
 from numbaflow.core.dtypes import as_numpy
 from numbaflow.core.trackable import AutoTrackable, NoDependency
 from numbaflow.core.variable import Variable
@@ -60,8 +61,9 @@ class Metric(AutoTrackable):
         if isinstance(initializer, str):
             from .. import initializers
             initializer = initializers.get(initializer)
-        made = Variable(lambda: (initializer or zeros)(shape, dtype=dtype), trainable=False,
-                        name=f"{self.name}/{name}")
+        with device(CPU):               # (where eager metrics compute)
+            made = Variable(lambda: (initializer or zeros)(shape, dtype=dtype), trainable=False,
+                            name=f"{self.name}/{name}")
         self._weights.append(made)
         return made
 

@@ -199,7 +199,7 @@ class MeanRelativeError(Mean):
 
     def __init__(self, normalizer, name="mean_relative_error", dtype=None):
         super().__init__(name, dtype)
-        self.normalizer = float_tensor(normalizer)._data
+        self.normalizer = float_tensor(normalizer).numpy()
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add a batch."""
