@@ -1,4 +1,4 @@
-"""Convolutions of images [n, depth, height, width, channels]: the output and both gradients, as tiled products.
+"""Convolutions of images [n, depth, height, width, channels]: output and both gradients, as tiled products.
 
 The one idea: which pixels meet which taps is a few integers for each axis, and kernels take those; nothing is
 copied or padded first.  Where there are few tiles the sum is split, and a second kernel adds the parts up in
@@ -17,17 +17,19 @@ from .conv_tiles import PER_AXIS, PIXELS, SCALARS, TAPS, TURNED, Form, Tile, til
 from .jit import cuda, kernel
 from .vectors import aligned
 
-# Tiles with how fast one is, by the products of a load, and what the choice is made for.
+# Tiles, each with how fast it is beside the others (a guess), where loads are of aligned fours and where not.
+_FOURS: tuple
+_ONES: tuple
+_DOUBLE: tuple
 if SIMULATED:
     PROCESSORS, LEAST = 2, 2
-    _TILES = {True: ((Tile(32, 16, 8, 4, 4), 0.8), (Tile(64, 32, 8, 8, 8), 1.0))}
-    _TILES[False] = _DOUBLE = _TILES[True]
+    _FOURS = _ONES = _DOUBLE = ((Tile(32, 16, 8, 4, 4), 0.8), (Tile(64, 32, 8, 8, 8), 1.0))
 else:
     PROCESSORS = 132                    # of an H100
     LEAST = 16                          # chunks of a part
-    _TILES = {True: ((Tile(128, 128, 8, 8, 8), 1.0), (Tile(128, 64, 16, 8, 4), 0.9), (Tile(64, 64, 8, 8, 4), 0.85),
-                     (Tile(128, 32, 16, 8, 4), 0.75)),
-              False: ((Tile(64, 64, 8, 8, 4), 1.0),)}
+    _FOURS = ((Tile(128, 128, 8, 8, 8), 1.0), (Tile(128, 64, 16, 8, 4), 0.9), (Tile(64, 64, 8, 8, 4), 0.85),
+              (Tile(128, 32, 16, 8, 4), 0.75))
+    _ONES = ((Tile(64, 64, 8, 8, 4), 1.0),)
     _DOUBLE = ((Tile(64, 64, 8, 4, 4), 1.0), (Tile(64, 32, 8, 4, 4), 0.8))
 MOST_PARTIAL = 1 << 26                  # elements of all parts
 
@@ -38,8 +40,8 @@ def _image(shape):
     return [prod(shape[k + 1:]) for k in range(4)]
 
 
-def _axis(places, step=1, start=0, extent=1, taps=1, apart=0, x_step=0, y_step=0, w_step=0):
-    return dict(zip(PER_AXIS, (places, step, start, extent, taps, apart, x_step, y_step, w_step), strict=True))
+def _axis(*numbers):
+    return dict(zip(PER_AXIS, numbers, strict=True))
 
 
 def _still(axis):
@@ -48,7 +50,7 @@ def _still(axis):
 
 
 def _described(axes, strides, **scalars):
-    """(how many axes the kernel has, its integers): the depth only where it matters, none where no axis does."""
+    """(how many axes the kernel has, its integers): depth where it matters, none where no axis does."""
     if all(map(_still, axes)) and set(strides) == {1}:
         for end in "xy":
             scalars[f"{end}_image"] = scalars[f"{end}_pixel"]
@@ -57,14 +59,9 @@ def _described(axes, strides, **scalars):
         axes = axes[1:]
     scalars = {name: scalars.get(name, 1) for name in SCALARS}
     if max(scalars["rows"], scalars["sums"], scalars["x_image"], scalars["y_image"]) >= 1 << 31:
-        raise ValueError(f"convolution: pixels, taps x channels and elements of an image must be less than 2**31 "
-                         f"on a GPU, got {scalars['rows']}, {scalars['sums']} and {scalars['x_image']}")
+        raise ValueError(f"convolution: pixels ({scalars['rows']}), taps x channels ({scalars['sums']}) and "
+                         f"elements of an image ({scalars['x_image']}) must be less than 2**31 on a GPU")
     return len(axes), scalars, tuple([axis[k] for axis in axes for k in PER_AXIS])
-
-
-def _forward_axes(x_shape, places, window, strides, pads, dilations, y_steps):
-    return [_axis(n, s, -before, size, r, d, x_step, y_step) for n, s, (before, _), size, r, d, x_step, y_step
-            in zip(places, strides, pads, x_shape[1:4], window, dilations, _image(x_shape)[1:], y_steps, strict=True)]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -73,7 +70,8 @@ def _forward(x_shape, w_shape, strides, pads, dilations, groups, taps_are_rows):
     places = extents_out(x_shape[1:4], w_shape[:3], strides, pads, dilations)
     y_shape = (x_shape[0], *places, w_shape[4])
     x_image, y_image = _image(x_shape)[0], _image(y_shape)[0]
-    axes = _forward_axes(x_shape, places, w_shape[:3], strides, pads, dilations, _image(y_shape)[1:])
+    axes = [_axis(places[a], strides[a], -pads[a][0], x_shape[1 + a], w_shape[a], dilations[a],
+                  _image(x_shape)[1 + a], _image(y_shape)[1 + a], 0) for a in range(3)]
     pixels, products = prod(y_shape[:4]), prod(w_shape[:4])
     sums, rows = (pixels, products) if taps_are_rows else (products, pixels)
     return y_shape, *_described(
@@ -87,7 +85,8 @@ def _backward(x_shape, w_shape, y_shape, strides, pads, dilations, groups):
     """[(axes, numbers)]: pixels whose index has one remainder by the stride share taps."""
     x_steps, y_steps, found = _image(x_shape), _image(y_shape), []
     w_steps = [prod(w_shape[k + 1:]) for k in range(3)]
-    for remainders in itertools.product(*[range(min(s, n)) for s, n in zip(strides, x_shape[1:4], strict=True)]):
+    firsts = [range(min(s, n)) for s, n in zip(strides, x_shape[1:4], strict=True)]
+    for remainders in itertools.product(*firsts):
         axes, first_taps, run = [], [], w_shape[4] // groups
         for a, remainder in enumerate(remainders):
             taps, first, start = _taps_of(remainder, w_shape[a], strides[a], pads[a][0], dilations[a])
@@ -115,10 +114,12 @@ def _taps_of(remainder, window, stride, before, dilation):
 
 # ---- launches
 @functools.lru_cache(maxsize=1024)
-def _tile(rows, outs, groups, itemsize, four_x):
+def _tile(rows, outs, groups, axes, itemsize, four_x):
     """The tile whose blocks are done first, for so many processors, and how many blocks there are."""
-    found = None
-    for tile, speed in _TILES[four_x] if itemsize <= 4 else _DOUBLE:
+    found, tiles = None, _DOUBLE if itemsize > 4 else _FOURS if four_x else _ONES
+    if axes == 3 and tiles is _FOURS:
+        tiles = tiles[1:]               # (the first takes 136 registers, too many for two blocks)
+    for tile, speed in tiles:
         blocks = -(-rows // tile.rows) * -(-outs // tile.columns) * groups
         time = -(-blocks // PROCESSORS) * tile.rows * tile.columns / speed
         if found is None or time < found[0]:
@@ -128,7 +129,7 @@ def _tile(rows, outs, groups, itemsize, four_x):
 
 def _parts(blocks, sums, tile, size):
     """Into how many parts a sum falls, so that all processors have two blocks."""
-    return max(1, min(2 * PROCESSORS // max(blocks, 1), sums // (LEAST * tile.deep), MOST_PARTIAL // max(size, 1)))
+    return max(1, min(2 * PROCESSORS // max(blocks, 1), sums // (LEAST * tile.deep), MOST_PARTIAL // size))
 
 
 def _run(kind, described, parts, tile, x, w, bias, floor, out):
@@ -138,8 +139,9 @@ def _run(kind, described, parts, tile, x, w, bias, floor, out):
     if not scalars["rows"] or not outs:
         return
     four_x = run % 4 == 0 and aligned(x)
-    form = Form(kind, axes, out.dtype, tile, four_x, (run if kind == TURNED else outs) % 4 == 0 and aligned(w),
-                outs % 4 == 0, max(x.size, w.size, out.size) >= 1 << 31)
+    four_w = (run if kind == TURNED else outs) % 4 == 0 and aligned(w)
+    form = Form(kind, axes, out.dtype, tile, four_x, four_w, outs % 4 == 0,
+                max(x.size, w.size, out.size) >= 1 << 31)
     blocks = -(-scalars["rows"] // tile.rows) * -(-outs // tile.columns) * scalars["groups"] * parts
     numbers = [parts if name == "parts" else max(scalars[name], name == "run") for name in SCALARS]
     tile_kernel(form)(blocks, tile.threads, x, w, w if bias is None else bias, out, bias is not None,
@@ -148,7 +150,7 @@ def _run(kind, described, parts, tile, x, w, bias, floor, out):
 
 @kernel
 def add_parts(parts, count, bias, biased, floor, out):
-    """out = max(floor, bias + the sum of `count` arrays, one after another in parts); bias along the last axis"""
+    """out = max(floor, bias + the sum of `count` arrays one after another in parts); bias: the last axis"""
     i, n = cuda.grid(1), out.size
     while i < n:
         a = b = c = d = out.dtype.type(0)
@@ -175,17 +177,18 @@ def _summed(kind, every, x, w, bias, floor, shape):
     if not out.size:
         return out
     rows, sums = (max([scalars[name] for _, scalars, _ in every]) for name in ("rows", "sums"))
-    _, scalars, _ = every[0]
+    axes, scalars, _ = max(every, key=lambda described: described[0])
     four_x = scalars["run"] % 4 == 0 and aligned(x)
-    tile, blocks = _tile(rows, scalars["outs"], scalars["groups"], x.itemsize, four_x)
+    tile, blocks = _tile(rows, scalars["outs"], scalars["groups"], axes, x.itemsize, four_x)
     parts = _parts(blocks * len(every), sums, tile, out.size)
     to = out if parts == 1 else empty((parts, *shape), x.dtype)
     for described in every:
         once = (bias, floor) if parts == 1 else (None, -np.inf)
         _run(kind, described, parts, tile, flat, w.reshape(-1), *once, to.reshape(-1))
     if parts > 1:
-        add_parts.over(out.size, to.reshape(-1), parts, out.reshape(-1) if bias is None else bias, bias is not None,
-                       x.dtype.type(floor), out.reshape(-1))
+        y = out.reshape(-1)
+        add_parts.over(out.size, to.reshape(-1), parts, y if bias is None else bias, bias is not None,
+                       x.dtype.type(floor), y)
     return out
 
 

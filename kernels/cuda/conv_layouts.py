@@ -1,4 +1,4 @@
-"""Convolutions of images of one to three dimensions, channels first or last: the twin of `kernels.conv_layouts`.
+"""Convolutions of images of one to three dimensions: the twin of `kernels.conv_layouts`.
 
 Channels that stand first are moved to the end and back, by kernels that copy.
 """

@@ -1,9 +1,10 @@
 """Convolutions as matrix products whose one factor is gathered from images, in tiles that stay in registers.
 
-The one idea: element (pixel, tap and channel) of that factor stands where the pixel's place and the tap's are
-added.  So one text serves where pixels are rows and the sum runs over taps, for output and input gradient, and
-where taps are rows and the sum runs over pixels, for the filter's gradient.  Of two dimensions or none (1x1) the
-text has no more.  Each thread has a tile of its own in scalars; two buffers of shared memory take turns.
+The one idea: element (pixel, tap and channel) of that factor stands where the pixel's place and the tap's add
+up to.  So one text serves where pixels are rows and the sum runs over taps, for output and input gradient,
+and where taps are rows and the sum runs over pixels, for the filter's gradient.  It is shorter for images of
+two dimensions, or of none that matter (1x1).  Each thread has a tile of its own in scalars; two buffers of
+shared memory take turns.
 """
 import functools
 import linecache
@@ -55,17 +56,18 @@ class Form(NamedTuple):
 def tile_kernel(form):
     """The Kernel of (x, w, bias, out, biased, floor, *SCALARS, *PER_AXIS of each axis).
 
-    out[place of a row, o] = max(floor, bias[o] + the sum over k of gathered[row, k] * w[k, o]).  Parts of the sum
-    stand one after another in out; bias and floor are for rows that are pixels.
+    out[place of a row, o] = max(floor, bias[o] + the sum over k of gathered[row, k] * w[k, o]).  Parts of the
+    sum stand one after another in out; bias and floor are for rows that are pixels.
     """
     name = f"conv_{form.kind}{form.axes}_{form.tile.rows}x{form.tile.columns}"
     text = "\n".join([f"def {name}(x, w, bias, out, biased, floor, {', '.join(parameters(form.axes))}):",
                       *_indented(_Text(form).lines())])
     filename = f"<CUDA kernel {name}, {tuple(form)}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    scope = {"__name__": __name__, "cuda": cuda, "kind": form.dtype.type, "int32": np.int32, "int64": np.int64,
-             "uint32": np.uint32, "uint64": np.uint64, "place": np.int64 if form.long else np.int32,
-             "index": np.uint64 if form.long else np.uint32, "load_four": load_four, "store_four": store_four}
+    scope = {"__name__": __name__, "cuda": cuda, "kind": form.dtype.type, "load_four": load_four,
+             "store_four": store_four, "place": np.int64 if form.long else np.int32,
+             "index": np.uint64 if form.long else np.uint32, "int32": np.int32, "int64": np.int64,
+             "uint32": np.uint32, "uint64": np.uint64}
     exec(compile(text, filename, "exec"), scope)
     return Kernel(scope[name])
 
@@ -81,7 +83,8 @@ def _indented(lines):
 
 def _divided(number, by, quotient, rest):
     """Lines that divide what is not negative."""
-    return [f"{rest} = int32(uint32({number}) % uint32({by}))", f"{quotient} = int32(uint32({number}) // uint32({by}))"]
+    return [f"{rest} = int32(uint32({number}) % uint32({by}))",
+            f"{quotient} = int32(uint32({number}) // uint32({by}))"]
 
 
 class _Text:
@@ -93,8 +96,8 @@ class _Text:
         self.wide_a, self.wide_b = wide_a, wide_b = 4 if form.four_x else 1, 4 if form.four_w else 1
         self.pitch_a, self.pitch_b = tile.rows + 4, tile.columns + 4    # (banks of shared memory)
         self.size_a, self.size_b = tile.deep * self.pitch_a, tile.deep * self.pitch_b
-        # A thread loads pieces of several rows of x and of the depth of w; where pixels are rows, and in a filter
-        # that is turned, neighbours in memory are channels, which lie along the depth.
+        # Neighbours in memory are channels: they lie along the depth where pixels are rows, and in a filter
+        # that is turned.
         apart_a, apart_b = self.threads * wide_a // tile.deep, self.threads * wide_b // tile.deep
         self.across_a = apart_a if kind == TAPS else tile.deep
         self.across_b = tile.deep if kind == TURNED else tile.columns
@@ -115,11 +118,13 @@ class _Text:
     # ---- where this block and thread stand
     def head(self):
         tile, align = self.tile, "" if backend.SIMULATED else ", alignment=16"
+        wide = f"(outs + {tile.columns - 1}) // {tile.columns}"
+        tall = f"(rows + {tile.rows - 1}) // {tile.rows}"
         return [f"a_shared = cuda.shared.array({2 * self.size_a}, kind{align})",
                 f"b_shared = cuda.shared.array({2 * self.size_b}, kind{align})",
                 "zero, t = kind(0), int64(uint32(cuda.threadIdx.x))",
-                *_divided("cuda.blockIdx.x", f"(outs + {tile.columns - 1}) // {tile.columns}", "rest", "column0"),
-                *_divided("rest", f"(rows + {tile.rows - 1}) // {tile.rows}", "rest", "row0"),
+                *_divided("cuda.blockIdx.x", wide, "rest", "column0"),
+                *_divided("rest", tall, "rest", "row0"),
                 *_divided("rest", "groups", "part", "group"),
                 f"column0, row0 = int32(column0 * {tile.columns}), int32(row0 * {tile.rows})",
                 f"each = (sums + parts * {tile.deep} - 1) // (parts * {tile.deep}) * {tile.deep}",
@@ -198,12 +203,14 @@ class _Text:
             inside = ["k < end", *[f"uint32(at_{a}{i} + o_{a}) < uint32(extent_{a})" for a in self.axes]]
             lines += _load(f"a{i}", self.wide_a, " and ".join(inside), "x", f"base{i} + off")
         if self.kind == TURNED:
-            lines.append(f"off = place({' + '.join([*[f'tap_{a} * place(w_step_{a})' for a in self.axes], 'channel'])})")
+            terms = [f"tap_{a} * place(w_step_{a})" for a in self.axes]
+            lines.append(f"off = place({' + '.join([*terms, 'channel'])})")
         for j in self.loads_b:
             if self.kind == TURNED:
                 lines += _load(f"b{j}", self.wide_b, "k < end", "w", f"w_at{j} + off")
             else:
-                lines += _load(f"b{j}", self.wide_b, f"b_k + {j} < end", "w", f"w_at + place({j} * every_out)")
+                at = f"w_at + place({j} * every_out)"
+                lines += _load(f"b{j}", self.wide_b, f"b_k + {j} < end", "w", at)
         if self.kind != TURNED:
             lines += [f"w_at = place(w_at + {deep} * every_out)", f"b_k = int32(b_k + {deep})"]
         lines.append(f"k = int32(k + {deep})")
@@ -220,7 +227,8 @@ class _Text:
     def next_pixel(self):
         """Lines that go to the pixel that is `deep` further on."""
         last, before = self.axes[-1], self.axes[:-1]
-        return [f"at_{last} = int32(at_{last} + {self.tile.deep})", f"while at_{last} >= int32(places_{last}):",
+        return [f"at_{last} = int32(at_{last} + {self.tile.deep})",
+                f"while at_{last} >= int32(places_{last}):",
                 f"    at_{last} = int32(at_{last} - int32(places_{last}))",
                 *_indented(_carried("at", "places", before)),
                 *["    " * len(before) + line for line in (
@@ -292,7 +300,8 @@ class _Text:
         each, lines = range(4), []
         if self.kind == PIXELS:
             for e in each:
-                lines += [f"c{i}_{j + e} += v{j + e}", f"if c{i}_{j + e} < floor:", f"    c{i}_{j + e} = floor"]
+                y = f"c{i}_{j + e}"
+                lines += [f"{y} += v{j + e}", f"if {y} < floor:", f"    {y} = floor"]
         if self.four_y:
             values = ", ".join([f"c{i}_{j + e}" for e in each])
             return [*lines, f"if column + {first} < outs:", f"    store_four(out, to + {first}, {values})"]
@@ -323,7 +332,7 @@ def _carried(counter, extent, axes):
 
 
 def _shares(name, across, wide):
-    """Lines that set what a thread loads first: <name>_near along memory, <name>_far in the other direction."""
+    """Lines that say what a thread loads first: <name>_near along memory, <name>_far the other way."""
     threads = across // wide
     return [f"{name}_near, {name}_far = t % {threads} * {wide}, t // {threads}"]
 

@@ -1,7 +1,7 @@
 """Indices taken apart: a thread's number as places along axes, in 32 bits wherever all numbers fit.
 
-A division of 64 bits takes a GPU several times as long as one of 32, and kernels that only move data do little
-else.
+A division of 64 bits takes a GPU several times as long as one of 32, and kernels that only move data do
+little else.
 """
 import functools
 
@@ -18,6 +18,12 @@ def _made(word):
         whole = word(number) // word(by)
         return np.int64(whole), np.int64(number - np.int64(whole) * by)
     return split
+
+
+@device
+def quotient(number, by):
+    """number // by, of what is not negative and not longer than an axis"""
+    return np.int64(np.uint32(number) // np.uint32(by))
 
 
 split_short, split_long = _made(np.uint32), _made(np.int64)

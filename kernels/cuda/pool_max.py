@@ -1,20 +1,20 @@
 """The largest element of each sliding window, with its gradient: the twin of `kernels.pool_max`.
 
-The one idea: a thread has one element of the result and looks for what it is made from, so that no two threads
-add to one place; neighbours are channels, or windows of a row.
+The one idea: a thread has one element of the result and looks for what it is made from, so that no two
+threads add to one place; neighbours are channels, or windows of a row.
 """
 from ..pool_max import index_dtype, lowest
 from .arrays import contiguous, empty
 from .division import for_sizes
 from .jit import cuda, kernel
-from .windows import element_of, first_window, numbers
+from .windows import element_of, end_of_windows, first_window, numbers
 
 
 @for_sizes
 def _max(split):
     @kernel
-    def max_of_windows(x, none, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w, apart_d,
-                       apart_h, apart_w, pad_d, pad_h, pad_w, out, index):
+    def max_of_windows(x, none, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w,
+                       apart_d, apart_h, apart_w, pad_d, pad_h, pad_w, out, index):
         """out, index = the largest of each window and its number there"""
         i = cuda.grid(1)
         while i < out.size:
@@ -47,8 +47,8 @@ def _max(split):
 @for_sizes
 def _grad(split):
     @kernel
-    def max_pool_grad(dy, index, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w, apart_d,
-                      apart_h, apart_w, pad_d, pad_h, pad_w, dx):
+    def max_pool_grad(dy, index, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w,
+                      apart_d, apart_h, apart_w, pad_d, pad_h, pad_w, dx):
         """dx = the sum of dy over the windows whose largest an element is"""
         i = cuda.grid(1)
         while i < dx.size:
@@ -57,14 +57,18 @@ def _grad(split):
             rest, h = split(rest, x_h)
             n, d = split(rest, x_d)
             total = dx.dtype.type(0)
-            first_h, first_w = first_window(h, pad_h, k_h, step_h, apart_h), first_window(w, pad_w, k_w, step_w, apart_w)
-            for a in range(first_window(d, pad_d, k_d, step_d, apart_d), min(y_d, (d + pad_d) // step_d + 1)):
+            first_h = first_window(h, pad_h, k_h, step_h, apart_h)
+            first_w = first_window(w, pad_w, k_w, step_w, apart_w)
+            first_d = first_window(d, pad_d, k_d, step_d, apart_d)
+            end_d = end_of_windows(d, pad_d, step_d, y_d)
+            end_h, end_w = end_of_windows(h, pad_h, step_h, y_h), end_of_windows(w, pad_w, step_w, y_w)
+            for a in range(first_d, end_d):
                 at_d = element_of(d, pad_d, a, step_d, apart_d)
-                for b in range(first_h, min(y_h, (h + pad_h) // step_h + 1)):
+                for b in range(first_h, end_h):
                     at_h = element_of(h, pad_h, b, step_h, apart_h)
                     if at_d >= 0 and at_h >= 0:
                         line = ((n * y_d + a) * y_h + b) * y_w
-                        for e in range(first_w, min(y_w, (w + pad_w) // step_w + 1)):
+                        for e in range(first_w, end_w):
                             at_w = element_of(w, pad_w, e, step_w, apart_w)
                             at = (line + e) * inner + c
                             if at_w >= 0 and index[at] == (at_d * k_h + at_h) * k_w + at_w:
@@ -77,8 +81,8 @@ def _grad(split):
 @for_sizes
 def _take(split):
     @kernel
-    def max_pool_take(x, index, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w, apart_d,
-                      apart_h, apart_w, pad_d, pad_h, pad_w, out):
+    def max_pool_take(x, index, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w,
+                      apart_d, apart_h, apart_w, pad_d, pad_h, pad_w, out):
         """out = the elements of x at the numbers in index, 0 for no element"""
         i = cuda.grid(1)
         while i < out.size:

@@ -5,14 +5,14 @@ Elements outside the array count for nothing.  A thread has one element of the r
 from .arrays import contiguous, empty
 from .division import for_sizes
 from .jit import cuda, kernel
-from .windows import element_of, elements_inside, first_window, numbers
+from .windows import element_of, elements_inside, end_of_windows, first_window, numbers
 
 
 @for_sizes
 def _mean(split):
     @kernel
-    def mean_of_windows(x, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w, apart_d,
-                        apart_h, apart_w, pad_d, pad_h, pad_w, out):
+    def mean_of_windows(x, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w,
+                        apart_d, apart_h, apart_w, pad_d, pad_h, pad_w, out):
         """out = the mean of the elements of each window that are inside, 0 where none is"""
         i = cuda.grid(1)
         while i < out.size:
@@ -42,8 +42,8 @@ def _mean(split):
 @for_sizes
 def _grad(split):
     @kernel
-    def avg_pool_grad(dy, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w, apart_d,
-                      apart_h, apart_w, pad_d, pad_h, pad_w, dx):
+    def avg_pool_grad(dy, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w,
+                      apart_d, apart_h, apart_w, pad_d, pad_h, pad_w, dx):
         """dx = the sum of dy over the windows over an element, each over its number of elements"""
         i = cuda.grid(1)
         while i < dx.size:
@@ -52,15 +52,19 @@ def _grad(split):
             rest, h = split(rest, x_h)
             n, d = split(rest, x_d)
             total = dx.dtype.type(0)
-            first_h, first_w = first_window(h, pad_h, k_h, step_h, apart_h), first_window(w, pad_w, k_w, step_w, apart_w)
-            for a in range(first_window(d, pad_d, k_d, step_d, apart_d), min(y_d, (d + pad_d) // step_d + 1)):
+            first_h = first_window(h, pad_h, k_h, step_h, apart_h)
+            first_w = first_window(w, pad_w, k_w, step_w, apart_w)
+            first_d = first_window(d, pad_d, k_d, step_d, apart_d)
+            end_d = end_of_windows(d, pad_d, step_d, y_d)
+            end_h, end_w = end_of_windows(h, pad_h, step_h, y_h), end_of_windows(w, pad_w, step_w, y_w)
+            for a in range(first_d, end_d):
                 of_depth = elements_inside(a * step_d - pad_d, apart_d, k_d, x_d)
-                for b in range(first_h, min(y_h, (h + pad_h) // step_h + 1)):
+                for b in range(first_h, end_h):
                     if (element_of(d, pad_d, a, step_d, apart_d) >= 0
                             and element_of(h, pad_h, b, step_h, apart_h) >= 0):
                         line = ((n * y_d + a) * y_h + b) * y_w
                         of_row = of_depth * elements_inside(b * step_h - pad_h, apart_h, k_h, x_h)
-                        for e in range(first_w, min(y_w, (w + pad_w) // step_w + 1)):
+                        for e in range(first_w, end_w):
                             if element_of(w, pad_w, e, step_w, apart_w) >= 0:
                                 count = of_row * elements_inside(e * step_w - pad_w, apart_w, k_w, x_w)
                                 total += dy[(line + e) * inner + c] / dx.dtype.type(count)

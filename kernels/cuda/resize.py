@@ -1,7 +1,7 @@
-"""Images of another size, by the nearest pixel or from four, and the adjoint of both: the twin of `kernels.resize`.
+"""Images of another size, by the nearest pixel or from four, and both adjoints: the twin of `kernels.resize`.
 
-Where a place comes from is worked out by each thread, as the CPU's tables say it.  The adjoint gathers, from the
-run of places that came from a pixel: results are the same each time.
+Where a place comes from is worked out by each thread, to the bit as the CPU's tables say it.  The adjoint
+gathers, from the run of places that came from a pixel: results are the same each time.
 """
 import math
 
@@ -15,13 +15,13 @@ from .jit import cuda, device, kernel
 @device
 def nearest_source(i, scale, size, half):
     """The pixel that place i of an axis is from; half is 0.5 where halves go up, else 0"""
-    place = np.float32(np.float64(i) * np.float64(scale))       # (exact before it is rounded, and no fused product)
+    place = np.float32(np.float64(i) * np.float64(scale))       # (rounded once, and not fused)
     return min(np.int64(math.floor(place + half)), size - 1)
 
 
 @device
 def bilinear_source(i, scale, size):
-    """(lower, upper, lerp): the two pixels that place i of an axis is from, and how far it is from the lower"""
+    """(lower, upper, lerp): the pixels that place i of an axis is from, how far it is from the lower"""
     place = np.float32(np.float64(i) * np.float64(scale))
     whole = np.float32(math.floor(place))
     lower = min(np.int64(whole), size - 1)
@@ -112,7 +112,8 @@ def _bilinear_adjoint(split):
             first = before_run(column, along)
             top, bottom, below = bilinear_source(r, down, height)
             while r < rows and top <= row:
-                weight = (one - kind(below) if top == row else zero) + (kind(below) if bottom == row else zero)
+                weight = ((one - kind(below) if top == row else zero)
+                          + (kind(below) if bottom == row else zero))
                 if bottom >= row and weight != zero:
                     k = first
                     left, right, after = bilinear_source(k, along, width)

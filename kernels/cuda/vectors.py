@@ -60,8 +60,8 @@ def _store_each(array, at, *values):
         array[at + k] = values[k]
 
 
-# load_four(array, at) = (array[at], ..., array[at + 3]), store_four(array, at, a, b, c, d): at is a multiple of 4
-# and the array begins at a multiple of 16 bytes
+# load_four(array, at) = (array[at], ..., array[at + 3]); store_four(array, at, a, b, c, d) stores them.
+# `at` is a multiple of 4, and the array begins at one of 16 bytes.
 load_four, store_four = (_load_each, _store_each) if SIMULATED else (_load_four, _store_four)
 
 

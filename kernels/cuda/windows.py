@@ -2,6 +2,7 @@
 
 Kernels see arrays [planes, depth, height, width, inner]: channels are planes where they stand first.
 """
+from .division import quotient
 from .jit import device
 
 
@@ -15,7 +16,7 @@ def numbers(windows):
 @device
 def first_inside(start, step):
     """The number of the first of start, start + step, ... that is not negative"""
-    return 0 if start >= 0 else (step - 1 - start) // step
+    return 0 if start >= 0 else quotient(step - 1 - start, step)
 
 
 @device
@@ -29,12 +30,18 @@ def elements_inside(start, step, kernel, size):
 def first_window(at, before, kernel, stride, dilation):
     """The first window that may reach element `at` of an axis, 0 or above"""
     reach = at + before - (kernel - 1) * dilation
-    return 0 if reach <= 0 else (reach + stride - 1) // stride
+    return 0 if reach <= 0 else quotient(reach + stride - 1, stride)
+
+
+@device
+def end_of_windows(at, before, stride, count):
+    """The last window that may reach element `at` of an axis, plus 1"""
+    return min(count, quotient(at + before, stride) + 1)
 
 
 @device
 def element_of(at, before, window, stride, dilation):
     """The number in the window of element `at` of an axis; -1 where the window steps over it"""
     distance = at + before - window * stride
-    number = distance // dilation
+    number = quotient(distance, dilation)
     return number if number * dilation == distance else -1
