@@ -14,7 +14,7 @@ from .pool_tiles import largest_of_pixels, sum_where
 from .recording import contiguous
 from .windows import covers, places, rows_over, rows_under, spans
 
-UINT8, INT32 = np.dtype(np.uint8), np.dtype(np.int32)
+UINT8, INT32, INT64 = np.dtype(np.uint8), np.dtype(np.int32), np.dtype(np.int64)
 
 
 # ---- channels last
@@ -135,6 +135,20 @@ def _take(x, index, channels, plane, count, steps, starts_d, starts_h, starts_w,
             out[i * channels + c] = x[(start + steps[k]) * channels + c] if k < steps.size else 0
 
 
+@range_kernel
+def _positions(index, channels, plane, count, steps, starts_d, starts_h, starts_w, out, lo, hi):
+    """out = (plane * example + place of the element with that number) * channels + channel, -1 for none"""
+    windows = count[0] * count[1] * count[2]
+    for i in range(lo, hi):
+        n, rest = divmod(i, windows)
+        d, rest = divmod(rest, count[1] * count[2])
+        h, w = divmod(rest, count[2])
+        start = n * plane + starts_d[d] + starts_h[h] + starts_w[w]
+        for c in range(channels):
+            k = index[i * channels + c]
+            out[i * channels + c] = (start + steps[k]) * channels + c if k < steps.size else -1
+
+
 # ---- launches
 def index_dtype(windows):
     """What numbers the elements of a window."""
@@ -172,15 +186,17 @@ def max_pool_grad(dy, index, windows):
     return dx
 
 
-def max_pool_positions(index, windows):
-    """Where in its example each window's largest stands, counted without channels; -1 for no element."""
-    steps, starts = places(windows)
-    start = starts[0][:, None, None] + starts[1][:, None] + starts[2]
-    start = start.reshape(windows.counts + (1,) * windows.channels_last)
-    known = index < windows.elements
-    index = index.reshape(windows.grid)
-    found = steps[np.where(known.reshape(windows.grid), index, 0)] + start
-    return np.where(known, found.reshape(known.shape), -1)
+def max_pool_positions(index, windows, whole):
+    """Where each window's largest stands in its example, or in the whole array; -1 for no element.
+
+    For channels last: position (row * width + column) * channels + channel.
+    """
+    out = empty(windows.out_shape, INT64)
+    if out.size:
+        steps, starts = places(windows)
+        _positions(out.size // windows.channels, out.size, _flat(index), windows.channels,
+                   math.prod(windows.size) if whole else 0, windows.counts, steps, *starts, out.ravel())
+    return out
 
 
 def max_pool_take(x, index, windows):

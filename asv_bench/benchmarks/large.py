@@ -151,6 +151,7 @@ LARGE = {
     "resize_grad": Sample(normal(8, 112, 112, 16), (56, 56)),
     "resized": Sample(normal(8, 56, 56, 16), (112, 112)),
     # windows
+    "argmax_of_windows": Sample(images, _halved),
     "avg_pool_grad": Sample(normal(8, 28, 28, 64), _halved),
     "max_of_windows": Sample(images, _halved),
     "max_pool_grad": Sample(normal(8, 28, 28, 64), integers(8, 28, 28, 64, high=4, dtype="uint8"), _halved),

@@ -32,6 +32,7 @@ else:
     _ONES = ((Tile(64, 64, 8, 8, 4), 1.0),)
     _DOUBLE = ((Tile(64, 64, 8, 4, 4), 1.0), (Tile(64, 32, 8, 4, 4), 0.8))
 MOST_PARTIAL = 1 << 26                  # elements of all parts
+LONG = 1 << 31                          # elements that need indices of 64 bits
 
 
 # ---- the numbers of a kernel
@@ -141,7 +142,7 @@ def _run(kind, described, parts, tile, x, w, bias, floor, out):
     four_x = run % 4 == 0 and aligned(x)
     four_w = (run if kind == TURNED else outs) % 4 == 0 and aligned(w)
     form = Form(kind, axes, out.dtype, tile, four_x, four_w, outs % 4 == 0,
-                max(x.size, w.size, out.size) >= 1 << 31)
+                max(x.size, w.size, out.size) >= LONG)
     blocks = -(-scalars["rows"] // tile.rows) * -(-outs // tile.columns) * scalars["groups"] * parts
     numbers = [parts if name == "parts" else max(scalars[name], name == "run") for name in SCALARS]
     tile_kernel(form)(blocks, tile.threads, x, w, w if bias is None else bias, out, bias is not None,

@@ -104,20 +104,22 @@ def _take(split):
 @for_sizes
 def _positions(split):
     @kernel
-    def max_pool_positions(index, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h, step_w,
-                           apart_d, apart_h, apart_w, pad_d, pad_h, pad_w, out):
-        """out = where in its plane the element with that number stands, -1 for no element"""
+    def max_pool_positions(index, whole, inner, x_d, x_h, x_w, y_d, y_h, y_w, k_d, k_h, k_w, step_d, step_h,
+                           step_w, apart_d, apart_h, apart_w, pad_d, pad_h, pad_w, out):
+        """out = where the element with that number stands in its example or the whole array, -1 for none"""
         i = cuda.grid(1)
         while i < out.size:
-            rest, w = split(split(i, inner)[0], y_w)
+            rest, c = split(i, inner)
+            rest, w = split(rest, y_w)
             rest, h = split(rest, y_h)
-            d = split(rest, y_d)[1]
+            n, d = split(rest, y_d)
             number, at = index[i], -1
             if number < k_d * k_h * k_w:
                 rest, e = split(number, k_w)
                 a, b = split(rest, k_h)
-                row = (d * step_d - pad_d + a * apart_d) * x_h + h * step_h - pad_h + b * apart_h
-                at = row * x_w + w * step_w - pad_w + e * apart_w
+                depth = d * step_d - pad_d + a * apart_d + (n * x_d if whole else 0)
+                row = depth * x_h + h * step_h - pad_h + b * apart_h
+                at = (row * x_w + w * step_w - pad_w + e * apart_w) * inner + c
             out[i] = at
             i += cuda.gridsize(1)
     return max_pool_positions
@@ -140,10 +142,10 @@ def max_pool_grad(dy, index, windows):
     return dx
 
 
-def max_pool_positions(index, windows):
-    """Where in its example each window's largest stands, counted without channels; -1 for no element."""
-    out = empty(index.shape, "int64")
-    _positions(index.size).over(out.size, _flat(index), *numbers(windows), out.reshape(-1))
+def max_pool_positions(index, windows, whole):
+    """Where each window's largest stands in its example, or in the whole array; -1 for no element."""
+    out = empty(windows.out_shape, "int64")
+    _positions(out.size).over(out.size, _flat(index), whole, *numbers(windows), out.reshape(-1))
     return out
 
 

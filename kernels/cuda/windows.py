@@ -43,5 +43,7 @@ def end_of_windows(at, before, stride, count):
 def element_of(at, before, window, stride, dilation):
     """The number in the window of element `at` of an axis; -1 where the window steps over it"""
     distance = at + before - window * stride
+    if dilation == 1:
+        return distance
     number = quotient(distance, dilation)
     return number if number * dilation == distance else -1

@@ -10,9 +10,10 @@ from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.later import of_known_rank
 from numbaflow.core.optable import Sample, distinct, given, integers, normal, op
 from numbaflow.core.samples import Maker
-from numbaflow.core.tensor import as_tensor, wrap
+from numbaflow.core.tensor import as_tensor
 from numbaflow.kernels import pool_max, pool_mean
 
+from .casting import cast
 from .windows import windows_over
 
 __all__ = ["avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool", "max_pool1d", "max_pool2d",
@@ -53,6 +54,18 @@ def _max_reference(input, windows):
     y = np.empty((windows.batch, windows.channels, *windows.counts), input.dtype)
     for o, inside in _each_window(windows):
         y[_everywhere(o)] = np.max([x[_everywhere(at)] for _, at in inside], axis=0)
+    return _back(y, windows, windows.out_shape)
+
+
+def _argmax_reference(input, windows, whole):
+    positions = np.arange(input.size).reshape(input.shape)
+    if not whole and input.size:
+        positions %= input[0].size
+    x, at = _in_order(input, windows, windows.size), _in_order(positions, windows, windows.size)
+    y = np.empty((windows.batch, windows.channels, *windows.counts), np.int64)
+    for o, inside in _each_window(windows):
+        largest = np.argmax([x[_everywhere(place)] for _, place in inside], axis=0)
+        y[_everywhere(o)] = np.choose(largest, [at[_everywhere(place)] for _, place in inside])
     return _back(y, windows, windows.out_shape)
 
 
@@ -149,6 +162,18 @@ def max_of_windows(input, windows):
     """The largest of each window; the first of equals gets the gradient."""
     _expect(input, "biuf", "real numbers")
     return pool_max.max_pool(input, windows)
+
+
+_LAST = [w for w in _WINDOWS if w.channels_last]
+
+
+@op(inputs="input", grads=None,
+    samples=[Sample(distinct(*w.shape), w, k % 2 == 0) for k, w in enumerate(_LAST)],
+    infer=lambda input, windows: (windows.out_shape, np.dtype(np.int64)), reference=_argmax_reference)
+def argmax_of_windows(input, windows, whole=False):
+    """Where the largest of each window stands in its example, or in the whole array; for channels last."""
+    _, index = pool_max.max_pool(input, windows)
+    return pool_max.max_pool_positions(index, windows, whole)
 
 
 @op(inputs="dy", samples=[Sample(normal(*w.out_shape), w) for w in _WINDOWS], reference=_mean_grad_reference,
@@ -360,9 +385,5 @@ def max_pool_with_argmax(input, ksize, strides, padding, data_format="NHWC", Tar
     x = as_tensor(input)
     y = _max(name, x, ksize, strides, padding, data_format, spatial=2)
     windows = windows_over(name, x._data.shape, ksize, strides, padding, data_format, spatial=2)
-    _, index = pool_max.max_pool(x._data, windows)
-    at = pool_max.max_pool_positions(index, windows) * windows.channels + np.arange(windows.channels)
-    if include_batch_in_index:
-        at += (np.arange(windows.batch) * int(np.prod(x._data.shape[1:])))[:, None, None, None]
-    wanted = dtypes.as_numpy(output_dtype or Targmax or dtypes.INT64)
-    return y, wrap(at.astype(wanted))
+    at = argmax_of_windows(x, windows, bool(include_batch_in_index))
+    return y, cast(at, output_dtype or Targmax or dtypes.INT64)

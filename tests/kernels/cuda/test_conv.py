@@ -92,14 +92,13 @@ def test_arrays_that_do_not_begin_at_sixteen_bytes():
     same(conv_layouts.output(flat[1:].reshape(x_shape), up(w), *how), on_host.output(x, w, *how))
 
 
-@pytest.mark.parametrize("kind", ["pixels", "turned", "taps"])
-def test_kernels_of_long_arrays_count_in_64_bits(kind):
-    tile = conv._FOURS[0][0]
-    short, long = (tile_kernel(Form(kind, 2, np.dtype("float32"), tile, long=long)) for long in (False, True))
-    assert short is not long
-    assert short.function.__globals__["place"] is np.int32
-    assert long.function.__globals__["place"] is np.int64
-    assert len(parameters(2)) == len(parameters(0)) + 18
+@pytest.mark.parametrize("case", ["fours", "three dimensions", "pointwise, odd"])
+def test_long_arrays_are_indexed_in_64_bits(case, monkeypatch):
+    monkeypatch.setattr(conv, "LONG", 0)
+    asked = []
+    monkeypatch.setattr(conv, "tile_kernel", lambda form: asked.append(form) or tile_kernel(form))
+    test_output_and_gradients_are_those_of_the_cpu(case, "float32")
+    assert all(form.long and tile_kernel(form).function.__globals__["place"] is np.int64 for form in asked)
 
 
 def test_images_that_are_too_large_are_refused():

@@ -62,6 +62,15 @@ def test_what_goes_back_to_the_largest_and_is_taken_from_it(w):
     same(pool_max.max_pool_take(up(x), up(index), w), max_on_host.max_pool_take(x, index, w))
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@every_case
+def test_positions_of_the_largest(w, whole):
+    if w.channels_last:
+        _, index = max_on_host.max_pool(random(w.shape), w)
+        wanted = max_on_host.max_pool_positions(index, w, whole)
+        same(pool_max.max_pool_positions(up(index), w, whole), wanted)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @every_case
 def test_means_and_their_gradient(w, dtype):
