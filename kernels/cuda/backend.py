@@ -176,26 +176,32 @@ class Simulator(Backend):
         self._capturing = None
 
     def captured(self, launches):
-        """What a function that only launches gives, and its launches, which are not run again by that."""
+        """What a function that only launches gives, and its launches, which are not run again by that.
+
+        None where something between the launches can't be captured.
+        """
         results = launches()
         self._capturing = made = _Captured(self.launch)
         try:
             made.results = launches()
+        except NotCapturable:
+            made = None
         finally:
             self._capturing = None
         return results, made
 
     def from_host(self, array):
         """A copy of a NumPy array on this thread's device."""
-        self._refuse_capture("a copy from the host")
+        self.refuse_capture("a copy from the host")
         return super().from_host(array)
 
     def to_host(self, array):
         """A NumPy array with the values."""
-        self._refuse_capture("a copy to the host")
+        self.refuse_capture("a copy to the host")
         return super().to_host(array)
 
-    def _refuse_capture(self, what):
+    def refuse_capture(self, what):
+        """Raise NotCapturable if launches are being captured."""
         if self._capturing is not None:
             raise NotCapturable(what)
 

@@ -6,38 +6,74 @@ each device; nothing waits for a stream but `to_host` and `synchronize`.
 """
 import collections
 import ctypes
+import importlib
 import threading
+import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
 from .backend import NotCapturable, here
 from .parameters import packed
-from .toolchain import compiled
+from .toolchain import OLDEST, compiled
+
+_ATTRIBUTES = 75, 76            # CUdevice_attribute: the compute capability, major and minor
+_MOST_SHARED = 8                # CUfunction_attribute: the dynamic shared memory that a launch may ask for
+_FREE_SHARED = 48 * 1024        # bytes of it that need no asking
+_EARLIER = {700, 702, *range(714, 720)}         # CUresults of what a kernel did that was launched before
 
 
 def found():
-    """The backend, None where no GPU answers."""
+    """The backend, None where no GPU answers, or none that kernels can be compiled for."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
-        count = ctypes.c_int(0)
-        if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
-            return None
     except OSError:                     # no driver
         return None
-    return Gpu(driver, count.value)
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        return None
+    oldest = min(_capability(driver, k) for k in range(count.value))
+    if oldest < OLDEST:
+        return _without(f"one of them has compute capability {oldest}, {OLDEST} is the oldest")
+    try:
+        return Gpu(importlib.import_module("cupy"), driver, count.value)
+    except ImportError as error:        # (CuPy is there, but not what it needs)
+        return _without(error)
+
+
+def _capability(driver, device):
+    found = [ctypes.c_int(0) for _ in _ATTRIBUTES]
+    for value, attribute in zip(found, _ATTRIBUTES, strict=True):
+        driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
+    return tuple([value.value for value in found])
+
+
+def _without(why):
+    warnings.warn(f"the GPUs are not used: {why}", RuntimeWarning, stacklevel=2)
 
 
 def _address(array):
     return array.data.ptr
 
 
-class _Streams(threading.local):
-    def __init__(self):
-        self.of = {}                    # device -> this thread's stream
+class _Lent(dict):
+    """A thread's streams, by device, which go to the next thread when it ends: so does the memory that CuPy
+    keeps for each stream."""
+
+    def __init__(self, idle):
+        super().__init__()
+        self._idle = idle
+
+    def __del__(self):
+        for device, stream in self.items():
+            self._idle[device].append(stream)
 
 
-class _Capturing(threading.local):
-    capturing = False
+class _Thread(threading.local):
+    """What a thread has: its streams, and whether it captures."""
+
+    def __init__(self, idle):
+        self.streams, self.capturing = _Lent(idle), False
 
 
 class _Captured:
@@ -54,45 +90,59 @@ class _Captured:
 class _Loaded:
     """A kernel in one context: its function, and the slots that its parameters are written to."""
 
-    __slots__ = ("function", "lock", "module", "places", "slots")
+    __slots__ = ("function", "lock", "module", "places", "shared", "slots")
 
     def __init__(self, function, module, count):
-        self.function, self.module, self.lock = function, module, threading.Lock()
+        self.function, self.module, self.lock, self.shared = function, module, threading.Lock(), _FREE_SHARED
         self.slots = (ctypes.c_int64 * max(count, 1))()
         first = ctypes.addressof(self.slots)
         self.places = (ctypes.c_void_p * max(count, 1))(*[first + 8 * k for k in range(count)])
 
 
 class Gpu:
-    """All GPUs of the machine."""
+    """All GPUs of the machine.
+
+    CuPy's current device and stream of a thread are ours from its first op on a GPU on, so what it does with
+    CuPy itself is in order with that.
+    """
 
     name = "GPU"
     automatic = True
 
-    def __init__(self, driver, count):
-        import cupy
+    def __init__(self, cupy, driver, count):
         self._cupy, self._driver, self.count = cupy, driver, count
-        self._streams, self._pinned = _Streams(), collections.deque()
-        self._capabilities, self._lock, self._here = {}, threading.Lock(), _Capturing()
-        launch = driver.cuLaunchKernel
-        launch.argtypes = [ctypes.c_void_p, *[ctypes.c_uint] * 7, *[ctypes.c_void_p] * 3]
-        self._launch = launch
+        self._idle: dict = collections.defaultdict(list)        # device -> streams of threads that ended
+        self._thread, self._pinned = _Thread(self._idle), collections.deque()
+        self._capabilities, self._lock = {}, threading.Lock()
+        number, address = ctypes.c_uint, ctypes.c_void_p
+        driver.cuLaunchKernel.argtypes = [address, *[number] * 7, *[address] * 3]
+        driver.cuModuleLoadData.argtypes = [address, ctypes.c_char_p]
+        driver.cuModuleGetFunction.argtypes = [address, address, ctypes.c_char_p]
+        driver.cuFuncSetAttribute.argtypes = [address, ctypes.c_int, ctypes.c_int]
+        driver.cuGetErrorName.argtypes = driver.cuGetErrorString.argtypes = [ctypes.c_int, address]
+        self._launch = driver.cuLaunchKernel
 
     # ---- devices and streams
     def enter(self, device):
         """Let this thread's kernels run on a device."""
-        if device != here.device or device not in self._streams.of:
-            self._cupy.cuda.Device(device).use()
-            here.device = device
-            self.stream().use()
+        cuda = self._cupy.cuda
+        if cuda.runtime.getDevice() != device:          # (a program may have chosen another through CuPy)
+            cuda.Device(device).use()
+        here.device = device
+        own = self.stream()
+        if cuda.get_current_stream() is not own:
+            own.use()
 
     def stream(self):
         """This thread's stream on its device."""
-        found = self._streams.of.get(here.device)
+        found = self._thread.streams.get(here.device)
         if found is None:
-            with self._cupy.cuda.Device(here.device):
-                found = self._streams.of[here.device] = self._cupy.cuda.Stream(non_blocking=True)
-            self._cupy.cuda.Device(here.device).use()
+            self._cupy.cuda.Device(here.device).use()   # (makes its context the thread's)
+            try:
+                found = self._idle[here.device].pop()
+            except IndexError:
+                found = self._cupy.cuda.Stream(non_blocking=True)
+            self._thread.streams[here.device] = found
             found.use()
         return found
 
@@ -139,20 +189,19 @@ class Gpu:
 
     def from_host(self, array):
         """A copy of a NumPy array on this thread's device, by way of pinned memory; it does not wait."""
-        self._refuse_capture("a copy from the host")
+        self.refuse_capture("a copy from the host")
         made, stream = self.empty(array.shape, array.dtype), self.stream()
         if array.size:
             pinned = self._cupy.cuda.alloc_pinned_memory(array.nbytes)
             staged = np.frombuffer(pinned, array.dtype, array.size).reshape(array.shape)
             np.copyto(staged, array)
-            made.data.copy_from_host_async(ctypes.c_void_p(pinned.ptr), array.nbytes, stream)
+            made.data.copy_from_host_async(pinned.ptr, array.nbytes, stream)
             self._keep(pinned, stream)
         return made
 
     def _keep(self, pinned, stream):
         """Hold a pinned buffer until the copy from it is done."""
-        event = self._cupy.cuda.Event(disable_timing=True)
-        event.record(stream)
+        event = self._mark(stream)
         with self._lock:
             self._pinned.append((event, pinned))
             while self._pinned and self._pinned[0][0].done:
@@ -160,8 +209,9 @@ class Gpu:
 
     def to_host(self, array):
         """A NumPy array with the values, once they are there: a point of synchronisation."""
-        self._refuse_capture("a copy to the host")
-        return self._cupy.asnumpy(array, stream=self.stream(), order="C")
+        from .arrays import contiguous
+        self.refuse_capture("a copy to the host")
+        return self._cupy.asnumpy(contiguous(array), stream=self.stream())
 
     def from_device(self, array):
         """A copy of a contiguous array of any device on this thread's."""
@@ -174,26 +224,55 @@ class Gpu:
     def captured(self, launches):
         """What a function that only launches gives, and its launches as a CUDA graph.
 
-        Both runs take memory from a pool of the graph's own, which the first run fills, so the second
-        allocates nothing, and nobody else is given that memory afterwards.
+        None where they can't be one.  Both runs take memory from a pool of the graph's own, which the first
+        run fills, so the second allocates nothing, and nobody else is given that memory afterwards.  They are
+        on a stream that no other thread knows: who waited for one that captures would be a part of the graph.
         """
-        cuda, stream = self._cupy.cuda, self.stream()
-        pool = cuda.MemoryPool()
-        with cuda.using_allocator(pool.malloc):
+        from .arrays import copy
+        cuda = self._cupy.cuda
+        self.stream()
+        apart, pool = cuda.Stream(non_blocking=True), cuda.MemoryPool()
+        with self._on(apart), cuda.using_allocator(pool.malloc):
             results = launches()
-        results = [array.copy() for array in results]
-        with cuda.using_allocator(pool.malloc):
-            self._here.capturing = True
-            stream.begin_capture()
-            try:
-                kept = launches()
-            finally:
-                self._here.capturing = False
-                graph = stream.end_capture()
-        return results, _Captured(graph, pool, kept, self.stream)
+        results = [copy(array) for array in results]
+        with self._on(apart), cuda.using_allocator(pool.malloc):
+            graph, kept = self._recorded(launches, apart)
+        return results, None if graph is None else _Captured(graph, pool, kept, self.stream)
 
-    def _refuse_capture(self, what):
-        if self._here.capturing:
+    @contextmanager
+    def _on(self, stream):
+        """Let this thread work on another stream for a while, in order with its own."""
+        own = self.stream()
+        stream.wait_event(self._mark(own))
+        self._thread.streams[here.device] = stream
+        stream.use()
+        try:
+            yield
+        finally:
+            self._thread.streams[here.device] = own
+            own.use()
+            own.wait_event(self._mark(stream))
+
+    def _recorded(self, launches, stream):
+        """The graph of launches on a stream, which have just run well, and what they give; else two Nones."""
+        kept = graph = None
+        stream.begin_capture()
+        self._thread.capturing = True
+        try:
+            kept = launches()
+        except (NotCapturable, RuntimeError):       # (CuPy's errors are RuntimeErrors)
+            kept = None
+        finally:
+            self._thread.capturing = False
+            try:
+                graph = stream.end_capture()
+            except RuntimeError:                    # something in it was not allowed
+                graph = None
+        return (None, None) if kept is None or graph is None else (graph, kept)
+
+    def refuse_capture(self, what):
+        """Raise NotCapturable if this thread's launches are being captured."""
+        if self._thread.capturing:
             raise NotCapturable(what)
 
     # ---- kernels
@@ -201,24 +280,26 @@ class Gpu:
         """The compute capability of this thread's device."""
         found = self._capabilities.get(here.device)
         if found is None:
-            text = self._cupy.cuda.Device(here.device).compute_capability
-            found = self._capabilities[here.device] = int(text[:-1]), int(text[-1])
+            found = self._capabilities[here.device] = _capability(self._driver, here.device)
         return found
 
     def launch(self, kernel, blocks, threads, args, shared):
         """Run a kernel on a grid, on this thread's stream."""
         stream = self.stream()
-        key = here.device, kernel.types(args)
+        key = self, here.device, kernel.types(args)
         loaded = kernel.compiled.get(key)
         if loaded is None:
-            loaded = kernel.compiled[key] = self._load(kernel, key[1])
+            loaded = kernel.compiled[key] = self._load(kernel, key[2])
         values = packed(args, _address)
         with loaded.lock:               # (the driver has read the slots when the call returns)
+            if shared > loaded.shared:
+                self._check(self._driver.cuFuncSetAttribute(loaded.function, _MOST_SHARED, shared),
+                            kernel, "gives it no {} bytes of shared memory", shared)
+                loaded.shared = shared
             loaded.slots[:len(values)] = values
             status = self._launch(loaded.function, *blocks, *threads, shared, stream.ptr, loaded.places, None)
         if status:
-            raise RuntimeError(f"{kernel.__name__}: the driver refused to launch it on {blocks} blocks of "
-                               f"{threads} threads: error {status}")
+            self._check(status, kernel, "did not launch it on {} blocks of {} threads", blocks, threads)
 
     def _load(self, kernel, types):
         code = compiled(kernel.function, types, self.capability())
@@ -226,6 +307,18 @@ class Gpu:
         driver, name = self._driver, code.name.encode()
         status = driver.cuModuleLoadData(ctypes.byref(module), code.cubin)
         status = status or driver.cuModuleGetFunction(ctypes.byref(function), module, name)
-        if status:
-            raise RuntimeError(f"{kernel.__name__}: the driver can't load its code: error {status}")
+        self._check(status, kernel, "can't load its code for compute capability {}", self.capability())
         return _Loaded(function, module, len(code.parameters))
+
+    def _check(self, status, kernel, what, *values):
+        if status:
+            name, text = [self._said(f, status) for f in (self._driver.cuGetErrorName,
+                                                          self._driver.cuGetErrorString)]
+            hint = ", of a kernel that ran before it" if status in _EARLIER else ""
+            raise RuntimeError(f"{kernel.__name__}: the driver {what.format(*values)}: "
+                               f"{name or status} ({text}){hint}")
+
+    def _said(self, function, status):
+        text = ctypes.c_char_p()
+        function(status, ctypes.byref(text))
+        return text.value.decode() if text.value else ""

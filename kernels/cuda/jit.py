@@ -35,13 +35,20 @@ def device(function):
     return cuda.jit(device=True, **options)(function)
 
 
+_array_types: dict = {}         # (dtype, rank, whether contiguous) -> Numba's type, which is slow to make
+
+
 def type_of(argument):
     """The Numba type that a kernel sees for an argument."""
     if isinstance(argument, np.generic):
         return from_dtype(argument.dtype)
     if hasattr(argument, "strides"):
-        layout = "C" if argument.flags.c_contiguous else "A"
-        return types.Array(from_dtype(argument.dtype), argument.ndim, layout)
+        key = argument.dtype, argument.ndim, argument.flags.c_contiguous
+        found = _array_types.get(key)
+        if found is None:
+            dtype, rank, contiguous = key
+            found = _array_types[key] = types.Array(from_dtype(dtype), rank, "C" if contiguous else "A")
+        return found
     found = {bool: types.boolean, int: types.int64, float: types.float64}.get(type(argument))
     if found is None:
         raise TypeError(f"a CUDA kernel takes arrays and numbers, got {type(argument).__name__}")

@@ -36,7 +36,7 @@ def _computed(name, arrays, *options):
         given = [np.empty(x.shape, x.dtype) for x in arrays]
     elif current.name == "GPU":
         from . import cusolver
-        current.stream()                        # (CuPy works on the one last used)
+        current.refuse_capture("a factorisation by cuSOLVER, which may look at values on the host")
         return getattr(cusolver, name)(*arrays, *options)
     elif current.name == "compiler":            # which has no values, but shapes
         given = [np.broadcast_to(np.eye(*x.shape[-2:], dtype=x.dtype), x.shape) for x in arrays]
