@@ -197,7 +197,9 @@ def settle(variable, value, dtype):
 
 def _put(variable, tensor):
     variable._data, variable._place, variable._stream = tensor._data, tensor._place, tensor._stream
-    if not isinstance(variable, OnDevice):
+    if isinstance(variable, OnDevice):
+        variable._fixed = False
+    else:
         variable.__class__ = _class_of(type(variable))
 
 
@@ -206,6 +208,11 @@ def migrate(variable, to):
     if place_of(variable) != to:
         with variable._lock, silent(), tracing(None):
             _put(variable, move(variable._read(), to))
+        for tell in on_migration:
+            tell()
+
+
+on_migration: list = []         # called when a variable has moved
 
 
 def _made(tensor, trainable, name, constraint):

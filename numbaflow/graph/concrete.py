@@ -10,13 +10,14 @@ import threading
 from numbaflow.core import nest
 from numbaflow.core.device import HOST, places
 from numbaflow.core.dim import evaluated
-from numbaflow.core.placement import chosen
+from numbaflow.core.placement import chosen, place_of
 from numbaflow.core.shape import Extent
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor, wrap
 from numbaflow.graph import by_value, differentiate
 from numbaflow.graph.interpret import interpret
 from numbaflow.graph.programs.collector import Held
+from numbaflow.graph.programs.on_device import DeviceProgram, Fetching
 from numbaflow.graph.programs.program import Program
 from numbaflow.graph.tools import report, text
 
@@ -56,15 +57,23 @@ class Concrete:
 
     def program_for(self, tensors):
         """The program that runs where the tensors, or the variables that are read, are."""
-        at = chosen([*tensors, *self.reads]) if places.used or places.on else HOST
-        return self.program if at is HOST or self.by_value else self.program_on(at)
+        if not (places.used or places.on):
+            return self.program
+        at = chosen([*tensors, *self.reads])
+        if at is HOST:                      # (in the scope of the CPU, too, it runs where a variable is)
+            at = next((v._place for v in self.reads if place_of(v) is not HOST), HOST)
+        if self.by_value:
+            return self.program
+        if at is HOST:
+            far = any(place_of(t) is not HOST for t in tensors)
+            return Fetching(self.program) if far else self.program
+        return self.program_on(at)
 
     def program_on(self, at):
         """The program for a GPU, made at its first call."""
         with self._lock, Held():
             found = self._derivatives.get(("program", at))
             if found is None:
-                from numbaflow.graph.programs.on_device import DeviceProgram
                 found = self._derivatives["program", at] = DeviceProgram(self, at)
         return found
 

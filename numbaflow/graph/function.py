@@ -11,6 +11,7 @@ import numpy as np
 from numbaflow.core import dtypes, nest
 from numbaflow.core.abstract import Traced
 from numbaflow.core.device import watch
+from numbaflow.core.device_variable import on_migration
 from numbaflow.core.tape import IDLE, stack, tracing
 from numbaflow.core.tensor import Tensor, as_tensor
 from numbaflow.graph.concrete import Concrete, Structure
@@ -55,6 +56,18 @@ class TensorSpec:
         return f"TensorSpec(shape={self._shape}, dtype={self._dtype.name})"
 
 
+_functions: weakref.WeakSet = weakref.WeakSet()
+
+
+def _forget_quick():
+    """Look anew at where calls run: a variable has moved."""
+    for function in list(_functions):
+        function._quick.clear()
+
+
+on_migration.append(_forget_quick)
+
+
 class Function:
     """A Python function that is traced once for each signature of its arguments, then runs compiled."""
 
@@ -69,6 +82,7 @@ class Function:
         self._quick = {}                # shapes and dtypes of tensors -> (what runs, what packs results)
         self._lock = threading.RLock()
         self._bound = weakref.WeakKeyDictionary()
+        _functions.add(self)
 
     def __get__(self, instance, owner=None):
         if instance is None:

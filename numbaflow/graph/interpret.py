@@ -6,6 +6,7 @@ another trace, which is how functions are inlined and differentiated.
 import numpy as np
 
 from numbaflow.core.abstract import Traced, current_trace
+from numbaflow.core.placement import fetch
 from numbaflow.core.shape import Extent
 from numbaflow.core.tensor import Tensor, wrap
 from numbaflow.graph import ir
@@ -36,7 +37,7 @@ def _with_residuals(node, arguments):
     op = node.op
     if any(isinstance(t, Traced) for t in arguments):
         return current_trace().call_fully(op, arguments, node.attributes)
-    first, *rest = op.launch(*[t._data for t in arguments], **node.attributes)
+    first, *rest = op.launch(*[fetch(t) for t in arguments], **node.attributes)
     return [wrap(r) for r in (*(first if op.outputs is not None else [first]), *rest)]
 
 
@@ -60,8 +61,8 @@ def _update(node, inputs):
     if trace is not None:
         return trace.primitive(ir.UPDATE, inputs, node.attributes, [(v.shape, v.dtype) for v in node.outputs])
     count = len(node.outputs)
-    state = [np.array(t._data, order="C") for t in inputs[:count]]
-    g, constants = np.ascontiguousarray(inputs[count]._data), [t._data.item() for t in inputs[count + 1:]]
+    state = [np.array(fetch(t), order="C") for t in inputs[:count]]
+    g, constants = np.ascontiguousarray(fetch(inputs[count])), [fetch(t).item() for t in inputs[count + 1:]]
     node.attributes["rule"](g.size, *[s.ravel() for s in state], g.ravel(), *constants)
     return [wrap(s) for s in state]
 

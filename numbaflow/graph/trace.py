@@ -12,8 +12,9 @@ from numbaflow.core.dim import Unknowns
 from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.core.errors import InvalidArgumentError, OpError
 from numbaflow.core.infer import DependsOnValues
+from numbaflow.core.placement import fetch
 from numbaflow.core.tape import caller, record, silent
-from numbaflow.core.tensor import wrap
+from numbaflow.core.tensor import Tensor, wrap
 from numbaflow.graph import by_value
 from numbaflow.graph.ir import EXTENTS, Graph
 from numbaflow.ops.control import straight_through
@@ -46,7 +47,7 @@ class Trace:
     def value(self, tensor):
         """The graph's value for a tensor: a traced one's own, a constant, or what is captured outside."""
         if not isinstance(tensor, Traced):
-            return self.constant(tensor._data)
+            return self.constant(tensor._data if type(tensor) is Tensor else fetch(tensor))
         if tensor._trace is self:
             return tensor._value
         return self._capture(tensor)

@@ -7,7 +7,6 @@ import weakref
 
 import numpy as np
 
-from numbaflow.core.abstract import Traced
 from numbaflow.core.device import HOST, device, name_of, places
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.gradient_tape import GradientTape
@@ -194,7 +193,7 @@ class Optimizer(Trackable):
     def _apply_dense(self, g, variable, slots, constants):
         """Change a variable and its slots, given its gradient: an array, or a tensor of a trace or a GPU."""
         if isinstance(g, Tensor):
-            steps_of(g).step(self._update, (variable, *slots), g, constants)
+            steps().step(self._update, (variable, *slots), g, constants)
             return
         variable._update(self._dense_step, g.ravel(), slots, constants)
 
@@ -210,7 +209,7 @@ class Optimizer(Trackable):
         In a trace and on a GPU `rows` and g are those of `summed_rows` there.
         """
         if isinstance(g, Tensor):
-            steps_of(g).step(self._update, (variable, *slots), g, constants, rows)
+            steps().step(self._update, (variable, *slots), g, constants, rows)
             return
         variable._update(self._sparse_step, rows, g.ravel(), slots, constants)
 
@@ -220,13 +219,13 @@ class Optimizer(Trackable):
             sums, g = g, np.zeros(variable._data.shape, g.dtype)
             g[rows] = sums
         else:
-            g = steps_of(g).filled(rows, g, variable)
+            g = steps().filled(rows, g, variable)
         self._apply_dense(g, variable, slots, constants)
 
     def _scale_rows(self, rows, factor, variable, others=False):
         """Multiply those rows of a variable, or all others."""
         if isinstance(rows, Tensor):
-            steps_of(rows).scale(variable, rows, factor, others)
+            steps().scale(variable, rows, factor, others)
             return
         if others:
             chosen = np.ones(variable._data.shape[0], bool)
@@ -299,9 +298,9 @@ def unscoped(value, name, near=None):
         return Variable(value, trainable=False, name=name)
 
 
-def steps_of(tensor):
-    """How steps are done with a gradient that is a tensor: in a trace, or on a GPU."""
-    return traced_steps if isinstance(tensor, Traced) else device_steps
+def steps():
+    """How steps are done with gradients that are tensors: in a trace, or on a GPU."""
+    return device_steps if stack.frame[2] is None else traced_steps
 
 
 def _scale(array, rows, factor):

@@ -7,6 +7,7 @@ share; the gradient is a choice among the branches' gradients by the same number
 from numbaflow.core import nest
 from numbaflow.core.abstract import current_trace
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.placement import fetch
 from numbaflow.core.tensor import Tensor, as_tensor, scalar_tensor, wrap
 from numbaflow.graph import differentiate
 from numbaflow.graph.flow.hosted import Hosted, composed, inlined, specs_of, used_inputs
@@ -15,11 +16,18 @@ from numbaflow.graph.flow.inner import Inner, Outside, concrete
 
 # ---- running
 def _branch(node, arrays):
+    branch = _taken(node, int(arrays[0]))
+    return [t._data for t in branch.program([wrap(a) for a in arrays[1:]])]
+
+
+def _branch_on(node, tensors):
+    branch, operands = _taken(node, int(fetch(tensors[0]))), tensors[1:]
+    return branch.program_for(tensors)(operands)
+
+
+def _taken(node, number):
     branches = node.attributes["branches"]
-    number = int(arrays[0])
-    if not 0 <= number < len(branches):
-        number = -1
-    return [t._data for t in branches[number].program([wrap(a) for a in arrays[1:]])]
+    return branches[number if 0 <= number < len(branches) else -1]
 
 
 # ---- gradients
@@ -98,8 +106,9 @@ def _serving(function, own, served, specs, used):
     return composed(function.name, [inputs[k] for k in used], padded)
 
 
-BRANCH = Hosted("branch", _branch, _gradient, _widened)
-BRANCH_WITH_EFFECTS = Hosted("branch with effects", _branch, _gradient, _widened, effect=True)
+BRANCH = Hosted("branch", _branch, _gradient, _widened, on_tensors=_branch_on)
+BRANCH_WITH_EFFECTS = Hosted("branch with effects", _branch, _gradient, _widened, effect=True,
+                             on_tensors=_branch_on)
 
 
 # ---- tracing

@@ -22,6 +22,7 @@ from numbaflow.core.errors import (
     UnimplementedError,
     UnknownError,
 )
+from numbaflow.core.placement import fetch
 from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tape import caller, listening, record, tracing
 from numbaflow.core.tensor import as_tensor, wrap
@@ -92,9 +93,9 @@ def _call(node, arrays):
     call, wanted = node.attributes["call"], node.attributes.get("recorded")
     with tracing(None):
         if wanted is None:
-            return [t._data for t in call(given)]
+            return [fetch(t) for t in call(given)]
         tape, outputs = recorded(call, given, wanted)
-        return [*[t._data for t in outputs], np.array(_records.add(tape, given, outputs))]
+        return [*[fetch(t) for t in outputs], np.array(_records.add(tape, given, outputs))]
 
 
 class _Records:
@@ -137,8 +138,8 @@ def _pull(node, arrays):
     kept = _records.take(int(arrays[0]))
     with tracing(None):
         if kept is None:
-            return [t._data for t in derivative(given)]
-        return [t._data for t in derivative.pulled(*kept, given[count:])]
+            return [fetch(t) for t in derivative(given)]
+        return [fetch(t) for t in derivative.pulled(*kept, given[count:])]
 
 
 def _second(attributes, inputs, outputs, g, wanted):

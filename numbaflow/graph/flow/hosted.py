@@ -9,7 +9,9 @@ from types import MappingProxyType
 
 from numbaflow.core.abstract import current_trace
 from numbaflow.core.accumulate import accumulate
-from numbaflow.core.tape import listening, record, tracing
+from numbaflow.core.device import CPU, HOST, device, places
+from numbaflow.core.placement import chosen, fetch, move
+from numbaflow.core.tape import listening, record, silent, tracing
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
 from numbaflow.graph.concrete import Concrete
@@ -28,11 +30,13 @@ class Hosted(ir.Primitive):
         widened: a function (attributes, inputs, specs) that gives attributes and specs with more outputs at
             the end: what the gradient takes from the forward pass.  Used only where a tape records.
         effect: whether it runs even if nobody uses its outputs.
+        on_tensors: a function (node, tensors) that gives the tensors of the outputs where inputs are on a
+            GPU.  Without it `host` is given copies.
     """
 
-    def __init__(self, name, host, gradient=None, widened=None, effect=False):
+    def __init__(self, name, host, gradient=None, widened=None, effect=False, on_tensors=None):
         super().__init__(name, effect)
-        self.host, self.gradient, self.widened = host, gradient, widened
+        self.host, self.gradient, self.widened, self.on_tensors = host, gradient, widened, on_tensors
         primitive(self)(self._run)
 
     def _run(self, node, inputs):
@@ -47,11 +51,28 @@ class Hosted(ir.Primitive):
         if trace is not None:
             outputs = trace.primitive(self, inputs, attributes, specs)
         else:
-            node = ir.Node(self, (), attributes, specs)
-            outputs = [wrap(a) for a in self.host(node, [t._data for t in inputs])]
+            outputs = self._outputs(ir.Node(self, (), attributes, specs), inputs)
         if taped:
             record(_Recorded(self, attributes), inputs, tuple(outputs))
         return outputs[:count]
+
+
+    def _outputs(self, node, inputs):
+        """The tensors that it gives now."""
+        at = chosen(inputs) if places.used or places.on else HOST
+        if at is HOST:
+            return [wrap(a) for a in self.host(node, [fetch(t) for t in inputs])]
+        if self.on_tensors is not None:
+            return [_at(t, at) for t in self.on_tensors(node, [_at(t, at) for t in inputs])]
+        with device(CPU):
+            found = self.host(node, [fetch(t) for t in inputs])
+        return [_at(wrap(a), at) for a in found]
+
+
+def _at(tensor, at):
+    """The tensor at a place, which no tape has seen."""
+    with silent():
+        return move(tensor, at)._renewed()
 
 
 def _recorded(inputs):

@@ -22,6 +22,7 @@ from numbaflow.core import table
 from numbaflow.core.abstract import current_trace
 from numbaflow.core.dtypes import DIFFERENTIABLE
 from numbaflow.core.errors import InternalError
+from numbaflow.core.placement import Using, fetch, place_of, wrapped
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import differentiate
 from numbaflow.graph.flow.hosted import Hosted, composed, inlined, specs_of, used_inputs
@@ -54,6 +55,33 @@ def _loop(node, arrays):
     return [np.array(count), *[t._data for t in carried], *stacks]
 
 
+def _loop_on(node, tensors):
+    """The loop on a GPU: its parts are programs there, and only the condition's value is waited for."""
+    from numbaflow.kernels.cuda.arrays import assign, zeros
+    a = node.attributes
+    n, last = a["carried"], 1 + a["carried"] + a["arrays"]
+    bound, carried, rows, captured = (int(fetch(tensors[0])), tensors[1:1 + n], tensors[1 + n:last],
+                                      tensors[last:])
+    body, cond, reverse = a["body"].program_for(tensors), a["cond"], a["reverse"]
+    cond, at = cond and cond.program_for(tensors), place_of(tensors[0])
+    with Using(tensors, at):
+        stacks = [zeros(v.shape, v.dtype) for v in node.outputs[1 + n:]]
+    count = 0
+    while count < bound:
+        i = bound - 1 - count if reverse else count
+        number = wrap(np.array(i))
+        if cond is not None and not fetch(cond.call([number, *carried, *captured])[0]):
+            break
+        found = body.call([number, *carried, *[wrapped(x._data[i, ...], at, x._stream) for x in rows],
+                           *captured])
+        carried = found[:n]
+        with Using(found, at):
+            for stack, t in zip(stacks, found[n:], strict=True):
+                assign(stack[i, ...], t._data)
+        count += 1
+    return [wrap(np.array(count)), *carried, *[wrapped(stack, at) for stack in stacks]]
+
+
 _NOWHERE = wrap(np.array(0))
 
 
@@ -68,11 +96,11 @@ def _counts(function):
 def _on_tensors(a, tensors):
     """A loop without arrays on tensors that tapes may trace."""
     n = a["carried"]
-    bound, carried, captured = int(tensors[0]), tensors[1:1 + n], tensors[1 + n:]
+    bound, carried, captured = int(fetch(tensors[0])), tensors[1:1 + n], tensors[1 + n:]
     count = 0
     while count < bound:
         at = wrap(np.array(count))
-        if a["cond"] is not None and not a["cond"].call([at, *carried, *captured])[0]._data:
+        if a["cond"] is not None and not fetch(a["cond"].call([at, *carried, *captured])[0]):
             break
         carried = a["body"].call([at, *carried, *captured])
         count += 1
@@ -208,5 +236,5 @@ class _Backward:
         return tuple([known.get(k) if k <= n or k in self.served else None for k in wanted])
 
 
-LOOP = Hosted("loop", _loop, _gradient, _widened)
-LOOP_WITH_EFFECTS = Hosted("loop with effects", _loop, _gradient, _widened, effect=True)
+LOOP = Hosted("loop", _loop, _gradient, _widened, on_tensors=_loop_on)
+LOOP_WITH_EFFECTS = Hosted("loop with effects", _loop, _gradient, _widened, effect=True, on_tensors=_loop_on)

@@ -6,6 +6,7 @@ import numpy as np
 from numbaflow.core import nest
 from numbaflow.core.abstract import Traced
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.placement import fetch
 from numbaflow.core.tensor import as_tensor
 from numbaflow.graph.flow.hosted import Hosted, last_operation
 from numbaflow.graph.flow.replay import replaying
@@ -96,7 +97,8 @@ class _Text:
 
     def known(self):
         """The text where its tensors have values; traced ones as they look."""
-        return self.written([np.array("traced") if isinstance(t, Traced) else t._data for t in self.tensors])
+        return self.written([np.array("traced") if isinstance(t, Traced) else fetch(t)
+                             for t in self.tensors])
 
     def show(self, arrays):
         """Print it."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from numbaflow.core.accumulate import dense
 from numbaflow.core.gradient_tape import gradients
+from numbaflow.core.placement import fetch
 from numbaflow.core.tape import Tape, push, remove, tracing
 from numbaflow.core.tensor import wrap
 from numbaflow.graph.flow.hosted import Hosted, specs_of
@@ -69,7 +70,7 @@ def _replay(node, arrays):
     _state.depth += 1
     try:
         with tracing(None):
-            return [t._data for t in node.attributes["function"]([wrap(a) for a in arrays])]
+            return [fetch(t) for t in node.attributes["function"]([wrap(a) for a in arrays])]
     finally:
         _state.depth -= 1
 
@@ -78,4 +79,13 @@ def _gradient(attributes, inputs, outputs, g, wanted):
     return replayed(attributes["function"], inputs, g, wanted)
 
 
-REPLAY = Hosted("replay", _replay, _gradient)
+def _replay_on(node, tensors):
+    _state.depth += 1
+    try:
+        with tracing(None):
+            return node.attributes["function"](tensors)
+    finally:
+        _state.depth -= 1
+
+
+REPLAY = Hosted("replay", _replay, _gradient, on_tensors=_replay_on)

@@ -5,26 +5,32 @@ the third on a call copies its arguments in, has the captured launches repeated,
 What needs Python or the host between launches (a loop, a call of the host, a shape that values decide) is not
 captured: such a program goes step by step each time.
 """
+import functools
 import threading
 
 import numpy as np
 
 from numbaflow.core import columns
+from numbaflow.core.device import CPU, HOST, device
+from numbaflow.core.device_variable import OnDevice, migrate
 from numbaflow.core.faces import explain
-from numbaflow.core.placement import Using, fetch, move, wrapped
+from numbaflow.core.placement import Using, fetch, move, place_of, wrapped
+from numbaflow.core.tape import silent
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
 from numbaflow.graph.interpret import run_node
 from numbaflow.graph.programs.lower import launch_on
 from numbaflow.graph.programs.rewrite import optimized
 from numbaflow.kernels.cuda import backend
-from numbaflow.kernels.cuda.backend import NotCapturable
 
 _ERRORS = (ValueError, TypeError, IndexError, ArithmeticError)
 
 
 class DeviceProgram:
-    """A concrete function compiled for a GPU: `program(tensors)` gives its result tensors."""
+    """A concrete function compiled for a GPU: `program(tensors)` gives its result tensors.
+
+    Variables that it assigns move to that GPU; of those elsewhere that it only reads it has copies.
+    """
 
     def __init__(self, concrete, at):
         self.name, self.reads, self.assigned = concrete.name, concrete.reads, concrete.assigned
@@ -33,10 +39,12 @@ class DeviceProgram:
         backend.current().enter(at)
         self._constants = {v: _uploaded(v) for node in self.graph.nodes if node.op is ir.CONSTANT
                            for v in node.outputs}
-        self._steps = [_Step(node) for node in self.graph.nodes if node.op not in (ir.INPUT, ir.CONSTANT)]
+        self._steps = [_Step(node, at) for node in self.graph.nodes if node.op not in (ir.INPUT, ir.CONSTANT)]
         self._forget_early()
         self._lock, self._calls, self._captured = threading.RLock(), 0, None
         self._may_capture = all(step.launches_only for step in self._steps)
+        self._locked = sorted(self.assigned, key=lambda v: v._id)       # all lock in one order
+        self._copies: dict = {}         # variable elsewhere -> (its array, the copy here)
         self._stream = None             # of the thread that called last
 
     def _forget_early(self):
@@ -55,10 +63,20 @@ class DeviceProgram:
     def call(self, given):
         """The results for tensors of arguments and of what is fed."""
         here = [move(t, self.place) for t in given]
-        with self._lock, Using(here, self.place) as found:
-            self._follow(found)
-            arrays = [t._data for t in here]
-            return [wrapped(array, self.place) for array in self._run(found, arrays)]
+        for v in self.assigned:
+            migrate(v, self.place)
+        for v in self._locked:
+            v._lock.acquire()
+        try:
+            with self._lock, Using([*here, *self.reads], self.place) as found:
+                self._follow(found)
+                results = self._run(found, [t._data for t in here])
+                for v in self.assigned:
+                    v._stream = self._stream
+                return [wrapped(array, self.place) for array in results]
+        finally:
+            for v in self._locked:
+                v._lock.release()
 
     def run(self, given):
         """The results for tensors of all inputs of the graph; those of variables are not looked at."""
@@ -68,31 +86,57 @@ class DeviceProgram:
     def _follow(self, found):
         """Come after what another thread has launched of this program."""
         own = found.stream()
-        if self._stream is not None and self._stream is not own:
+        if self._calls and self._stream is not own:
             found.wait_for(self._stream)
         self._stream = own
 
     def _run(self, found, arrays):
-        if not self._may_capture or self._calls == 0:
-            self._calls += 1
+        self._calls += 1
+        if not self._may_capture or self._calls == 1:
             return self._stepwise(arrays)
-        if self._captured is None:
-            try:
-                return self._capture(found, arrays)
-            except NotCapturable:
-                self._may_capture = False
-                return self._stepwise(arrays)
         captured = self._captured
+        if captured is None or not self._still_bound(captured):
+            return self._capture(found, arrays)
         for own, given in zip(captured.given, arrays, strict=True):
             _arrays().assign(own, given)
         captured.replay()
         return [_arrays().copy(array) for array in captured.results]
 
+    # ---- variables
+    def _value(self, v):
+        """The array of a variable here, a copy for one that is elsewhere."""
+        if place_of(v) == self.place:
+            return v._data
+        with v._lock:
+            source, known = v._data, self._copies.get(v)
+            if known is None or known[0] is not source or getattr(v, "_fixed", False):
+                t = v._tensor() if isinstance(v, OnDevice) else wrap(v._array())
+                known = self._copies[v] = source, _moved(t, self.place)
+        return known[1]
+
+    def _still_bound(self, captured):
+        """Whether variables are where the launches take them from, into which copies are brought anew."""
+        for k, (v, array) in enumerate(zip(self.reads, captured.variables, strict=True)):
+            if place_of(v) == self.place:
+                if v._data is not array:
+                    return False
+            elif k not in captured.copied:
+                return False
+            else:
+                value = self._value(v)
+                if value is not captured.copied[k]:
+                    _arrays().assign(array, value)
+                    captured.copied[k] = value
+        return True
+
+    # ---- step by step
     def _stepwise(self, arrays):
         """Launch step by step; variables get new arrays."""
-        known = self._bound(arrays, [v._array() for v in self.reads])
+        variables = [self._value(v) for v in self.reads]
+        known = self._bound(arrays, variables)
         self._launch(known)
-        outputs = [_own(known[v], arrays) for v in self.graph.outputs]
+        changing = [v._data for v in self.reads if getattr(v, "_fixed", False)]
+        outputs = [_own(known[v], [*arrays, *changing]) for v in self.graph.outputs]
         for variable, array in zip(self.assigned, outputs[self.results:], strict=True):
             variable._take(array)
         return outputs[:self.results]
@@ -115,21 +159,54 @@ class DeviceProgram:
     # ---- capturing
     def _capture(self, found, arrays):
         """One call on memory that stays, and its launches captured for the next."""
-        own = [_arrays().copy(array) for array in arrays]
-        fixed = [v.fixed() for v in self.reads]
-        for v in self.assigned:
-            v.fixed()
+        own, copied = [_arrays().copy(array) for array in arrays], {}
+        fixed = []
+        for k, v in enumerate(self.reads):
+            if place_of(v) == self.place:
+                fixed.append(v.fixed())
+            else:
+                copied[k] = self._value(v)
+                fixed.append(_arrays().copy(copied[k]))
+        targets = [v.fixed() for v in self.assigned]
 
         def launches():
             known = self._bound(own, fixed)
             self._launch(known)
             outputs = [_own(known[v], [*own, *fixed]) for v in self.graph.outputs]
-            for variable, array in zip(self.assigned, outputs[self.results:], strict=True):
-                _arrays().assign(variable.fixed(), array)
+            for target, array in zip(targets, outputs[self.results:], strict=True):
+                _arrays().assign(target, array)
             return outputs[:self.results]
+        self._captured = None
         results, self._captured = found.captured(launches)
-        self._captured.given = own
+        if self._captured is None:
+            self._may_capture = False
+        else:
+            self._captured.given, self._captured.variables, self._captured.copied = own, fixed, copied
         return results
+
+
+class Fetching:
+    """A program of the CPU for tensors that may be elsewhere."""
+
+    def __init__(self, program):
+        self._program = program
+
+    def __call__(self, tensors):
+        """The results for argument tensors."""
+        return self._program([move(t, HOST) for t in tensors])
+
+    def call(self, given):
+        """The results for tensors of arguments and of what is fed."""
+        return self._program.call([move(t, HOST) for t in given])
+
+    def run(self, given):
+        """The results for tensors of all inputs of the graph."""
+        return self._program.run([move(t, HOST) for t in given])
+
+
+def _moved(tensor, to):
+    with silent():
+        return move(tensor, to)._data
 
 
 def _arrays():
@@ -156,11 +233,13 @@ class _Step:
 
     __slots__ = ("last", "launches_only", "node", "run")
 
-    def __init__(self, node):
+    def __init__(self, node, at):
         self.node, self.last = node, ()
         self.run = _fused if node.op is ir.FUSED else _PRIMITIVES.get(node.op)
         self.launches_only = True
-        if self.run is None:
+        if getattr(node.op, "on_tensors", None) is not None:
+            self.run, self.launches_only = functools.partial(_on_tensors, at), False
+        elif self.run is None:
             on_host = isinstance(node.op, ir.Primitive) or node.op.on_host
             self.run, self.launches_only = (_hosted if on_host else _op), not on_host
 
@@ -200,17 +279,26 @@ def _op(node, arrays):
     return [found] if op.outputs is None else list(found)
 
 
+def _on_tensors(at, node, arrays):
+    """A loop or a choice, whose parts are programs on this device."""
+    found = node.op.on_tensors(node, [wrapped(a, at) for a in arrays])
+    return [_moved(t, at) for t in found]
+
+
 def _hosted(node, arrays):
     """On the host, with copies."""
-    found = backend.current()
+    found, at = backend.current(), backend.here.device
     given = [found.to_host(a) for a in arrays]
     function = getattr(node.op, "host", None) or (_run_primitive if isinstance(node.op, ir.Primitive)
                                                   else launch_on)
-    return [found.from_host(np.asarray(a)) for a in function(node, given)]
+    with device(CPU):
+        made = function(node, given)
+    found.enter(at)
+    return [found.from_host(np.asarray(a)) for a in made]
 
 
 def _run_primitive(node, arrays):
-    return [t._data for t in run_node(node, [wrap(a) for a in arrays])]
+    return [fetch(t) for t in run_node(node, [wrap(a) for a in arrays])]
 
 
 def _product_and_sum(node, arrays):
@@ -223,4 +311,4 @@ def _product_and_sum(node, arrays):
 
 _PRIMITIVES = {ir.MATMUL_ADD: _product_and_sum}
 
-__all__ = ["DeviceProgram", "fetch"]
+__all__ = ["DeviceProgram", "Fetching"]
