@@ -60,7 +60,7 @@ def _differentiable(value):
 
 
 def _widened(value):
-    array = as_tensor(value)._data
+    array = as_tensor(value)._fetched()
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
@@ -85,13 +85,13 @@ class _Line:
     def terms(self):
         """v * gradient for each argument, from the rules; their sum is F'(0)."""
         found = zip(self.where, self._all_gradients(self.values), strict=True)
-        return [np.zeros(()) if d is None else (np.conj(self.directions[k]) * as_tensor(d)._data).real
+        return [np.zeros(()) if d is None else (np.conj(self.directions[k]) * as_tensor(d)._fetched()).real
                 for k, d in found]
 
     def _at(self, t, moved):
         xs = [v + t * self.directions[k] if k in moved else v for k, v in enumerate(self.values)]
         outputs = _float_outputs(self.f(*xs))
-        return sum(float(np.vdot(w, y._data).real) for w, y in zip(self.weights, outputs, strict=True))
+        return sum(float(np.vdot(w, y._fetched()).real) for w, y in zip(self.weights, outputs, strict=True))
 
     def slopes(self, step, moved):
         """F'(0) by central differences over one step and over two, where these arguments move."""
@@ -100,7 +100,7 @@ class _Line:
     def size(self):
         """The sum of |w * y|: what rounding is a part of."""
         pairs = zip(self.weights, self.outputs, strict=True)
-        return sum(float(np.abs(w * y._data).sum()) for w, y in pairs)
+        return sum(float(np.abs(w * y._fetched()).sum()) for w, y in pairs)
 
 
 def _extrapolated(near, far):
@@ -134,7 +134,7 @@ def _float_outputs(result):
 def _packed(result, weights):
     """A weight for each output, zeros for outputs that have no gradient."""
     outputs, weights = nest.flatten(result), iter(weights)
-    packed = [wrap(next(weights) if y._data.dtype in DIFFERENTIABLE else np.zeros_like(y._data))
+    packed = [wrap(next(weights) if y._data.dtype in DIFFERENTIABLE else np.zeros_like(y._fetched()))
               for y in outputs]
     return nest.pack(result, packed) if nest.is_nested(result) else packed[0]
 

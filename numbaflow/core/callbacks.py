@@ -179,8 +179,8 @@ def inf_nan_callback(op_type, inputs, attrs, outputs, op_name, check_inf=True, c
     """
     for k, t in enumerate(outputs):
         if t._dtype.kind in "fc":
-            infinite = int(np.isinf(t._data).sum()) if check_inf else 0
-            nans = int(np.isnan(t._data).sum()) if check_nan else 0
+            infinite = int(np.isinf(t._fetched()).sum()) if check_inf else 0
+            nans = int(np.isnan(t._fetched()).sum()) if check_nan else 0
             if infinite or nans:
                 where = f"output {k} of {len(outputs)}" if len(outputs) > 1 else "its output"
                 _act(ExecutionCallback(action), op_type, t,

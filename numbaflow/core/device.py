@@ -60,6 +60,7 @@ class _Places:
     fresh: Callable
     fetch: Callable
     copy: Callable
+    beside: Callable
     to_gpu: Callable
     settle: Callable
 

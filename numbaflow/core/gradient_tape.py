@@ -8,6 +8,7 @@ import numpy as np
 from . import nest, table
 from .accumulate import dense, summed
 from .backprop import ones_like, reaching, walk, zeros
+from .device import places
 from .dtypes import DIFFERENTIABLE
 from .indexed_slices import IndexedSlices
 from .tape import Tape, listening, push, remove, silent
@@ -279,7 +280,8 @@ def _output_gradients(targets, given):
         g = as_tensor(g)
         if g._data.shape != t._data.shape:
             raise ValueError(f"output_gradients: shape {g._data.shape} for a target of shape {t._data.shape}")
-        out.append(g if g._data.dtype == t._data.dtype else table.face("cast")(g, t._data.dtype))
+        g = g if g._data.dtype == t._data.dtype else table.face("cast")(g, t._data.dtype)
+        out.append(places.beside(g, t) if places.used else g)
     return out
 
 
@@ -324,7 +326,7 @@ def gradients(tape, targets, sources, output_gradients=None):
             found.append(total)                 # slices are for variables only
         else:
             found.append(None if total is None else dense(total))
-    return found
+    return [places.beside(g, s) for g, s in zip(found, sources, strict=True)] if places.used else found
 
 
 def why_none(tape, target, source):

@@ -27,6 +27,7 @@ from .device import (
 )
 from .faces import convert, convert_list, explain, make_float, unify
 from .plans import Plan
+from .symbolic import SymbolicMet
 from .tape import record
 from .tensor import Tensor, array_text, wrap
 
@@ -175,6 +176,14 @@ class _Copy:
         accumulate(grads, nodes, self.run(g, saved))
 
 
+def beside(gradient, tensor):
+    """A gradient, tensor or slices or None, at the place of what it belongs to."""
+    to = place_of(tensor)
+    if isinstance(gradient, Tensor) and not isinstance(gradient, Traced):
+        return move(gradient, to)
+    return gradient
+
+
 def copy(tensor, to):
     """A copy at a place, a new tensor also where that is the tensor's own."""
     return table.face("identity")(tensor) if place_of(tensor) == to else move(tensor, to)
@@ -238,7 +247,10 @@ def run(op, arguments, at=None):
         InvalidArgumentError: what the op's launch refuses, a device that is not there, or tensors of several
             devices where the policy is not to copy in silence.
     """
-    tensors = _inputs(op, arguments)
+    try:
+        tensors = _inputs(op, arguments)
+    except SymbolicMet as met:              # a symbolic value is among them
+        return met.value._take_call(op.face, arguments)
     every = _flat(tensors)
     for t in every:
         if isinstance(t, Traced):
@@ -352,6 +364,6 @@ class _DevicePlan(Plan):
 
 
 places.fresh, places.scope, places.run, places.tensor = fresh, SCOPE, run, DeviceTensor
-places.to_gpu, places.fetch, places.copy = to_gpu, fetch, copy
+places.to_gpu, places.fetch, places.copy, places.beside = to_gpu, fetch, copy, beside
 
 __all__ = ["DeviceTensor", "array_text", "copy", "fetch", "fresh", "move", "place_of", "run"]

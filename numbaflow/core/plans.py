@@ -75,7 +75,7 @@ class Plan:
         used = {a for k, (_, names, _) in zip(kernels, self._rules, strict=True) if isinstance(k, Elementwise)
                 for a in names if a != "g"}
         lines = ["def backward(g, _s, _nodes, _grads):", *self._unpack(), "    _g = g._data; _d = g._dtype"]
-        tests = ["_d is not _F32 and _d is not _F64"]
+        tests = ["type(g) is not _Tensor", "_d is not _F32 and _d is not _F64"]
         tests += [f"{a}._dtype is not _d" for a in used if self.op.letter(a) == "x"]
         lines += [f"    if {' or '.join(tests)}:", "        return _general(g, _s, _nodes, _grads)"]
         scope = {"_general": self._run_and_add, "_add": accumulate_one, "_Tensor": Tensor,
