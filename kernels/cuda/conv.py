@@ -58,7 +58,7 @@ def _described(axes, strides, **scalars):
         axes = ()
     elif _still(axes[0]) and axes[0]["places"] == 1:
         axes = axes[1:]
-    scalars = {name: scalars.get(name, 1) for name in SCALARS}
+    scalars = {name: scalars.get(name, 1) for name in SCALARS} | {"run": max(scalars["run"], 1)}
     if max(scalars["rows"], scalars["sums"], scalars["x_image"], scalars["y_image"]) >= 1 << 31:
         raise ValueError(f"convolution: pixels ({scalars['rows']}), taps x channels ({scalars['sums']}) and "
                          f"elements of an image ({scalars['x_image']}) must be less than 2**31 on a GPU")
@@ -144,7 +144,7 @@ def _run(kind, described, parts, tile, x, w, bias, floor, out):
     form = Form(kind, axes, out.dtype, tile, four_x, four_w, outs % 4 == 0,
                 max(x.size, w.size, out.size) >= LONG)
     blocks = -(-scalars["rows"] // tile.rows) * -(-outs // tile.columns) * scalars["groups"] * parts
-    numbers = [parts if name == "parts" else max(scalars[name], name == "run") for name in SCALARS]
+    numbers = [parts if name == "parts" else scalars[name] for name in SCALARS]
     tile_kernel(form)(blocks, tile.threads, x, w, w if bias is None else bias, out, bias is not None,
                       out.dtype.type(floor), *numbers, *more)
 
