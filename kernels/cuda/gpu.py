@@ -17,6 +17,7 @@ from .backend import NotCapturable, here
 from .parameters import packed
 from .toolchain import OLDEST, compiled
 
+_DEFAULT = 0, 1, 2              # cudaStream_t: the default streams
 _ATTRIBUTES = 75, 76            # CUdevice_attribute: the compute capability, major and minor
 _MOST_SHARED = 8                # CUfunction_attribute: the dynamic shared memory that a launch may ask for
 _FREE_SHARED = 48 * 1024        # bytes of it that need no asking
@@ -57,8 +58,8 @@ def _address(array):
 
 
 class _Lent(dict):
-    """A thread's streams, by device, which go to the next thread when it ends: so does the memory that CuPy
-    keeps for each stream."""
+    """A thread's own streams, by device.  When it ends the next one has them, and the memory that CuPy keeps
+    for each stream."""
 
     def __init__(self, idle):
         super().__init__()
@@ -70,10 +71,10 @@ class _Lent(dict):
 
 
 class _Thread(threading.local):
-    """What a thread has: its streams, and whether it captures."""
+    """What a thread has: its own streams, those that it works on, and whether it captures."""
 
     def __init__(self, idle):
-        self.streams, self.capturing = _Lent(idle), False
+        self.own, self.streams, self.capturing = _Lent(idle), {}, False
 
 
 class _Captured:
@@ -102,8 +103,8 @@ class _Loaded:
 class Gpu:
     """All GPUs of the machine.
 
-    CuPy's current device and stream of a thread are ours from its first op on a GPU on, so what it does with
-    CuPy itself is in order with that.
+    A thread works on CuPy's current stream; one of its own takes the place of CuPy's default stream, so what it
+    does through CuPy itself is in order with its ops.
     """
 
     name = "GPU"
@@ -129,22 +130,32 @@ class Gpu:
         if cuda.runtime.getDevice() != device:          # (a program may have chosen another through CuPy)
             cuda.Device(device).use()
         here.device = device
-        own = self.stream()
-        if cuda.get_current_stream() is not own:
-            own.use()
+        last = self._thread.streams.get(device)
+        if last is None or cuda.get_current_stream() is not last:
+            self._work_on_current(last)
 
     def stream(self):
         """This thread's stream on its device."""
         found = self._thread.streams.get(here.device)
         if found is None:
             self._cupy.cuda.Device(here.device).use()   # (makes its context the thread's)
-            try:
-                found = self._idle[here.device].pop()
-            except IndexError:
-                found = self._cupy.cuda.Stream(non_blocking=True)
-            self._thread.streams[here.device] = found
-            found.use()
+            found = self._work_on_current(None)
         return found
+
+    def _work_on_current(self, last):
+        """Go on with CuPy's current stream, or our own instead of the default one, after the last."""
+        cuda = self._cupy.cuda
+        current = cuda.get_current_stream()
+        if current.ptr in _DEFAULT:
+            current = self._thread.own.get(here.device)
+            if current is None:
+                idle = self._idle[here.device]
+                current = self._thread.own[here.device] = idle.pop() if idle else cuda.Stream(non_blocking=True)
+            current.use()
+        if last is not None and last is not current:
+            current.wait_event(self._mark(last))
+        self._thread.streams[here.device] = current
+        return current
 
     def wait_for(self, stream):
         """Let this thread's work wait for what another stream, of any device, has been given until now."""
@@ -156,7 +167,8 @@ class Gpu:
 
     def _mark(self, stream):
         """An event at the end of what a stream has been given; it must be made on the stream's device."""
-        with self._cupy.cuda.Device(stream.device_id):
+        device = stream.device_id       # (-1 of one that another library made, here)
+        with self._cupy.cuda.Device(device if device >= 0 else here.device):
             event = self._cupy.cuda.Event(disable_timing=True)
             event.record(stream)
         return event
@@ -219,6 +231,25 @@ class Gpu:
         if array.size:
             made.data.copy_from_device_async(array.data, array.nbytes, own)
         return made
+
+    def adopted(self, x):
+        """An array on the memory of another library's array, after what has been done to it."""
+        cuda = self._cupy.cuda
+        if hasattr(x, "__dlpack_device__"):
+            device, given = x.__dlpack_device__()[1], self._cupy.from_dlpack
+        else:                           # (it waits for the stream that x names)
+            device, given = self._owner(x.__cuda_array_interface__["data"][0]), self._cupy.asarray
+        with cuda.Device(device):
+            current = cuda.get_current_stream()         # (on which x was made, if it is CuPy's)
+            event = cuda.Event(disable_timing=True)
+            event.record(current)
+        self.enter(device)
+        self.stream().wait_event(event)
+        return given(x)
+
+    def _owner(self, address):
+        """The device whose memory it is."""
+        return self._cupy.cuda.runtime.pointerGetAttributes(address).device if address else here.device
 
     # ---- captured launches
     def captured(self, launches):
