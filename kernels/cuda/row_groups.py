@@ -7,11 +7,15 @@ needs loops of constant length over k; kept = 0 stands for rows too long for tha
 import functools
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .blocks import WARP, block_reduce_max, block_reduce_sum, warp_reduce_max, warp_reduce_sum
 from .jit import BLOCK, MOST_BLOCKS, cuda, device
 
 KEPT = 1, 4, 8, 16              # elements that a thread may hold
-SHORT, MANY = 256, 2048         # a warp takes rows this short, and rows twice as long where there are as many
+MOST_BYTES = 64                 # of them; more than 8 of float64 would take all registers
+SHORT, MANY = 256, 2048         # a warp takes rows this short, and of many rows all that it can hold
+ENOUGH = 8192                   # rows that keep a GPU busy at one thread each
 
 
 class Group(NamedTuple):
@@ -30,20 +34,52 @@ def _warp_place():
 
 @device
 def _block_place():
-    return cuda.blockIdx.x, cuda.gridDim.x, cuda.threadIdx.x, cuda.blockDim.x
+    return cuda.blockIdx.x, cuda.gridDim.x, cuda.threadIdx.x, BLOCK
+
+
+@device
+def _thread_place():
+    return cuda.grid(1), cuda.gridsize(1), 0, 1
+
+
+@device
+def _itself(value):
+    return value
+
+
+@device
+def _row_start(row, n, inner):
+    return np.int64(row) * n
+
+
+@device
+def _along_row(c, inner):
+    return c
+
+
+@device
+def _line_start(line, n, inner):
+    return line // inner * (n * inner) + line % inner
+
+
+@device
+def _along_line(c, inner):
+    return c * inner
 
 
 WARPS = Group(_warp_place, warp_reduce_sum, warp_reduce_max)
 BLOCKS = Group(_block_place, block_reduce_sum, block_reduce_max)
+ALONE = Group(_thread_place, _itself, _itself)
 
 
-def plan(rows, n):
+def plan(rows, n, itemsize):
     """The Group for rows of n elements, and how many a thread keeps, 0 for rows too long."""
-    if n <= SHORT or (n <= 2 * SHORT and rows >= MANY):
+    may = [k for k in KEPT if k * itemsize <= MOST_BYTES]
+    if n <= SHORT or (n <= WARP * may[-1] and rows >= MANY):
         group, step = WARPS, WARP
     else:
         group, step = BLOCKS, BLOCK
-    return group, next((k for k in KEPT if k * step >= n), 0)
+    return group, next((k for k in may if k * step >= n), 0)
 
 
 def turns(kept):
@@ -57,17 +93,48 @@ def turns(kept):
 
 
 def rows_kernel(factory, keeps=True):
-    """launch(rows, n, *args) of a factory of kernels of these arguments; `keeps`: it asks for `kept`."""
+    """launch(rows, n, *args) of a factory of kernels of these arguments; `keeps`: it asks for `kept`.
+
+    The last argument is an array of the dtype of what is kept.
+    """
     made = functools.cache(factory)
 
     def launch(rows, n, *args):
-        group, kept = plan(rows, n)
-        kernel = made(group, kept) if keeps else made(group)
-        if group is BLOCKS:
-            kernel(min(rows, MOST_BLOCKS), BLOCK, rows, n, *args)
-        else:
-            # few rows go to many multiprocessors
-            warps = max(1, min(BLOCK // WARP, rows // 512))
-            kernel(min(-(-rows // warps), MOST_BLOCKS), warps * WARP, rows, n, *args)
+        group, kept = plan(rows, n, args[-1].dtype.itemsize)
+        _run(made(group, kept) if keeps else made(group), group, rows, (rows, n, *args))
+    return _named(launch, factory)
+
+
+def lines_kernel(factory):
+    """launch(outer, n, inner, *args) of a factory(group, kept, places), kernels of (lines, n, inner, *args).
+
+    They go along the middle axis of [outer, n, inner].  Where there are neighbours across it for all threads
+    of many warps, each has a line to itself.  `places` are device functions: start(line, n, inner), the place
+    of its first element, and along(c, inner), how far on element c is.
+    """
+    made = functools.cache(factory)
+
+    def launch(outer, n, inner, *args):
+        rows = outer * inner
+        group, kept = plan(rows, n, args[-1].dtype.itemsize)
+        if inner >= WARP and (n <= WARP or rows >= ENOUGH):
+            group, kept = ALONE, 0
+        places = (_row_start, _along_row) if inner == 1 else (_line_start, _along_line)
+        _run(made(group, kept, places), group, rows, (rows, n, inner, *args))
+    return _named(launch, factory)
+
+
+def _run(kernel, group, rows, args):
+    if group is BLOCKS:
+        kernel(min(rows, MOST_BLOCKS), BLOCK, *args)
+    elif group is ALONE:
+        kernel.over(rows, *args)
+    else:
+        # few rows go to many multiprocessors
+        warps = max(1, min(BLOCK // WARP, rows // 512))
+        kernel(min(-(-rows // warps), MOST_BLOCKS), warps * WARP, *args)
+
+
+def _named(launch, factory):
     launch.__name__, launch.__doc__ = factory.__name__, factory.__doc__
     return launch

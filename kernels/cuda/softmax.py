@@ -9,17 +9,18 @@ import functools
 import numpy as np
 
 from .. import scalar
+from ..blocks import around
 from ..softmax import check_distributions, check_labels
 from .arrays import contiguous, empty, fill
 from .blocks import combine_max
 from .jit import cuda, device, kernel
-from .row_groups import rows_kernel, turns
+from .row_groups import lines_kernel, rows_kernel, turns
 
 
 # ---- the statistics of a row
 @functools.cache
-def _exponentials(group, kept):
-    """Device functions: statistics(...) -> (largest, sum of exp(x - largest)), and one exp(x - largest)."""
+def _exponentials(group, kept, logs=False):
+    """Device functions: statistics(...) -> (largest, sum of exp(x - largest)); one exp, or its logarithm."""
     _, sum_of, max_of = group
 
     @device
@@ -33,8 +34,10 @@ def _exponentials(group, kept):
             largest = combine_max(largest, values[k])
         largest = max_of(largest)
         for k in range(kept):
-            values[k] = scalar.exp(values[k] - largest)
-            total += values[k]
+            log = values[k] - largest
+            power = scalar.exp(log)
+            values[k] = log if logs else power
+            total += power
         return largest, sum_of(total)
 
     @device
@@ -64,51 +67,56 @@ def _exponentials(group, kept):
 
     @device
     def running_one(x, i, k, values, largest):
-        return scalar.exp(x[i] - largest)
+        log = x[i] - largest
+        return log if logs else scalar.exp(log)
     return (held, held_one) if kept else (running, running_one)
 
 
-def _softmax(group, kept):
+def _softmax(group, kept, places):
     """exp(x - max) / sum of exp(x - max)"""
     place, room, count = group.place, max(kept, 1), turns(kept)
     statistics, exponential = _exponentials(group, kept)
+    start_of, along = places
 
     @kernel
-    def softmax_rows(rows, n, x, out):
+    def softmax_lines(rows, n, inner, x, out):
         row, apart, lane, step = place()
+        whole, lane, step = along(n, inner), along(lane, inner), along(step, inner)
         values = cuda.local.array(room, x.dtype)
         while row < rows:
-            start = np.int64(row) * n
-            largest, total = statistics(x, start, n, lane, step, values)
+            start = start_of(row, n, inner)
+            largest, total = statistics(x, start, whole, lane, step, values)
             scale = x.dtype.type(1) / total
-            for k in range(count(n, step)):
+            for k in range(count(whole, step)):
                 c = lane + k * step
-                if c < n:
+                if c < whole:
                     out[start + c] = exponential(x, start + c, k, values, largest) * scale
             row += apart
-    return softmax_rows
+    return softmax_lines
 
 
-def _log_softmax(group, kept):
+def _log_softmax(group, kept, places):
     """x - max - log(sum of exp(x - max))"""
     place, room, count = group.place, max(kept, 1), turns(kept)
-    statistics, _ = _exponentials(group, kept)
+    statistics, logarithm = _exponentials(group, kept, logs=True)
+    start_of, along = places
 
     @kernel
-    def log_softmax_rows(rows, n, x, out):
+    def log_softmax_lines(rows, n, inner, x, out):
         row, apart, lane, step = place()
+        whole, lane, step = along(n, inner), along(lane, inner), along(step, inner)
         values = cuda.local.array(room, x.dtype)
         while row < rows:
-            start = np.int64(row) * n
-            largest, total = statistics(x, start, n, lane, step, values)
+            start = start_of(row, n, inner)
+            largest, total = statistics(x, start, whole, lane, step, values)
             log_sum = scalar.log(total)
-            for k in range(count(n, step)):
+            for k in range(count(whole, step)):
                 c = lane + k * step
-                if c < n:
+                if c < whole:
                     # in this order: of x = 1e38, largest + log_sum would forget log_sum
-                    out[start + c] = (x[start + c] - largest) - log_sum
+                    out[start + c] = logarithm(x, start + c, k, values, largest) - log_sum
             row += apart
-    return log_softmax_rows
+    return log_softmax_lines
 
 
 def _sparse(group, kept):
@@ -168,60 +176,64 @@ def _dense(group, kept):
 
 
 # ---- gradients
-def _softmax_grad(group, kept):
+def _softmax_grad(group, kept, places):
     """dx = y * (g - sum of g * y)"""
     place, sum_of, room, count, holds = group.place, group.sum, max(kept, 1), turns(kept), kept > 0
+    start_of, along = places
 
     @kernel
-    def softmax_grad_rows(rows, n, g, y, out):
+    def softmax_grad_lines(rows, n, inner, g, y, out):
         row, apart, lane, step = place()
+        whole, lane, step = along(n, inner), along(lane, inner), along(step, inner)
         gs, ys = cuda.local.array(room, y.dtype), cuda.local.array(room, y.dtype)
         while row < rows:
-            start, dot = np.int64(row) * n, y.dtype.type(0)
-            for k in range(count(n, step)):
+            start, dot = start_of(row, n, inner), y.dtype.type(0)
+            for k in range(count(whole, step)):
                 c = lane + k * step
-                if c < n:
+                if c < whole:
                     a, b = g[start + c], y[start + c]
                     dot += a * b
                     if holds:
                         gs[k], ys[k] = a, b
             dot = sum_of(dot)
-            for k in range(count(n, step)):
+            for k in range(count(whole, step)):
                 c = lane + k * step
-                if c < n:
+                if c < whole:
                     if holds:
                         out[start + c] = ys[k] * (gs[k] - dot)
                     else:
                         out[start + c] = y[start + c] * (g[start + c] - dot)
             row += apart
-    return softmax_grad_rows
+    return softmax_grad_lines
 
 
-def _log_softmax_grad(group, kept):
+def _log_softmax_grad(group, kept, places):
     """dx = g - exp(y) * sum of g"""
     place, sum_of, room, count, holds = group.place, group.sum, max(kept, 1), turns(kept), kept > 0
+    start_of, along = places
 
     @kernel
-    def log_softmax_grad_rows(rows, n, g, y, out):
+    def log_softmax_grad_lines(rows, n, inner, g, y, out):
         row, apart, lane, step = place()
+        whole, lane, step = along(n, inner), along(lane, inner), along(step, inner)
         gs = cuda.local.array(room, y.dtype)
         while row < rows:
-            start, total = np.int64(row) * n, y.dtype.type(0)
-            for k in range(count(n, step)):
+            start, total = start_of(row, n, inner), y.dtype.type(0)
+            for k in range(count(whole, step)):
                 c = lane + k * step
-                if c < n:
+                if c < whole:
                     a = g[start + c]
                     total += a
                     if holds:
                         gs[k] = a
             total = sum_of(total)
-            for k in range(count(n, step)):
+            for k in range(count(whole, step)):
                 c = lane + k * step
-                if c < n:
+                if c < whole:
                     a = gs[k] if holds else g[start + c]
                     out[start + c] = a - scalar.exp(y[start + c]) * total
             row += apart
-    return log_softmax_grad_rows
+    return log_softmax_grad_lines
 
 
 def _scaled(group):
@@ -240,8 +252,8 @@ def _scaled(group):
     return scaled_rows
 
 
-_softmax_rows, _log_softmax_rows = rows_kernel(_softmax), rows_kernel(_log_softmax)
-_softmax_grad_rows, _log_softmax_grad_rows = rows_kernel(_softmax_grad), rows_kernel(_log_softmax_grad)
+_softmax_lines, _log_softmax_lines = lines_kernel(_softmax), lines_kernel(_log_softmax)
+_softmax_grad_lines, _log_softmax_grad_lines = lines_kernel(_softmax_grad), lines_kernel(_log_softmax_grad)
 _sparse_rows, _dense_rows = rows_kernel(_sparse), rows_kernel(_dense)
 _scaled_rows = rows_kernel(_scaled, keeps=False)
 
@@ -249,35 +261,31 @@ _scaled_rows = rows_kernel(_scaled, keeps=False)
 # ---- launches
 def softmax(x, axis):
     """exp(x) / sum(exp(x)) along the axis."""
-    return _along(_softmax_rows, axis, x)
+    return _along(_softmax_lines, axis, x)
 
 
 def log_softmax(x, axis):
     """log(softmax(x)) along the axis."""
-    return _along(_log_softmax_rows, axis, x)
+    return _along(_log_softmax_lines, axis, x)
 
 
 def softmax_grad(g, y, axis):
     """y * (g - sum(g * y)) along the axis: the gradient of y = softmax(x)."""
-    return _along(_softmax_grad_rows, axis, g, y)
+    return _along(_softmax_grad_lines, axis, g, y)
 
 
 def log_softmax_grad(g, y, axis):
     """g - exp(y) * sum(g) along the axis: the gradient of y = log_softmax(x)."""
-    return _along(_log_softmax_grad_rows, axis, g, y)
+    return _along(_log_softmax_grad_lines, axis, g, y)
 
 
 def _along(launch, axis, *arrays):
     x = arrays[-1]
     if x.dtype.kind != "f":
         raise TypeError(f"expected a float type, got {x.dtype}")
-    if axis != x.ndim - 1:
-        turned = [v.swapaxes(axis, -1) for v in arrays]
-        return contiguous(_along(launch, x.ndim - 1, *turned).swapaxes(axis, -1))
     out = empty(x.shape, x.dtype)
     if x.size:
-        n = x.shape[-1]
-        launch(x.size // n, n, *[_flat(v) for v in arrays], out.reshape(-1))
+        launch(*around(x.shape, axis), *[_flat(v) for v in arrays], out.reshape(-1))
     return out
 
 

@@ -124,7 +124,7 @@ def test_all_compile():
     compiler = backend.Compiler()
     with backend.using(compiler):
         for dtype in FLOATS:
-            for n in (10, 128, 256, 1000, 4000, 10**5):
+            for n in (10, 128, 256, 1000, 2000, 4000):
                 x, wide, high = [compiler.empty(s, dtype) for s in ((4, n), (n,), (4,))]
                 gpu_rows.layer_norm(x, wide, wide, 1e-3)
                 gpu_rows.layer_norm_grad(x, x, wide, high, high)
