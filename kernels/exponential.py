@@ -252,44 +252,7 @@ def _log10_64(x):
     return _log_domain(x, e * 0.3010299956640665 + (y + e * -8.532344317057107e-14))
 
 
-# ---- roots and powers
-@body(exact=True)
-def sqrt(x):
-    """square root"""
-    return np.sqrt(x)
-
-
-@variant(sqrt, "float32", "float64")
-def _sqrt(x):
-    return bits.sqrt(x)
-
-
-@body(exact=True)
-def rsqrt(x):
-    """1 / sqrt(x)"""
-    return 1.0 / np.sqrt(x)
-
-
-@variant(rsqrt, "float32", "float64")
-def _rsqrt(x):
-    return 1.0 / bits.sqrt(x)
-
-
-@in_double
-@body(exact=True)
-def cbrt(x):
-    """cube root"""
-    return np.cbrt(x)
-
-
-@variant(cbrt, "float64")
-def _cbrt64(x):
-    a = np.abs(x)
-    y = exp2(log2(a) * 0.3333333333333333)
-    y = y - (y - a / (y * y)) * 0.3333333333333333            # a step of Newton's
-    return bits.copysign(y, x) if (a > 0.0) & (a < 1e999) else x
-
-
+# ---- powers
 @body(exact=True)
 def pow(x, y):
     """x**y"""

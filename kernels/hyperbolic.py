@@ -4,6 +4,7 @@ import numpy as np
 from . import bits
 from .exponential import exp, expm1_near32, expm1_near64, in_double, log1p, reduced32, reduced64, scaled
 from .jit import body, variant
+from .quotients import divide
 
 
 @body(exact=True)
@@ -119,7 +120,7 @@ def _atanh64(x):
 @body(exact=True)
 def sigmoid(x):
     """1 / (1 + exp(-x))"""
-    return 1.0 / (1.0 + np.exp(-x))
+    return divide(1.0, 1.0 + np.exp(-x))
 
 
 @variant(sigmoid, "float32", "float64")

@@ -1,9 +1,9 @@
 """Scalar functions that CPU and CUDA loops, the fuser and plain Python all call: arithmetic and activations.
 
-The families `logic`, `exponential`, `hyperbolic`, `trigonometric` and `special` are re-exported. Each is a
-`body`: the function you read is its definition, for any type; its float32 and float64 variants are
-branch-free, so that loops vectorize. Errors in units of the last place over the whole range, measured
-against float128:
+The families `logic`, `quotients`, `exponential`, `roots`, `hyperbolic`, `trigonometric` and `special` are
+re-exported.  Each is a `body`: the function you read is its definition, for any type; its float32 and float64
+variants are branch-free, so that loops vectorize.  Errors in units of the last place over the whole range,
+measured against float128:
 
     float64   1: exp exp2 log sin cos sqrt cbrt   3: asin acosh erfc   4: erfinv gelu lgamma
               2: expm1 log1p log2 log10 rsqrt tanh sigmoid softplus log_sigmoid pow sinh cosh tan acos
@@ -18,9 +18,8 @@ On a GPU float32 functions that go by way of float64 here are libdevice's, up to
 """
 import numpy as np
 
-from . import bits
+from . import bits, inverses  # noqa: F401
 from .exponential import (  # noqa: F401
-    cbrt,
     exp,
     exp2,
     expm1,
@@ -30,8 +29,6 @@ from .exponential import (  # noqa: F401
     log2,
     log10,
     pow,
-    rsqrt,
-    sqrt,
 )
 from .hyperbolic import acosh, asinh, atanh, cosh, log_sigmoid, sigmoid, sinh, softplus, tanh  # noqa: F401
 from .jit import body, variant
@@ -57,6 +54,8 @@ from .logic import (  # noqa: F401
     right_shift,
     select,
 )
+from .quotients import divide, divide_no_nan, floordiv, mod, reciprocal  # noqa: F401
+from .roots import cbrt, hypot, rsqrt, sqrt  # noqa: F401
 from .special import digamma, erf, erfc, erfinv, gelu_factor, lgamma, tetragamma, trigamma  # noqa: F401
 from .trigonometric import acos, asin, atan, atan2, cos, sin, tan  # noqa: F401
 
@@ -78,65 +77,6 @@ def subtract(x, y):
 def multiply(x, y):
     """x * y"""
     return x * y
-
-
-@body(exact=True)
-def divide(x, y):
-    """x / y, correctly rounded: never by way of 1 / y"""
-    return x / y
-
-
-@body(exact=True)
-def floordiv(x, y):
-    """floor(x / y), of the exact quotient"""
-    return x // y
-
-
-@body(exact=True)
-def _remainder(x, y):
-    """fmod, asked only where it is a number: elsewhere it leaves a floating-point exception behind"""
-    defined = (y != 0.0) & (np.abs(x) < 1e999)
-    rest = np.fmod(x if defined else 0.0, y if defined else 1.0)
-    return rest + (0.0 if defined else 1e999 - 1e999)     # (LLVM would join a choice to those above)
-
-
-@variant(floordiv, "float32", "float64")
-def _floordiv_float(x, y):
-    rest = _remainder(x, y)
-    quotient = bits.rint((x - rest) / y)
-    quotient = quotient - 1.0 if (rest != 0.0) & ((rest < 0.0) != (y < 0.0)) else quotient
-    quotient = bits.copysign(quotient, x / y) if quotient == 0.0 else quotient
-    return x / y if y == 0.0 else quotient
-
-
-@variant(floordiv, "integer")
-def _floordiv_integer(x, y):
-    # the divisors 0 and -1 trap in hardware (-1 for the least integer)
-    if y == 0:
-        return x - x
-    if y == -1:
-        return -x
-    return x // y
-
-
-@body(exact=True)
-def mod(x, y):
-    """x - y * floor(x / y): the sign of y"""
-    return x % y
-
-
-@variant(mod, "float32", "float64")
-def _mod_float(x, y):
-    rest = _remainder(x, y)
-    signed = bits.copysign(rest, y) if rest == 0.0 else rest
-    return rest + y if (rest != 0.0) & ((rest < 0.0) != (y < 0.0)) else signed
-
-
-@variant(mod, "integer")
-def _mod_integer(x, y):
-    if y == 0 or y == -1:
-        return x - x
-    return x % y
 
 
 @body(exact=True)
@@ -165,7 +105,7 @@ def _sign_integer(x):
 @variant(sign, "complex")
 def _sign_complex(x):
     size = np.abs(x)
-    return x / size if size > 0.0 else x
+    return divide(x, size) if size > 0.0 else x
 
 
 @body
@@ -178,18 +118,6 @@ def square(x):
 def cube(x):
     """x * x * x"""
     return x * x * x
-
-
-@body(exact=True)
-def reciprocal(x):
-    """1 / x"""
-    return 1.0 / x
-
-
-@body(exact=True)
-def divide_no_nan(x, y):
-    """x / y, and 0 where y is 0"""
-    return x / y if y != 0.0 else 0.0
 
 
 @body
@@ -215,29 +143,6 @@ def clip(x, lo, hi):
     """min(max(x, lo), hi); NaN of NaN"""
     raised = lo if x < lo else x
     return hi if raised > hi else raised
-
-
-@body(exact=True)
-def hypot(x, y):
-    """sqrt(x**2 + y**2) without overflow"""
-    return np.hypot(x, y)
-
-
-@variant(hypot, "float32")
-def _hypot32(x, y):
-    a, b = np.float64(x), np.float64(y)
-    size = np.float32(bits.sqrt(a * a + b * b))
-    return 1e999 if (np.abs(x) == 1e999) | (np.abs(y) == 1e999) else size
-
-
-@variant(hypot, "float64")
-def _hypot64(x, y):
-    a, b = np.abs(x), np.abs(y)
-    top = a if a > b else b
-    scale = 2.0**-600 if top > 1e150 else (2.0**600 if top < 1e-150 else 1.0)
-    a, b = a * scale, b * scale
-    size = bits.sqrt(a * a + b * b) / scale
-    return 1e999 if (np.abs(x) == 1e999) | (np.abs(y) == 1e999) else size
 
 
 # ---- rounding

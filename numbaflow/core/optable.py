@@ -203,7 +203,8 @@ def elementwise(body, *, grads, reference, samples, pattern=None, kinds="fc", op
         pattern: a letter an operand, "xx->x" by default: x the common dtype, ? bool, r the real dtype of a
             complex x.
         kinds: the kinds of dtype for x: b bool, i signed and u unsigned integers, f floats, c complex.
-            Integers given to an op of floats are cast.
+            Integers given to an op of floats are cast.  Numba's own `/` and np.sqrt raise at complex 0, which
+            ends the loop: `numbaflow.kernels.scalar` has a `divide` and a `sqrt` that do not.
         operator: the special method of Tensor that this op becomes.
 
     >>> import numpy as np
