@@ -326,3 +326,15 @@ def test_errors_of_compositions():
         nf.scalar_mul([1.0], [2.0])
     with pytest.raises(TypeError, match="accumulate_n: expected int32 tensors, got float32"):
         nf.accumulate_n([[1.0]], tensor_dtype="int32")
+
+
+def test_complex_division_by_zero():
+    x, y = np.array([1, 2 + 2j, 3], np.complex64), np.array([0, 1, 2], np.complex64)
+    with np.errstate(all="ignore"):
+        want = x / y
+    np.testing.assert_array_equal(nf.divide(x, y), want)
+    np.testing.assert_array_equal(nf.function(lambda x, y: x / y * 1.0 + 0.0)(x, y), want)
+    dx, dy = nf.gradients_function(nf.divide)(x, y)
+    np.testing.assert_array_equal(dx.numpy()[1:], [1, 0.5])
+    np.testing.assert_array_equal(dy.numpy()[1:], [-2 + 2j, -0.75])
+    assert not np.isfinite([dx.numpy()[0], dy.numpy()[0]]).any()
