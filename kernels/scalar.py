@@ -285,14 +285,14 @@ def softsign(x):
 @body(exact=True)
 def swish(x):
     """x * sigmoid(x)"""
-    return x * sigmoid(x)
+    return (-1000.0 if x < -1000.0 else x) * sigmoid(x)         # (-inf * 0 is no number)
 
 
 @in_double
 @body(exact=True)
 def gelu(x):
     """x * (1 + erf(x / sqrt(2))) / 2"""
-    return x * gelu_factor(x)
+    return (-40.0 if x < -40.0 else x) * gelu_factor(x)         # (-inf * 0 is no number)
 
 
 abs = absolute

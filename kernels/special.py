@@ -84,11 +84,12 @@ def gelu_factor(x):
 
 @variant(gelu_factor, "float64")
 def _gelu_factor64(x):
-    t = x * 0.7071067811865476
-    lo = bits.fma(x, 0.7071067811865476, -t) - x * 4.833646656726457e-17       # the rest of x / sqrt(2)
-    far = _erfc_far64(np.abs(t), bits.copysign(1.0, x) * lo)
-    near = 0.5 + 0.5 * _erf_near64(t)
-    return near if np.abs(t) < 0.8 else 0.5 * (far if t < 0.0 else 2.0 - far)
+    a = np.abs(x)
+    a = 40.0 if a > 40.0 else a                                                # inf would have no rest
+    t = a * 0.7071067811865476
+    rest = bits.fma(a, 0.7071067811865476, -t) - a * 4.833646656726457e-17     # of a / sqrt(2)
+    tail = 1.0 - _erf_near64(t) if t < 0.8 else _erfc_far64(t, rest)
+    return 0.5 * (tail if x < 0.0 else 2.0 - tail)
 
 
 @in_double

@@ -51,7 +51,7 @@ def reduced32(x):
 @body(exact=True)
 def gelu(x):
     """x * (1 + erf(x / sqrt(2))) / 2"""
-    return x * scalar.gelu_factor(x)
+    return (-40.0 if x < -40.0 else x) * scalar.gelu_factor(x)
 
 
 # ---- complex numbers, as Numba computes them on the CPU

@@ -5,7 +5,7 @@ from numbaflow.core import table
 from numbaflow.core.optable import Sample, elementwise, given, integers, normal
 from numbaflow.kernels import scalar
 
-from .arithmetic import abs, negative
+from .arithmetic import abs, maximum, minimum, negative
 from .comparison import select
 from .exponential import exp
 from .special import erfc
@@ -144,9 +144,14 @@ def softplus(features, name=None):
     """
 
 
+def _bounded(x, bound):
+    """x in [-bound, bound], for factors of what is 0 beyond: infinities would make NaN of it."""
+    return maximum(minimum(x, bound), -bound)
+
+
 def _swish_rule(g, features):
     s = sigmoid(features)
-    return g * s * (1.0 + features * (1.0 - s))
+    return g * s * (1.0 + _bounded(features, 1000.0) * (1.0 - s))
 
 
 @elementwise(scalar.swish, kinds="f", grads={"features": _swish_rule},
@@ -162,7 +167,8 @@ def swish(features, name=None):
 
 def _gelu_rule(g, features):
     below = 0.5 * erfc(-0.7071067811865476 * features)
-    return g * (below + 0.3989422804014327 * features * exp(-0.5 * features * features))
+    x = _bounded(features, 40.0)
+    return g * (below + 0.3989422804014327 * x * exp(-0.5 * x * x))
 
 
 def _gelu_reference(x):

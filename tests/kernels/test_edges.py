@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from numbaflow.kernels import scalar
 
 from numbaflow.core.table import OPS
 
@@ -110,3 +111,16 @@ def test_complex_roots_and_inverse_functions(name, dtype):
           & (np.abs(x.imag) != np.finfo(dtype).smallest_subnormal)]
     with np.errstate(all="ignore"):
         agree(OPS[name].kernel[dtype](x), ROOTS[name](x), 8 * np.finfo(dtype).eps)
+
+
+# ---- activations at infinity
+@pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float64)])
+@pytest.mark.parametrize("name", ["gelu", "swish"])
+def test_gated_activations_at_infinity(name, dtype):
+    x = np.array([np.inf, -np.inf, np.nan, np.finfo(dtype).max, np.finfo(dtype).min, 50.0, -2000.0], dtype)
+    got = OPS[name].kernel[dtype](x)
+    np.testing.assert_array_equal(got, np.where(x < 0, -0.0, x))
+    np.testing.assert_array_equal(np.signbit(got)[x < 0], True)
+    with np.errstate(all="ignore"):
+        plain = [getattr(scalar, name)(v) for v in x]
+    np.testing.assert_array_equal(plain, got)

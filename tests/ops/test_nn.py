@@ -69,3 +69,12 @@ def test_embedding_lookup_scales_long_rows_down():
     np.testing.assert_allclose(got, [[0.6, 0.8], [0.3, 0.4]], rtol=1e-6)
     with pytest.raises(ValueError, match="concat them"):
         nf.nn.embedding_lookup([table, table], [0, 1])
+
+
+@pytest.mark.parametrize("activation", [nf.nn.gelu, nf.nn.swish])
+def test_gated_activations_have_gradients_at_infinity(activation):
+    x = nf.constant([np.inf, -np.inf, 1e30, -1e30])
+    first = nf.gradients_function(activation)
+    np.testing.assert_array_equal(first(x)[0], [1, 0, 1, 0])
+    np.testing.assert_array_equal(nf.function(lambda x: first(x)[0])(x), [1, 0, 1, 0])
+    np.testing.assert_array_equal(nf.gradients_function(lambda x: first(x)[0])(x)[0], [0, 0, 0, 0])
