@@ -103,8 +103,8 @@ class _Loaded:
 class Gpu:
     """All GPUs of the machine.
 
-    A thread works on CuPy's current stream; one of its own takes the place of CuPy's default stream, so what it
-    does through CuPy itself is in order with its ops.
+    A thread works on CuPy's current stream; one of its own takes the place of CuPy's default stream, so what
+    it does through CuPy itself is in order with its ops.
     """
 
     name = "GPU"
@@ -147,15 +147,21 @@ class Gpu:
         cuda = self._cupy.cuda
         current = cuda.get_current_stream()
         if current.ptr in _DEFAULT:
-            current = self._thread.own.get(here.device)
-            if current is None:
-                idle = self._idle[here.device]
-                current = self._thread.own[here.device] = idle.pop() if idle else cuda.Stream(non_blocking=True)
+            current = self._thread.own.get(here.device) or self._lent()
             current.use()
         if last is not None and last is not current:
             current.wait_event(self._mark(last))
         self._thread.streams[here.device] = current
         return current
+
+    def _lent(self):
+        """A stream for this thread to have."""
+        try:
+            made = self._idle[here.device].pop()
+        except IndexError:
+            made = self._cupy.cuda.Stream(non_blocking=True)
+        self._thread.own[here.device] = made
+        return made
 
     def wait_for(self, stream):
         """Let this thread's work wait for what another stream, of any device, has been given until now."""

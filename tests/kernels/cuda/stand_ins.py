@@ -1,8 +1,8 @@
 """A machine with GPUs whose memory is the host's: stands in for CuPy and for NVIDIA's driver.
 
-The one idea: a stream does its work as late as it may, when somebody waits for it, and memory that is freed is
-given to the next who asks on its stream.  So values are wrong wherever the backend does not keep work in order
-or buffers alive.  Kernels are launched through real foreign functions, which read the slots of parameters.
+The one idea: a stream does its work as late as it may, when somebody waits for it, and memory that is freed
+is given to the next who asks on its stream.  So values are wrong wherever the backend does not keep work in
+order or buffers alive.  Kernels are launched through real foreign functions, which read parameters' slots.
 """
 import ctypes
 import threading
@@ -251,7 +251,7 @@ class Machine:
 
     def asarray(self, x):
         told = x.__cuda_array_interface__
-        start, _, device, raw = self.found(told["data"][0])
+        _, _, device, raw = self.found(told["data"][0])
         self.streams[told["stream"]].synchronize()
         storage = raw.view(Storage)
         storage.owner = x
@@ -288,7 +288,8 @@ class Machine:
         (code, signature, _), device = self.functions[function]
         stream = self.streams[stream]
         assert self.here.device == device == stream.device_id, "another device's kernel or stream"
-        assert grid[0] < 2**31 and max(grid[1:]) < 2**16 and prod(block) <= 1024, (grid, block)
+        assert max(grid[1:]) < 2**16, grid
+        assert prod(block) <= 1024, block
         slots = iter((ctypes.c_void_p * sum(map(count_of, signature))).from_address(places))
         args = [self.argument(kind, slots, device) for kind in signature]
         stream.give(partial(self.run, code, grid, block, args))

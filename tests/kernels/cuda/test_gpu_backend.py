@@ -63,6 +63,7 @@ def test_views_reach_a_kernel_with_their_strides(machine):
                          (np.broadcast_to(made[:, :1], (3, 5)), np.broadcast_to(X[:, :1], (3, 5))),
                          (made[2, 3], X[2, 3]), (made[:, :0], X[:, :0]), (made[..., None], X[..., None])]:
         np.testing.assert_array_equal(backend.current().to_host(arrays.copy(view)), wanted)
+        np.testing.assert_array_equal(backend.current().to_host(view), wanted)
 
 
 def test_an_error_of_the_driver_is_named(machine):
@@ -143,14 +144,21 @@ def test_another_thread_waits_for_the_stream_that_made_a_tensor(machine):
     made = other_thread(lambda: a + 1.0)
     assert made._stream is not a._stream
     same(made, X * 2 + 1)
+    with nf.device("/gpu:0"):
+        b = nf.constant(X) * 3.0
+    np.testing.assert_array_equal(other_thread(lambda: (b + 1.0).numpy()), X * 3 + 1)
+    with nf.device("/gpu:0"):
+        b = nf.constant(X) * 4.0
+    np.testing.assert_array_equal(other_thread(b.numpy), X * 4)
 
 
 def test_memory_is_not_given_anew_before_another_thread_has_read_it(machine):
     with nf.device("/gpu:0"):
         a = nf.constant(X) * 2.0
-    made = other_thread(lambda: a + 1.0)
+    held = [a]
+    made = other_thread(lambda: held[0] + 1.0)
     size = len(machine.memory)
-    del a
+    del a, held[:]
     with nf.device("/gpu:0"):
         b = nf.constant(X) * 0.0        # in the memory of a
     assert len(machine.memory) <= size + 1
