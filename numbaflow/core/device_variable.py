@@ -203,6 +203,11 @@ def _put(variable, tensor):
         variable.__class__ = _class_of(type(variable))
 
 
+def array_of(variable):
+    """The NumPy array of the value of a variable of any place, to look at only."""
+    return fetch(variable._tensor()) if isinstance(variable, OnDevice) else variable._array()
+
+
 def migrate(variable, to):
     """Let a variable live on that GPU from now on."""
     if place_of(variable) != to:

@@ -1,6 +1,7 @@
 """Graphs written node by node: what a function's values are called, and branches as graphs within."""
 import numpy as np
 
+from numbaflow.core.device_variable import array_of
 from numbaflow.core.dim import numbers
 from numbaflow.core.errors import UnimplementedError
 from numbaflow.core.shape import Extent
@@ -28,7 +29,7 @@ def write(writer, concrete, input_names):
                 (((_, number),), _), = n._terms.items()
                 writer.known.setdefault(number, (names[value], axis))
     for variable, value in zip(concrete.reads, graph.inputs[concrete.arguments:], strict=False):
-        names[value] = writer.initializer(variable._name, variable._array())
+        names[value] = writer.initializer(variable._name, array_of(variable))
     missing: dict = {}
     _write_nodes(writer, graph, names, missing)
     if missing:

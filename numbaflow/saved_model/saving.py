@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 
+from numbaflow.core.device_variable import array_of
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.tape import tracing
 from numbaflow.core.trackable import Trackable
@@ -89,7 +90,7 @@ def _described(obj, signatures):
     return ({"format": FORMAT, "version": VERSION, "objects": objects.entries, "signatures": said,
              "callables": callables, "functions": writer.functions, "variables": variables,
              "unknowns": writer.written_unknowns},
-            {key: v._array() for key, v in zip(names, writer.variables, strict=True)},
+            {key: array_of(v) for key, v in zip(names, writer.variables, strict=True)},
             {str(k): a for k, a in enumerate(writer.arrays)})
 
 

@@ -7,6 +7,7 @@ import re
 
 from numbaflow.core import scopes
 from numbaflow.core.errors import InvalidArgumentError
+from numbaflow.core.placement import fetch
 from numbaflow.core.tensor import as_tensor
 from numbaflow.train.global_step import get_or_create_global_step
 
@@ -122,7 +123,7 @@ def image(name, tensor, bad_color=None, max_images=3, family=None, step=None):
         return
     _, summary_pb2 = protos()
     tag = _tag(name, family)
-    batch = pixels(as_tensor(tensor)._data, tag, BAD_COLOR if bad_color is None else bad_color, max_images)
+    batch = pixels(fetch(as_tensor(tensor)), tag, BAD_COLOR if bad_color is None else bad_color, max_images)
     values = []
     for k, picture in enumerate(batch):
         height, width, depth = picture.shape
@@ -208,7 +209,7 @@ def generic(name, tensor, metadata=None, family=None, step=None):
     from tensorboard.util.tensor_util import make_tensor_proto
     if isinstance(metadata, bytes):
         metadata = summary_pb2.SummaryMetadata.FromString(metadata)
-    value = make_tensor_proto(tensor if _is_text(tensor) else as_tensor(tensor)._data)
+    value = make_tensor_proto(tensor if _is_text(tensor) else fetch(as_tensor(tensor)))
     _write(writer, step, [{"tag": _tag(name, family), "tensor": value, "metadata": metadata}])
 
 
@@ -292,7 +293,7 @@ def _step(step):
 
 def _real(kind, name, tensor):
     """The array of real numbers to record."""
-    array = as_tensor(tensor)._data
+    array = fetch(as_tensor(tensor))
     if array.dtype.kind == "c":
         raise InvalidArgumentError(f"{kind}: {name!r} takes real numbers, got {array.dtype.name}")
     return array

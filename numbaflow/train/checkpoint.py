@@ -3,6 +3,7 @@ import os
 
 import numpy as np
 
+from numbaflow.core.device import CPU, device
 from numbaflow.core.trackable import AutoTrackable
 from numbaflow.core.variable import Variable
 
@@ -55,7 +56,9 @@ class Checkpoint(AutoTrackable):
     def _counter(self):
         made = self._children().get("save_counter")
         if made is None:
-            made = self._track(Variable(np.int64(0), trainable=False, name="save_counter"), "save_counter")
+            with device(CPU):
+                made = Variable(np.int64(0), trainable=False, name="save_counter")
+            self._track(made, "save_counter")
         return made
 
     def save(self, file_prefix, session=None):

@@ -13,6 +13,7 @@ import zlib
 
 import numpy as np
 
+from numbaflow.core.placement import fetch
 from numbaflow.core.tensor import Tensor
 
 from .checkpoint_disk import remove_left, replacing
@@ -74,7 +75,7 @@ def _storable(name, value):
     """A value as a contiguous, little-endian array of a dtype that the format knows."""
     if name == "__metadata__":
         raise ValueError("checkpoint: '__metadata__' can't be saved: the format keeps that name for itself")
-    array = np.asarray(value._data if isinstance(value, Tensor) else value, order="C")
+    array = np.asarray(fetch(value) if isinstance(value, Tensor) else value, order="C")
     dtype = array.dtype.newbyteorder("<")
     if dtype not in _NAMES:
         raise TypeError(f"checkpoint: {name!r} can't be saved: numbers and bools are, not {array.dtype}")

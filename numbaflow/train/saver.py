@@ -1,6 +1,7 @@
 """Saver: checkpoints of variables by their names, and the reading of such files by objects."""
 import os
 
+from numbaflow.core.device_variable import array_of
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.variable import Variable
 
@@ -58,7 +59,7 @@ class Saver:
         path = os.fspath(file_prefix)
         if global_step is not None:
             path = f"{path}-{step_of(None, global_step)}"
-        write_file(path, {name: v._array() for name, v in self._variables.items()})
+        write_file(path, {name: array_of(v) for name, v in self._variables.items()})
         record_state(os.path.dirname(path), path, [path])
         return path
 

@@ -13,6 +13,7 @@ import numpy as np
 from numbaflow.core import dtypes
 from numbaflow.core.dim import Dim, Unknowns, _key as key_of, evaluated
 from numbaflow.core.dtypes import DType
+from numbaflow.core.placement import DeviceTensor, fetch
 from numbaflow.core.shape import TensorShape
 from numbaflow.core.tensor import Tensor, wrap
 from numbaflow.graph.concrete import Concrete
@@ -244,7 +245,7 @@ def _read_text(data, store):
 register("place", _Place, lambda v, _: int(v), lambda d, _: _Place(d))
 register("text", _Text, _write_text, _read_text)
 register("array", np.ndarray, _write_array, _read_array)
-register("tensor", lambda v: type(v) is Tensor, lambda v, s: _write_array(v._data, s),
+register("tensor", lambda v: type(v) in (Tensor, DeviceTensor), lambda v, s: _write_array(fetch(v), s),
          lambda d, s: wrap(_read_array(d, s)))
 register("function", Concrete, lambda v, s: s.function(v), lambda d, s: s.function(d))
 register("value", Value, lambda v, s: s.value_number(v), lambda d, s: s.graph_value(d))

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbaflow.core.device_variable import array_of
+from numbaflow.core.errors import UnimplementedError
 from numbaflow.core.tensor import wrap
 from numbaflow.graph.programs.lower import HostCall, Ref
 from numbaflow.graph.programs.storage import ALIGN
@@ -193,14 +195,17 @@ def profile(concrete, tensors, repeat=REPEAT, call=None):
     if repeat < 1:
         raise ValueError(f"profile: repeat={repeat}, expected 1 or more")
     program = concrete.program
+    if concrete.program_for(tensors) is not program:
+        raise UnimplementedError(f"profile: {concrete.name} runs on a GPU or op by op; only what is compiled "
+                                 "for the CPU is taken apart")
     steps = Lowered(concrete).steps
     given = [t._data for t in (*tensors, *[wrap(f()) for f in concrete.feeds])]
-    given[len(tensors):len(tensors)] = [v._array().copy() for v in concrete.reads]
+    given[len(tensors):len(tensors)] = [array_of(v).copy() for v in concrete.reads]
     runs = _Steps(program, [np.ascontiguousarray(a).reshape(a.shape) for a in given])
     runs.times()
     samples = [runs.times() for _ in range(repeat)]
     micros = [statistics.median(column) for column in zip(*samples, strict=True)]
-    saved = [(v, v._array().copy()) for v in concrete.assigned]
+    saved = [(v, array_of(v).copy()) for v in concrete.assigned]
     try:
         whole = _median(call or (lambda: program(tensors)), repeat)
     finally:
@@ -293,5 +298,5 @@ def memory(concrete):
     moved = {id(root.variable) for root in copied if root.kind == "variable"}
     names = [[v.name for v in concrete.assigned if (id(v) in moved) is wanted] for wanted in (False, True)]
     return Memory(program.temporary_bytes, size("temporary", ALIGN), size("output"), size("host"),
-                  size("constant"), sum(v._array().nbytes for v in concrete.reads),
+                  size("constant"), sum(v._data.nbytes for v in concrete.reads),
                   *map(tuple, names))
