@@ -11,6 +11,7 @@ import numpy as np
 from ..blocks import around
 from .arrays import contiguous, empty, full
 from .blocks import block_reduce_sum, column_reduce_sum
+from .channels import by_channel
 from .column_tiles import BLOCKS, WIDEST, WORK, column_sums, cut, sum_chunks, tiled_plan
 from .jit import BLOCK, cuda, device, kernel
 from .moments import EIGHT, with_eight, with_one
@@ -117,57 +118,7 @@ def _merge(group):
 _merge_chunks = rows_kernel(_merge, keeps=False)
 
 
-# ---- a number for each channel, on all its elements
-def _last(apply):
-    """A kernel of apply(a, b, i, *four numbers of the column) over [row, column]."""
-    @kernel
-    def by_column(a, b, u, v, w, z, rows, columns, tile, step, out):
-        thread, apart = cuda.threadIdx.x, cuda.blockDim.x // tile
-        column, row = cuda.blockIdx.x * tile + thread % tile, cuda.blockIdx.y * step + thread // tile
-        end = min((cuda.blockIdx.y + 1) * step, rows)
-        if column < columns:
-            p, q, r, s = u[column], v[column], w[column], z[column]
-            i, near = row * columns + column, apart * columns
-            while row + 3 * apart < end:
-                first, second = apply(a, b, i, p, q, r, s), apply(a, b, i + near, p, q, r, s)
-                third = apply(a, b, i + 2 * near, p, q, r, s)
-                fourth = apply(a, b, i + 3 * near, p, q, r, s)
-                out[i], out[i + near], out[i + 2 * near], out[i + 3 * near] = first, second, third, fourth
-                row += 4 * apart
-                i += 4 * near
-            while row < end:
-                out[i] = apply(a, b, i, p, q, r, s)
-                row += apart
-                i += near
-    return by_column
-
-
-def _first(apply):
-    """A launcher of apply(a, b, i, *four numbers of the channel) over rows of one channel each."""
-    def factory(group):
-        place = group.place
-
-        @kernel
-        def by_run(runs, inner, a, b, u, v, w, z, channels, out):
-            run, apart, lane, step = place()
-            while run < runs:
-                channel, k, start = run % channels, np.int64(lane), np.int64(run) * inner
-                p, q, r, s = u[channel], v[channel], w[channel], z[channel]
-                while k + 3 * step < inner:
-                    i = start + k
-                    first, second = apply(a, b, i, p, q, r, s), apply(a, b, i + step, p, q, r, s)
-                    third = apply(a, b, i + 2 * step, p, q, r, s)
-                    fourth = apply(a, b, i + 3 * step, p, q, r, s)
-                    out[i], out[i + step], out[i + 2 * step], out[i + 3 * step] = first, second, third, fourth
-                    k += 4 * step
-                while k < inner:
-                    out[start + k] = apply(a, b, start + k, p, q, r, s)
-                    k += step
-                run += apart
-        return by_run
-    return rows_kernel(factory, keeps=False)
-
-
+# ---- the normalized
 @device
 def _affine(x, _, i, mean, scale, offset, unused):
     return (x[i] - mean) * scale + offset
@@ -178,22 +129,7 @@ def _combined(g, x, i, mean, a, b, c):
     return a * g[i] + (b * (x[i] - mean) + c)
 
 
-_affine_last, _affine_first = _last(_affine), _first(_affine)
-_combine_last, _combine_first = _last(_combined), _first(_combined)
-
-
-def _by_channel(last, first, shape, axis, a, b, *vectors):
-    """What `last` or `first` gives of flat operands, in that shape."""
-    outer, channels, inner = around(shape, axis)
-    out = empty(shape, a.dtype)
-    if not out.size:
-        return out
-    if inner == 1:
-        plan = tiled_plan(outer, channels)
-        last(plan.blocks, BLOCK, a, b, *vectors, outer, channels, plan.tile, plan.step, out.reshape(-1))
-    else:
-        first(outer * channels, inner, a, b, *vectors, channels, out.reshape(-1))
-    return out
+_by_affine, _by_combination = by_channel(_affine), by_channel(_combined)
 
 
 # ---- launches
@@ -221,8 +157,7 @@ def batch_norm(x, scale, offset, epsilon, axis):
     inverse = empty((channels,), FLOAT64)
     _merge_chunks(channels, chunks, means, squares, size, outer * inner, contiguous(scale), float(epsilon),
                   mean, factor, variance, inverse)
-    y = _by_channel(_affine_last, _affine_first, x.shape, axis, flat, flat,
-                    mean, factor, contiguous(offset), mean)
+    y = _by_affine(x.shape, axis, flat, flat, mean, factor, contiguous(offset), mean)
     return y, mean, variance, inverse
 
 
@@ -239,8 +174,7 @@ def inference(x, scale, offset, mean, variance, epsilon, axis):
     """(x - mean) / sqrt(variance + epsilon) * scale + offset, given for each channel."""
     factor, flat, mean = empty(scale.shape, x.dtype), _flat(x), contiguous(mean)
     _factors.over(factor.size, contiguous(scale), contiguous(variance), float(epsilon), factor)
-    return _by_channel(_affine_last, _affine_first, x.shape, axis, flat, flat,
-                       mean, factor, contiguous(offset), mean)
+    return _by_affine(x.shape, axis, flat, flat, mean, factor, contiguous(offset), mean)
 
 
 # ---- gradients
@@ -303,7 +237,7 @@ def batch_norm_grad(dy, dmean, dvariance, x, scale, mean, inverse, axis):
     given = [contiguous(v) for v in (dmean, dvariance, scale, inverse)]
     _finish_grad.over(channels, total, product, *given, float(max(length, 1)), 2.0 / max(length - 1, 1),
                       *per_channel)
-    out = _by_channel(_combine_last, _combine_first, x.shape, axis, g, flat, mean, factor, b, c)
+    out = _by_combination(x.shape, axis, g, flat, mean, factor, b, c)
     return out, by_scale, by_offset
 
 

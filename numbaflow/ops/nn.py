@@ -179,7 +179,8 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
         The losses [...].
 
     Raises:
-        ValueError: a label out of range, or shapes that do not fit.
+        ValueError: a label out of range, or shapes that do not fit.  On a GPU a label out of range makes
+            the loss NaN.
 
     >>> import numbaflow as nf
     >>> y = nf.nn.sparse_softmax_cross_entropy_with_logits(labels=[1, 0], logits=[[0.0, 0.0], [50.0, 0.0]])
