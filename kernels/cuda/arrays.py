@@ -1,7 +1,9 @@
 """Device arrays: made, filled, copied and converted; what NumPy does for launches on the CPU.
 
-`assign` is the one that copies: any strides to any strides, through as few dimensions as they allow.
+`assign` is the one that copies: any strides to any strides, through as few dimensions as they allow, by
+vectors of 16 bytes if that is one dimension of neighbours.
 """
+import functools
 import linecache
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from ..elementwise import collapse
 from . import backend
 from .jit import MOST_BLOCKS, cuda, kernel
+from .vectors import aligned, lanes_of, load, repeated, store
 
 TILE, PITCH = 32, 33            # edge of what is turned at once; rows so far apart meet no bank twice
 
@@ -24,6 +27,20 @@ def _fill(out, value):
     while i < out.size:
         out[i] = value
         i += cuda.gridsize(1)
+
+
+@functools.cache
+def _fill_by_vectors(lanes):
+    @kernel
+    def fill_by_vectors(out, value):
+        i, whole, values = cuda.grid(1), out.size // lanes, repeated(value, lanes)
+        while i < whole:
+            store(out, i * lanes, values)
+            i += cuda.gridsize(1)
+        i = whole * lanes + cuda.grid(1)
+        if i < out.size:
+            out[i] = value
+    return fill_by_vectors
 
 
 def full(shape, value, dtype):
@@ -43,7 +60,9 @@ def fill(out, value):
     if out.dtype.kind == "c":
         assign(out, backend.current().from_host(np.full((), value, out.dtype)))
     elif out.size:
-        _fill.over(out.size, out.reshape(-1), out.dtype.type(value))
+        lanes = lanes_of(out.itemsize) if aligned(out) else 1
+        fill = _fill_by_vectors(lanes) if lanes > 1 else _fill
+        fill.over(-(-out.size // lanes), out.reshape(-1), out.dtype.type(value))
 
 
 def contiguous(x):
@@ -92,6 +111,28 @@ def _copy_kernel(rank):
     return found
 
 
+@functools.cache
+def _copy_by_vectors(lanes):
+    """out = x, both contiguous and aligned; a thread loads two vectors before it stores the first."""
+    @kernel
+    def copy_by_vectors(x, out):
+        i, step, whole = cuda.grid(1), cuda.gridsize(1), out.size // lanes
+        while i < whole:
+            j = i + step
+            one = load(x, i * lanes, lanes)
+            two = one
+            if j < whole:
+                two = load(x, j * lanes, lanes)
+            store(out, i * lanes, one)
+            if j < whole:
+                store(out, j * lanes, two)
+            i += 2 * step
+        i = whole * lanes + cuda.grid(1)
+        if i < out.size:
+            out[i] = x[i]
+    return copy_by_vectors
+
+
 @kernel
 def _copy_turned(x, out):
     """out[b, i, j] = x[b, i, j], x contiguous along i and out along j: by tiles, so that all is coalesced."""
@@ -125,8 +166,13 @@ def assign(to, x):
     to, x = word_view(to), word_view(x)
     extents, strides = collapse(to.shape, (x.shape, to.shape), (x.strides, to.strides))
     shape, steps = [int(n) for n in extents], strides.tolist()
-    if not _assign_turned(to, x, shape, steps):
-        source, target = _seen(x, shape, steps, 0), _seen(to, shape, steps, 1)
+    if _assign_turned(to, x, shape, steps):
+        return
+    source, target = _seen(x, shape, steps, 0), _seen(to, shape, steps, 1)
+    if steps == [[to.itemsize] * 2] and aligned(source) and aligned(target):
+        lanes = lanes_of(to.itemsize)
+        _copy_by_vectors(lanes).over(-(-to.size // lanes), source, target)
+    else:
         _copy_kernel(len(shape)).over_rows(to.size // shape[-1], shape[-1], source, target)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import backend
 from .jit import Kernel, cuda
-from .vectors import load_four, store_four
+from .vectors import load, store
 
 
 class Tile(NamedTuple):
@@ -64,8 +64,8 @@ def tile_kernel(form):
                       *_indented(_Text(form).lines())])
     filename = f"<CUDA kernel {name}, {tuple(form)}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    scope = {"__name__": __name__, "cuda": cuda, "kind": form.dtype.type, "load_four": load_four,
-             "store_four": store_four, "place": np.int64 if form.long else np.int32,
+    scope = {"__name__": __name__, "cuda": cuda, "kind": form.dtype.type, "load": load,
+             "store": store, "place": np.int64 if form.long else np.int32,
              "index": np.uint64 if form.long else np.uint32, "int32": np.int32, "int64": np.int64,
              "uint32": np.uint32, "uint64": np.uint64}
     exec(compile(text, filename, "exec"), scope)
@@ -259,7 +259,7 @@ class _Text:
         for name, count, threads, at in (("a", tile.down, down, "u"), ("b", tile.across, across, "v")):
             for i in range(0, count, 4):
                 four = ", ".join([f"{at}{k}" for k in range(i, i + 4)])
-                lines.append(f"    {four} = load_four({name}_shared, {name}_at + {self._mine(i, threads)})")
+                lines.append(f"    {four} = load({name}_shared, {name}_at + {self._mine(i, threads)}, 4)")
         lines += [f"    a_at, b_at = a_at + {self.pitch_a}, b_at + {self.pitch_b}"]
         return lines + [f"    c{i}_{j} += u{i} * v{j}" for i in range(tile.down) for j in range(tile.across)]
 
@@ -304,7 +304,7 @@ class _Text:
                 lines += [f"{y} += v{j + e}", f"if {y} < floor:", f"    {y} = floor"]
         if self.four_y:
             values = ", ".join([f"c{i}_{j + e}" for e in each])
-            return [*lines, f"if column + {first} < outs:", f"    store_four(out, to + {first}, {values})"]
+            return [*lines, f"if column + {first} < outs:", f"    store(out, to + {first}, ({values}))"]
         for e in each:
             lines += [f"if column + {first + e} < outs:", f"    out[uint64(to + {first + e})] = c{i}_{j + e}"]
         return lines
@@ -340,7 +340,7 @@ def _shares(name, across, wide):
 def _load(name, wide, condition, array, at):
     """Lines that load <name>_<e> from an array, or set them to zero."""
     names = [f"{name}_{e}" for e in range(wide)]
-    load = f"load_four({array}, index({at}))" if wide == 4 else f"{array}[index({at})]"
+    load = f"load({array}, index({at}), 4)" if wide == 4 else f"{array}[index({at})]"
     return [*[f"{n} = zero" for n in names], f"if {condition}:", f"    {', '.join(names)} = {load}"]
 
 
@@ -348,5 +348,5 @@ def _keep(name, i, wide, to, step):
     """Lines that store <name><i>_<e> at <name>_at + to + e * step of what is shared."""
     values = [f"{name}{i}_{e}" for e in range(wide)]
     if wide == 4 and step == 1:
-        return [f"store_four({name}_shared, {name}_at + {to}, {', '.join(values)})"]
+        return [f"store({name}_shared, {name}_at + {to}, ({', '.join(values)}))"]
     return [f"{name}_shared[uint64({name}_at + {to + e * step})] = {value}" for e, value in enumerate(values)]

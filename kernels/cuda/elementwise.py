@@ -1,7 +1,8 @@
-"""Scalar bodies over device arrays: a generated kernel for a body, a rank and which operands are numbers.
+"""Scalar bodies over device arrays: a generated kernel for a body, a rank and the kinds of operands.
 
 Contiguous operands, the common case, are one long row, several elements of which each thread has under way at
-once; broadcast and strided ones go through the few dimensions that are left when those that join are joined.
+once: vectors of neighbours if all begin at multiples of 16 bytes.  Broadcast and strided ones go through the
+few dimensions that are left when those that join are joined.
 """
 import functools
 import linecache
@@ -13,9 +14,12 @@ from ..shapes import broadcast
 from . import backend
 from .arrays import empty
 from .jit import Kernel, cuda, device
+from .vectors import aligned, lanes_of, load, store
 
 UNDER_WAY = 4                   # elements of a thread that are loaded before the first is stored
-_kernels: dict = {}             # (body, dimensions, which operands are numbers) -> Kernel
+SHORT = 4                       # elements of a vector of which a thread takes two where there is one operand
+EACH, ONE, NUMBER = "each", "one", "number"     # operands: arrays, arrays of one element, arguments
+_kernels: dict = {}             # (body, dimensions, kinds of operands, elements of a vector) -> Kernel
 
 
 def run(elementwise, dtype, operands):
@@ -71,60 +75,116 @@ def launch(elementwise, operands, out):
 
 
 def _launch(name, body, operands, out):
-    is_array, view = backend.current().is_array, backend.current().strided
-    numbers = tuple([not is_array(x) and x.dtype.kind != "c" for x in operands])
+    is_array = backend.current().is_array
+    numbers = [not is_array(x) and x.dtype.kind != "c" for x in operands]
     operands = [x if is_array(x) or number else backend.current().from_host(x)
                 for x, number in zip(operands, numbers, strict=True)]
-    arrays = [x for x, number in zip(operands, numbers, strict=True) if not number]
-    if all(x.shape == out.shape and x.flags.c_contiguous for x in arrays) and out.flags.c_contiguous:
-        given, rank = [x.reshape(-1) for x in (*arrays, out)], 1
-    else:
-        every = (*arrays, out)
-        extents, strides = collapse(out.shape, [x.shape for x in every], [x.strides for x in every])
-        shape = tuple([int(n) for n in extents])
-        given = [view(x, shape, tuple(steps)) for x, steps in zip(every, strides.T.tolist(), strict=True)]
-        rank = len(shape)
+    given, rank, single = _seen([x for x, number in zip(operands, numbers, strict=True) if not number], out)
+    kinds = iter([ONE if one else EACH for one in single])
+    kinds = tuple([NUMBER if number else next(kinds) for number in numbers])
+    lanes = _lanes([x for x, one in zip(given, (*single, False), strict=True) if not one]) if rank == 1 else 0
     left = iter(given)
     args = [x[()] if number else next(left) for x, number in zip(operands, numbers, strict=True)]
-    key = body, rank, numbers
+    key = body, rank, kinds, lanes
     kernel = _kernels.get(key)
     if kernel is None:
-        kernel = _kernels[key] = _make(name, body, rank, numbers)
-    kernel.over(-(-out.size // UNDER_WAY) if rank == 1 else out.size, *args, next(left))
+        kernel = _kernels[key] = _make(name, *key)
+    each = 1 if rank > 1 else lanes or UNDER_WAY
+    kernel.over(-(-out.size // each), *args, next(left))
 
 
-def _make(name, body, rank, numbers):
+def _seen(arrays, out):
+    """Views of arrays and the result with as few dimensions as do, how many, which arrays are one element."""
+    every = (*arrays, out)
+    if all(x.shape == out.shape and x.flags.c_contiguous for x in arrays) and out.flags.c_contiguous:
+        return [x.reshape(-1) for x in every], 1, [False] * len(arrays)
+    extents, strides = collapse(out.shape, [x.shape for x in every], [x.strides for x in every])
+    shape, steps, view = tuple([int(n) for n in extents]), strides.T.tolist(), backend.current().strided
+    if len(shape) > 1:
+        return [view(x, shape, tuple(each)) for x, each in zip(every, steps, strict=True)], len(shape), (
+            [False] * len(arrays))
+    single = [each == [0] for each in steps]
+    given = [view(x, (1,), (x.itemsize,)) if one else view(x, shape, tuple(each))
+             for x, each, one in zip(every, steps, single, strict=True)]
+    return given, 1, single[:-1]
+
+
+def _lanes(arrays):
+    """The elements of a vector, 0 where arrays can't be read by vectors."""
+    if all(x.flags.c_contiguous and aligned(x) for x in arrays):
+        return lanes_of(max([x.itemsize for x in arrays]))
+    return 0
+
+
+def _make(name, body, rank, kinds, lanes):
     if backend.SIMULATED:
         from .simulation import plain
         body = plain(body)
-    text = _source(name, rank, numbers)
-    scope = {"__name__": __name__, "cuda": cuda, "body": body}
-    filename = f"<CUDA kernel {name} of {rank} dimensions, {numbers}>"
+    text = "\n".join(_Text(name, kinds).lines(rank, lanes))
+    scope = {"__name__": __name__, "cuda": cuda, "body": body, "load": load, "store": store}
+    filename = f"<CUDA kernel {name} of {rank} dimensions, {kinds}, vectors of {lanes}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     exec(compile(text, filename, "exec"), scope)
     return Kernel(scope[name])
 
 
-def _source(name, rank, numbers):
-    """The text of a kernel over operands x0, x1, ... that are arrays or numbers, and the result y."""
-    names = [f"x{k}" for k in range(len(numbers))]
-    lines = [f"def {name}({', '.join(names)}, y):", "    i, step, n = cuda.grid(1), cuda.gridsize(1), y.size"]
+class _Text:
+    """A kernel over operands x0, x1, ..., which `kinds` are the kinds of, and the result y."""
 
-    def call(loaded):
-        return ", ".join(x if number else loaded(x) for x, number in zip(names, numbers, strict=True))
-    if rank == 1:
+    def __init__(self, name, kinds):
+        self.kinds, self.names = kinds, [f"x{k}" for k in range(len(kinds))]
+        self.arrays = [x for x, kind in zip(self.names, kinds, strict=True) if kind is EACH]
+        self.head = [f"def {name}({', '.join([*self.names, 'y'])}):",
+                     "    i, step, n = cuda.grid(1), cuda.gridsize(1), y.size"]
+
+    def lines(self, rank, lanes):
+        """The lines of the kernel."""
+        if rank > 1:
+            return [*self.head, *self._strided(rank)]
+        ones = [f"    {x} = {x}[0]" for x, kind in zip(self.names, self.kinds, strict=True) if kind is ONE]
+        return [*self.head, *ones, *(self._vectors(lanes) if lanes else self._elements())]
+
+    def _body(self, loaded):
+        """The text of a result, `loaded(x)` the text of an array's element."""
+        given = [loaded(x) if kind is EACH else x for x, kind in zip(self.names, self.kinds, strict=True)]
+        return f"body({', '.join(given)})"
+
+    def _strided(self, rank):
+        lines = ["    while i < n:", "        rest = i"]
+        for k in reversed(range(1, rank)):
+            lines += [f"        i{k} = rest % y.shape[{k}]", f"        rest //= y.shape[{k}]"]
+        place = ", ".join(["rest", *[f"i{k}" for k in range(1, rank)]])
+        return [*lines, f"        y[{place}] = {self._body(lambda x: f'{x}[{place}]')}", "        i += step"]
+
+    def _elements(self):
         each = range(UNDER_WAY)
-        lines.append(f"    while i + {UNDER_WAY - 1} * step < n:")
-        for x, number in zip(names, numbers, strict=True):
-            if not number:
-                lines += [f"        {x}_{k} = {x}[i + {k} * step]" for k in each]
-        lines += [f"        y[i + {k} * step] = body({call(lambda x, k=k: f'{x}_{k}')})" for k in each]
-        lines += [f"        i += {UNDER_WAY} * step", "    while i < n:",
-                  f"        y[i] = body({call(lambda x: f'{x}[i]')})", "        i += step"]
-        return "\n".join(lines)
-    lines += ["    while i < n:", "        rest = i"]
-    for k in reversed(range(1, rank)):
-        lines += [f"        i{k} = rest % y.shape[{k}]", f"        rest //= y.shape[{k}]"]
-    place = ", ".join(["rest", *[f"i{k}" for k in range(1, rank)]])
-    lines += [f"        y[{place}] = body({call(lambda x: f'{x}[{place}]')})", "        i += step"]
-    return "\n".join(lines)
+        lines = [f"    while i + {UNDER_WAY - 1} * step < n:"]
+        lines += [f"        {x}_{k} = {x}[i + {k} * step]" for x in self.arrays for k in each]
+        lines += [f"        y[i + {k} * step] = {self._body(lambda x, k=k: f'{x}_{k}')}" for k in each]
+        return [*lines, f"        i += {UNDER_WAY} * step", "    while i < n:",
+                f"        y[i] = {self._body(lambda x: f'{x}[i]')}", "        i += step"]
+
+    def _vectors(self, lanes):
+        """Vectors; what is left goes to the first threads.  Two are loaded before the first is stored."""
+        two = len(self.arrays) == 1 and lanes <= SHORT
+
+        def names(x, letter):
+            return ", ".join([f"{x}_{letter}{k}" for k in range(lanes)]) + "," * (lanes == 1)
+
+        def loads(letter):
+            return [f"{names(x, letter)} = load({x}, {letter} * {lanes}, {lanes})" for x in self.arrays]
+
+        def stores(letter):
+            results = [self._body(lambda x, k=k: f"{x}_{letter}{k}") for k in range(lanes)]
+            return f"store(y, {letter} * {lanes}, ({', '.join(results)},))"
+        lines = [f"    whole = n // {lanes}", "    while i < whole:"]
+        lines += [f"        {line}" for line in loads("i")]
+        if two:
+            lines += ["        j = i + step",
+                      *[f"        {names(x, 'j')} = {names(x, 'i')}" for x in self.arrays],
+                      "        if j < whole:", *[f"            {line}" for line in loads("j")]]
+        lines += [f"        {stores('i')}"]
+        if two:
+            lines += ["        if j < whole:", f"            {stores('j')}"]
+        return [*lines, f"        i += {2 if two else 1} * step", f"    i = whole * {lanes} + cuda.grid(1)",
+                "    if i < n:", f"        y[i] = {self._body(lambda x: f'{x}[i]')}"]
