@@ -11,6 +11,7 @@ import numpy as np
 
 from numbaflow.core import nest, scopes, table
 from numbaflow.core.abstract import Traced
+from numbaflow.core.device_variable import array_of
 from numbaflow.core.dim import Dim, Unknowns
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.infer import BY_VALUE
@@ -158,7 +159,7 @@ class Graph(Elements, Trace):
         for v in variables:
             if v._graph is None:
                 with tracing(self):
-                    self.initial_values[v] = self.known(v._array())
+                    self.initial_values[v] = self.known(array_of(v))
                 self.variables.append(v)
                 v._graph = self
 

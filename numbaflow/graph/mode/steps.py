@@ -14,6 +14,7 @@ from numbaflow.core.accumulate import dense
 from numbaflow.core.backprop import zeros
 from numbaflow.core.dim import evaluated, solved
 from numbaflow.core.gradient_tape import gradients
+from numbaflow.core.placement import fetch
 from numbaflow.core.shape import UNKNOWN
 from numbaflow.core.tape import Tape, push, remove, tracing
 from numbaflow.core.tensor import as_tensor, wrap
@@ -64,7 +65,7 @@ class Step:
         program = self._programs[key]
         with tracing(None):
             found = self._results(tensors, None) if program is None else program.call(tensors)
-            return [t._data for t in found]
+            return [fetch(t) for t in found]
 
     def _compiled(self, shapes):
         trace = Trace("session")
