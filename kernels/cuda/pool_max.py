@@ -7,7 +7,7 @@ from ..pool_max import index_dtype, lowest
 from .arrays import contiguous, empty
 from .division import for_sizes
 from .jit import cuda, kernel
-from .windows import element_of, end_of_windows, first_window, numbers
+from .windows import end_of_windows, first_window, number_of, numbers
 
 
 @for_sizes
@@ -63,16 +63,19 @@ def _grad(split):
             end_d = end_of_windows(d, pad_d, step_d, y_d)
             end_h, end_w = end_of_windows(h, pad_h, step_h, y_h), end_of_windows(w, pad_w, step_w, y_w)
             for a in range(first_d, end_d):
-                at_d = element_of(d, pad_d, a, step_d, apart_d)
+                at_d = number_of(d + pad_d - a * step_d, apart_d)
                 for b in range(first_h, end_h):
-                    at_h = element_of(h, pad_h, b, step_h, apart_h)
+                    at_h = number_of(h + pad_h - b * step_h, apart_h)
                     if at_d >= 0 and at_h >= 0:
                         line = ((n * y_d + a) * y_h + b) * y_w
-                        for e in range(first_w, end_w):
-                            at_w = element_of(w, pad_w, e, step_w, apart_w)
-                            at = (line + e) * inner + c
-                            if at_w >= 0 and index[at] == (at_d * k_h + at_h) * k_w + at_w:
+                        at, end = (line + first_w) * inner + c, (line + end_w) * inner
+                        start = first_w * step_w - pad_w
+                        while at < end:
+                            number = number_of(w - start, apart_w)
+                            if number >= 0 and index[at] == (at_d * k_h + at_h) * k_w + number:
                                 total += dy[at]
+                            at += inner
+                            start += step_w
             dx[i] = total
             i += cuda.gridsize(1)
     return max_pool_grad

@@ -5,7 +5,7 @@ Elements outside the array count for nothing.  A thread has one element of the r
 from .arrays import contiguous, empty
 from .division import for_sizes
 from .jit import cuda, kernel
-from .windows import element_of, elements_inside, end_of_windows, first_window, numbers
+from .windows import elements_inside, end_of_windows, first_window, number_of, numbers
 
 
 @for_sizes
@@ -60,14 +60,18 @@ def _grad(split):
             for a in range(first_d, end_d):
                 of_depth = elements_inside(a * step_d - pad_d, apart_d, k_d, x_d)
                 for b in range(first_h, end_h):
-                    if (element_of(d, pad_d, a, step_d, apart_d) >= 0
-                            and element_of(h, pad_h, b, step_h, apart_h) >= 0):
+                    if (number_of(d + pad_d - a * step_d, apart_d) >= 0
+                            and number_of(h + pad_h - b * step_h, apart_h) >= 0):
                         line = ((n * y_d + a) * y_h + b) * y_w
                         of_row = of_depth * elements_inside(b * step_h - pad_h, apart_h, k_h, x_h)
-                        for e in range(first_w, end_w):
-                            if element_of(w, pad_w, e, step_w, apart_w) >= 0:
-                                count = of_row * elements_inside(e * step_w - pad_w, apart_w, k_w, x_w)
-                                total += dy[(line + e) * inner + c] / dx.dtype.type(count)
+                        at, end = (line + first_w) * inner + c, (line + end_w) * inner
+                        start = first_w * step_w - pad_w
+                        while at < end:
+                            if number_of(w - start, apart_w) >= 0:
+                                count = of_row * elements_inside(start, apart_w, k_w, x_w)
+                                total += dy[at] / dx.dtype.type(count)
+                            at += inner
+                            start += step_w
             dx[i] = total
             i += cuda.gridsize(1)
     return avg_pool_grad

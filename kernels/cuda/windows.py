@@ -40,9 +40,8 @@ def end_of_windows(at, before, stride, count):
 
 
 @device
-def element_of(at, before, window, stride, dilation):
-    """The number in the window of element `at` of an axis; -1 where the window steps over it"""
-    distance = at + before - window * stride
+def number_of(distance, dilation):
+    """The number in its window of what is so far from the window's start; -1 where that steps over it"""
     if dilation == 1:
         return distance
     number = quotient(distance, dilation)
