@@ -57,6 +57,7 @@ class _Places:
     tensor: type
     scope: object
     run: Callable
+    quick: Callable
     fresh: Callable
     fetch: Callable
     copy: Callable
@@ -258,6 +259,11 @@ def watch(namespace, name):
         _watchers.append((namespace, name, namespace[name]))
         if _elsewhere:
             namespace[name] = Nowhere
+
+
+def unscoped():
+    """Whether this thread is in no scope that chooses a device."""
+    return _here.place is None and _here.missing is None
 
 
 def in_scope_of_cpu():

@@ -217,7 +217,7 @@ def _face_source(op, function, parameters, scope):
     if plain:
         lines.append(f"    if {' or '.join(f'type({x}) is not _Host' for x in plain)}:")
         lines += _conversion_lines(op, plain, names, hand_over, everything)
-    if not op.inputs:
+    if op.inputs in ((), ("key",)):             # (it is made of nothing: a key says which numbers, not where)
         lines += ["    if _places.on:", f"        _p = _drawn(_op, {{{everything}}})",
                   "        if _p is not None: return _p"]
     for x in op.variadic:
@@ -229,8 +229,9 @@ def _face_source(op, function, parameters, scope):
 
 
 def _drawn(op, arguments):
-    """The result of an op without inputs where this thread makes tensors on a GPU, else None."""
-    return places.run(op, arguments) if stack.frame[2] is None and place() is not HOST else None
+    """What an op makes of nothing where this thread makes tensors on a GPU, else None."""
+    at = place() if stack.frame[2] is None else HOST
+    return None if at is HOST else places.run(op, arguments, at)
 
 
 def _conversion_lines(op, plain, names, hand_over, everything):
@@ -247,8 +248,8 @@ def _conversion_lines(op, plain, names, hand_over, everything):
         rest = f"{names}{',' if len(op.inputs) == 1 else ''} = _adapt(_op, ({names},))"
     if op.kernel is not None:
         tests.append((" or ".join(f"type({x}) is _Symbol" for x in plain), f"return _apply(_op, {names})"))
-    tests.append((" or ".join(f"type({x}) is _places.tensor" for x in plain),
-                  f"return _places.run(_op, {{{everything}}})"))
+    there = f"_places.quick(_op, {names})" if op.kernel is not None else f"_places.run(_op, {{{everything}}})"
+    tests.append((" or ".join(f"type({x}) is _places.tensor" for x in plain), f"return {there}"))
     lines = []
     for word, (test, act) in zip(itertools.chain(["if"], itertools.repeat("elif")), tests, strict=False):
         lines += [f"        {word} {test}:", f"            {act}"]

@@ -24,12 +24,13 @@ from .device import (
     num_gpus,
     place,
     places,
+    unscoped,
 )
 from .faces import convert, convert_list, explain, make_float, unify
 from .plans import Plan
 from .symbolic import SymbolicMet
-from .tape import record
-from .tensor import Tensor, array_text, wrap
+from .tape import record, stack
+from .tensor import Tensor, array_text, scalar_tensor, wrap
 
 _new = object.__new__
 _OWN = object()
@@ -274,6 +275,42 @@ def run(op, arguments, at=None):
     return result if op.outputs is None else list(result) if op.listed else op.named(*result)
 
 
+def quick(op, *values):
+    """The result of an elementwise op for values of which one is a tensor on a GPU: the common case of `run`.
+
+    That is tensors of one dtype that this thread has made there, and Python numbers, outside of all scopes.
+    """
+    first = next(x for x in values if type(x) is DeviceTensor)
+    dtype, at, found = first._dtype, first._place, backend.current()
+    if len(op.promote) < len(values) or not unscoped() or stack.frame[2] is not None:
+        return run(op, dict(zip(op.inputs, values, strict=True)))
+    found.enter(at)
+    own, arrays, traced = found.stream(), [], False
+    for x in values:
+        kind = type(x)
+        if kind is DeviceTensor and x._dtype is dtype and x._place == at and x._stream is own:
+            arrays.append(x._data)
+            traced = traced or x._node is not None
+        elif kind is float or kind is int:
+            arrays.append(scalar_tensor(x, dtype, op.name)._data)
+        else:
+            return run(op, dict(zip(op.inputs, values, strict=True)))
+    try:
+        t = wrapped(_elementwise().run(op.kernel, dtype, arrays), at, own)
+    except (ValueError, TypeError) as error:
+        raise explain(op, error, values) from None
+    if traced:
+        record(_on_device(op), tuple([x if type(x) is DeviceTensor else scalar_tensor(x, dtype, op.name)
+                                      for x in values]), t)
+    return t
+
+
+@functools.cache
+def _elementwise():
+    from numbaflow.kernels.cuda import elementwise
+    return elementwise
+
+
 def wrap_any(array, at):
     """The tensor of an array that a launch gave, of the device or of the host."""
     return wrapped(array, at) if backend.current().is_array(array) else wrap(np.asarray(array))
@@ -291,11 +328,10 @@ def _brought(op, k, tensor, at):
 def _launched(op, tensors, arguments):
     """The arrays of the outputs and then of the residuals."""
     if op.kernel is not None:
-        from numbaflow.kernels.cuda import elementwise
         arrays = [t._data for t in tensors]
         if all(type(t) is not DeviceTensor for t in tensors):           # numbers only
             arrays = [backend.current().from_host(a) for a in arrays]
-        return [elementwise.run(op.kernel, tensors[op.kernel.key]._dtype, arrays)]
+        return [_elementwise().run(op.kernel, tensors[op.kernel.key]._dtype, arrays)]
     given = {x: [t._data for t in v] if type(v) is list else v._data
              for x, v in zip(op.inputs, tensors, strict=True)}
     found = columns.launch(op)(**{**arguments, **given})
@@ -350,12 +386,11 @@ class _DevicePlan(Plan):
                 type(t) is not DeviceTensor or t._dtype not in (g._dtype, dtypes.BOOL) for t in used):
             self._run_and_add(g, saved, nodes, grads)
             return
-        from numbaflow.kernels.cuda import elementwise
         left = iter(nodes)
         for kernel, (rule, names, targets) in zip(self._kernels, self._rules, strict=True):
             if isinstance(kernel, Elementwise):
                 with Using([known[a] for a in names], g._place):
-                    array = elementwise.run(kernel, g._dtype, [known[a]._data for a in names])
+                    array = _elementwise().run(kernel, g._dtype, [known[a]._data for a in names])
                     accumulate_one(grads, next(left), wrapped(array, g._place))
             else:
                 found = known[kernel] if isinstance(kernel, str) else rule(*[known[a] for a in names])
@@ -365,5 +400,6 @@ class _DevicePlan(Plan):
 
 places.fresh, places.scope, places.run, places.tensor = fresh, SCOPE, run, DeviceTensor
 places.to_gpu, places.fetch, places.copy, places.beside = to_gpu, fetch, copy, beside
+places.quick = quick
 
 __all__ = ["DeviceTensor", "array_text", "copy", "fetch", "fresh", "move", "place_of", "run"]
