@@ -129,6 +129,10 @@ class Backend:
         """Let this thread's kernels run on a device."""
         here.device = device
 
+    def capability(self):
+        """The compute capability that this thread's device stands for."""
+        return 9, 0
+
     def stream(self):
         """What orders this thread's work on its device."""
         return None

@@ -22,7 +22,7 @@ def test_names_of_the_cpu(name):
 
 @pytest.mark.parametrize(("name", "full"), [
     ("/gpu:7", GPU), ("gpu:7", GPU), ("/device:GPU:7", GPU), ("/job:localhost/gpu:7", GPU),
-    ("/gpu", GPU[:-1] + "0"), ("/cpu:1", CPU[:-1] + "1"), ("/device:TPU:0", CPU[:-5] + "TPU:0"),
+    ("/cpu:1", CPU[:-1] + "1"), ("/device:TPU:0", CPU[:-5] + "TPU:0"),
     ("/job:worker/task:3/cpu:0", "/job:worker/replica:0/task:3/device:CPU:0"),
 ])
 def test_a_missing_device_is_named_in_full(name, full):
@@ -35,7 +35,7 @@ def test_scopes_merge():
     with nf.device("/job:worker"), nf.device("/task:2"):
         with pytest.raises(RuntimeError, match="job:worker/replica:0/task:2/device:CPU:0 unknown"):
             nf.constant(1.0)
-        with nf.device("/job:localhost/task:0/gpu:1"), pytest.raises(RuntimeError, match="GPU:1 unknown"):
+        with nf.device("/job:localhost/task:0/gpu:7"), pytest.raises(RuntimeError, match="GPU:7 unknown"):
             nf.constant(1.0)
         with nf.device(None):
             nf.constant(1.0)
@@ -146,11 +146,13 @@ def test_one_scope_object_can_be_entered_again():
 
 
 def test_what_is_there():
-    assert tfe.list_devices() == [CPU]
-    assert tfe.num_gpus() == 0
-    assert not nf.test.is_gpu_available(cuda_only=True, min_cuda_compute_capability=(3, 5))
-    assert nf.test.gpu_device_name() == ""
-    assert not nf.test.is_built_with_cuda()
+    gpus = [f"{CPU[:-5]}GPU:{k}" for k in range(tfe.num_gpus())]
+    assert tfe.list_devices() == [CPU, *gpus]
+    assert nf.test.is_gpu_available() == bool(gpus)
+    assert nf.test.is_gpu_available(cuda_only=True, min_cuda_compute_capability=(3, 5)) == bool(gpus)
+    assert not nf.test.is_gpu_available(min_cuda_compute_capability=(99, 0))
+    assert nf.test.gpu_device_name() == (gpus[0] if gpus else "")
+    assert nf.test.is_built_with_cuda() or not gpus
 
 
 def test_copies_to_gpus_that_are_not_there():
