@@ -7,8 +7,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from .backend import SIMULATED
+from .parameters import VECTOR as BYTES
 
-BYTES = 16                      # of the widest load that there is
 WORD = 4                        # bytes of what vectors of smaller elements are made of
 
 
@@ -123,12 +123,12 @@ def _repeated(typingctx, value, n):
 
 # ---- for device code
 def _load_each(array, at, n):
-    return tuple([array[at + k] for k in range(n)])
+    return tuple(array.reshape(-1)[at:at + n])
 
 
 def _store_each(array, at, values):
     for k in range(len(values)):
-        array[at + k] = values[k]
+        array.reshape(-1)[at + k] = values[k]
 
 
 def _repeat(value, n):
@@ -136,6 +136,7 @@ def _repeat(value, n):
 
 
 # load(array, at, n) = (array[at], ..., array[at + n - 1]); store(array, at, values) puts a tuple there.
-# n is a constant and a power of 2, `at` a multiple of it, and the array begins at a multiple of 16 bytes.
+# The array is contiguous and begins at a multiple of 16 bytes, `at` counts through all its dimensions.
+# n is a constant and a power of 2, `at` a multiple of it.
 # repeated(value, n) is a tuple of n times the value.
 load, store, repeated = (_load_each, _store_each, _repeat) if SIMULATED else (_load, _store, _repeated)

@@ -1,8 +1,8 @@
 """Fused kernels for a GPU: what `launches` gives for a kernel and the memory its operands lie in.
 
 As on the CPU, the text depends on a kernel's steps and on the kinds of strides, not on sizes, and compiled
-code is kept by it.  Results are the same on every GPU and each time: there are no atomics, and how work is
-shared depends on sizes alone.
+code is kept by it.  Whole vectors that begin at multiples of 16 bytes have a text of their own.  Results are
+the same on every GPU and each time: there are no atomics, and how work is shared depends on sizes alone.
 """
 import functools
 from math import prod
@@ -21,12 +21,14 @@ from numbaflow.graph.fusing.cuda_source import (
     is_unrolled,
     lanes_of,
 )
+from numbaflow.graph.fusing.cuda_vectors import Vectors, vector_lanes
 from numbaflow.graph.fusing.kernel import PARTS
 from numbaflow.graph.fusing.nest import nest
 from numbaflow.graph.fusing.parts import combination, of_empty
 from numbaflow.graph.fusing.passes import Passes
 from numbaflow.kernels.cuda import fused
 from numbaflow.kernels.cuda.jit import BLOCK, MOST_BLOCKS, Kernel
+from numbaflow.kernels.cuda.vectors import aligned
 
 MOST_PARTS = min(512, MOST_BLOCKS)      # workers that leave partial results
 LEAST_ROWS = 4                          # of such a worker
@@ -71,8 +73,7 @@ def launches(node, inputs, outputs):
     """The launches of a fused node, one after the other.
 
     Args:
-        inputs, outputs: what has the shape, strides and dtype of each operand.  An output that lies in the
-            memory of an input is the same object.
+        inputs, outputs: device arrays.  An output that lies in the memory of an input is the same object.
     """
     kernel = node.attributes["kernel"]
     shared = tuple([(k, i) for k, y in enumerate(outputs) for i, x in enumerate(inputs) if x is y])
@@ -80,18 +81,21 @@ def launches(node, inputs, outputs):
         allowed = {k for k, i in in_place(node) if (k, i) in shared}
         for k in {k for k, _ in shared} - allowed:
             raise ValueError(f"{kernel.name}: output {k} can't be computed in the memory of an input")
-    return _launches(kernel, tuple([(x.shape, x.strides, x.dtype) for x in (*inputs, *outputs)]), shared)
+    operands = (*inputs, *outputs)
+    by_vectors = all(aligned(x) for x in operands if x.size > 1)
+    return _launches(kernel, tuple([(x.shape, x.strides, x.dtype) for x in operands]), shared, by_vectors)
 
 
 @functools.lru_cache(maxsize=512)
-def _launches(kernel, layouts, shared):
+def _launches(kernel, layouts, shared, by_vectors):
     """The same for operands that lie in memory like these: of an unrolled program most nodes are alike."""
     operands, count = [Layout(*layout) for layout in layouts], len(kernel.inputs)
-    return lower(kernel, operands[:count], operands[count:], list(range(len(operands))), dict(shared))
+    places = list(range(len(operands)))
+    return lower(kernel, operands[:count], operands[count:], places, dict(shared), by_vectors)
 
 
-def lower(kernel, inputs, outputs, places, shared):
-    """The launches of a kernel; `places` are the arrays of its operands."""
+def lower(kernel, inputs, outputs, places, shared, by_vectors=False):
+    """The launches of a kernel; `places` are the arrays of its operands, which may allow vectors."""
     count = len(inputs)
     if 0 in kernel.extents:
         some, filled, rest = of_empty(kernel, outputs)
@@ -99,8 +103,10 @@ def lower(kernel, inputs, outputs, places, shared):
         return lower(rest, [inputs[k] for k in some], [outputs[k] for k in filled],
                      [places[k] for k in numbers], {}) if filled else []
     passes = Passes(kernel)
-    form = form_of(kernel, passes)
-    blocks, workers, size = _grid(kernel, passes, form, nest(kernel, [*inputs, *outputs]))
+    form, loops = form_of(kernel, passes), nest(kernel, [*inputs, *outputs])
+    if form is Flat and by_vectors and vector_lanes(kernel, passes, loops.outer):
+        form = Vectors
+    blocks, workers, size = _grid(kernel, passes, form, loops)
     outputs, places, later = list(outputs), list(places), []
     parts = [k for k, out in enumerate(kernel.outputs) if out.step in passes.terminals and workers > 1]
     for k in parts:
@@ -141,6 +147,9 @@ def _grid(kernel, passes, form, loops):
     split = len(kernel.extents) - kernel.row
     rows, width = kernel.count(range(split)), kernel.count(range(split, len(kernel.extents)))
     alone = kernel.name.endswith(PARTS)         # few rows, which are no work for another stage
+    if form is Vectors:
+        blocks = min(-(-rows // (BLOCK * vector_lanes(kernel, passes, loops.outer))), MOST_BLOCKS)
+        return (blocks,), blocks, 0
     if form is Flat:
         each = BLOCK * (len(COPIES) if is_unrolled(passes, loops.outer) else 1)
         most = 1 if alone else MOST_PARTS if passes.terminals else MOST_BLOCKS

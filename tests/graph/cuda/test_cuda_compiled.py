@@ -1,4 +1,6 @@
 """Fused kernels for a GPU, compiled for two architectures; none runs."""
+import re
+
 import pytest
 from numbaflow.kernels.cuda import backend
 
@@ -39,3 +41,14 @@ def test_kernels_compile_and_keep_their_values_in_registers(name):
         assert code.resources.spilled == 0
         assert code.resources.local == 0
         assert code.resources.registers <= 128
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("add and relu", {4}), ("bias and relu", {4}), ("gelu", {4}),
+                                              ("adam", {4}), ("softmax, blocks", set())])
+def test_flat_kernels_use_vectors(name, wanted):
+    with backend.using(backend.Compiler(((9, 0),))) as compiler:
+        node, = nodes_of(*CASES[name])
+        launch(node, *empty_operands(node))
+    code, = compiler.compiled.values()
+    for access in ("ld", "st"):
+        assert {int(n) for n in re.findall(rf"\b{access}\.global\.v(\d)\.f32", code.ptx)} == wanted
