@@ -150,6 +150,13 @@ class Backend:
         """Whether two arrays may have memory in common."""
         return np.may_share_memory(a, b)
 
+    def prepared(self, kernel, blocks, threads, args):
+        """A function (values, out) that launches a kernel on values and a result like those in `args`."""
+        def launch_again(values, out):
+            kernel(blocks, threads, *[self.strided(x, like.shape, like.strides) if self.is_array(x) else x
+                                      for x, like in zip((*values, out), args, strict=True)])
+        return launch_again
+
     def strided(self, array, shape, strides):
         """A view of other extents and strides, in bytes, from the array's first element on."""
         return np.lib.stride_tricks.as_strided(array, shape, strides, subok=True)

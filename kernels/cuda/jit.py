@@ -69,7 +69,12 @@ class Kernel:
     def over(self, n, *args):
         """Run on enough threads for n indices, each of which a grid-stride loop may visit; not for n = 0."""
         if n:
-            self(min(-(-n // BLOCK), MOST_BLOCKS), BLOCK, *args)
+            self(*self.grid(n), *args)
+
+    @staticmethod
+    def grid(n):
+        """(blocks, threads) for n indices."""
+        return min(-(-n // BLOCK), MOST_BLOCKS), BLOCK
 
     def over_rows(self, rows, inner, *args):
         """Run on a grid for rows of `inner` elements: x strides along a row, y from row to row."""

@@ -17,8 +17,18 @@ def packed(args, address):
         elif hasattr(x, "strides") and not isinstance(x, np.generic):
             values += (0, 0, x.size, x.itemsize, address(x), *x.shape, *x.strides)
         else:
-            values.append(_bits(x))
+            values.append(bits(x))
     return values
+
+
+def places(args):
+    """Where in the slots each argument has what differs from launch to launch: an address, or a number."""
+    found, at = [], 0
+    for x in args:
+        is_array = hasattr(x, "strides") and not isinstance(x, np.generic)
+        found.append(at + 4 if is_array else at)
+        at += 5 + 2 * x.ndim if is_array else 1
+    return found
 
 
 def sizes(args):
@@ -32,7 +42,7 @@ def sizes(args):
     return found
 
 
-def _bits(number):
+def bits(number):
     """The first eight bytes of a parameter as an int."""
     if isinstance(number, np.generic):
         return int.from_bytes(number.tobytes().ljust(8, b"\0"), "little", signed=True)

@@ -7,8 +7,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from .backend import SIMULATED
-from .parameters import VECTOR as BYTES
 
+BYTES = 16                      # of the widest load that there is
 WORD = 4                        # bytes of what vectors of smaller elements are made of
 
 
