@@ -64,6 +64,8 @@ class _Places:
     beside: Callable
     to_gpu: Callable
     settle: Callable
+    shared: Callable
+    taken: Callable
 
 
 places = _Places()

@@ -13,6 +13,7 @@ from . import table
 from .abstract import Traced
 from .device import HOST, device, in_scope_of_cpu, name_of, place, places
 from .errors import InvalidArgumentError
+from .interchange import taken
 from .placement import DeviceTensor, Using, fetch, move, place_of, run, wrapped
 from .tape import IDLE, silent, stack, tracing, variable_node
 from .tensor import Tensor, array_text, as_array, as_tensor, wrap
@@ -182,6 +183,8 @@ def _class_of(kind):
 
 def settle(variable, value, dtype):
     """Give a new variable its first value where this thread makes tensors, or where the value is."""
+    if hasattr(value, "__cuda_array_interface__") and not isinstance(value, Tensor):
+        value = taken(value, dtype)
     to = place()
     if isinstance(value, DeviceTensor) and to is HOST and not in_scope_of_cpu():
         to = place_of(value)

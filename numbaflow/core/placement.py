@@ -73,11 +73,13 @@ class DeviceTensor(Tensor):
         return fetch(self).astype(dtype or self._dtype, copy=False)
 
     def __dlpack__(self, **arguments):
-        return self._data.__dlpack__(**arguments)
+        with Using([self], self._place):        # (who asks waits for this thread's stream)
+            return self._data.__dlpack__(**arguments)
 
     @property
     def __cuda_array_interface__(self):
-        return self._data.__cuda_array_interface__
+        with Using([self], self._place):
+            return self._data.__cuda_array_interface__
 
 
 def _arrays():

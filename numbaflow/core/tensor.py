@@ -252,18 +252,31 @@ def as_array(value, dtype=None):
         if value.dtype.type is np.str_ or value.dtype.kind in "OSU":
             raise TypeError(f"a tensor can't hold {value.dtype} values: {value!r}"[:200])
         own = dtypes.as_numpy(value.dtype)
-        if wanted is not None and not _fits(own, wanted):
-            raise _no_conversion(value, wanted)
+        if wanted is not None:
+            check_fits(value, own, wanted)
         # astype, for np.array keeps a pickled array's dtype, which equals float32 but is not the one object
         return np.asarray(value).astype(wanted or own, order="C", subok=False)
     if isinstance(value, Tensor):
         return as_array(value.__array__() if type(value) is not Tensor else value._data, dtype)
+    if _is_on_gpu(value):
+        return as_array(places.fetch(places.taken(value)), dtype)
     array = _array_of_python(value)
     if wanted is None:
         return array.astype(_default(array))
-    if not _fits(array.dtype, wanted):
-        raise _no_conversion(value, wanted)
+    check_fits(value, array.dtype, wanted)
     return array.astype(wanted)
+
+
+def _is_on_gpu(value):
+    """Whether it is another library's array of a GPU."""
+    return places.on and hasattr(value, "__cuda_array_interface__")
+
+
+def check_fits(value, given, wanted):
+    """Raise TypeError for values of a dtype that is not to be given for another: floats for ints, say."""
+    if not _fits(given, wanted):
+        raise TypeError(f"Cannot convert provided value to EagerTensor. Provided value: {str(value)[:100]} "
+                        f"Requested dtype: {wanted.name}")
 
 
 def _fits(given, wanted):
@@ -271,11 +284,6 @@ def _fits(given, wanted):
     order = "bif c"
     a, b = given.kind.replace("u", "i"), wanted.kind.replace("u", "i")
     return a == b or ("b" not in (a, b) and order.index(a) < order.index(b))
-
-
-def _no_conversion(value, wanted):
-    return TypeError(f"Cannot convert provided value to EagerTensor. Provided value: {str(value)[:100]} "
-                     f"Requested dtype: {wanted.name}")
 
 
 def _array_of_python(value):
@@ -318,6 +326,8 @@ def as_tensor(value, dtype=None):
         return dense()
     if isinstance(value, (list, tuple)) and _holds_tensor(value):
         return table.face("stack")([as_tensor(v, dtype) for v in value])
+    if _is_on_gpu(value) and stack.frame[2] is None:
+        return places.taken(value, dtype)
     return fresh(wrap(as_array(value, dtype)))
 
 
@@ -369,8 +379,9 @@ def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
     """A tensor of a Python number, a nested list or an array.
 
     Args:
-        value: a number, bool, nested list or NumPy array.  Python floats become float32 and ints int32 (int64
-            where they do not fit); arrays keep their dtype.
+        value: a number, bool, nested list or NumPy array, or an array on a GPU (CuPy's, say), whose values
+            stay there.  Python floats become float32 and ints int32 (int64 where they do not fit); arrays
+            keep their dtype.
         dtype: the dtype wanted; floats are not made ints.
         shape: the shape wanted; one value fills it, fewer values than it holds are followed by copies of the
             last.
@@ -386,6 +397,8 @@ def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
     """
     if isinstance(value, Tensor) and shape is None and (dtype is None or value.dtype == as_dtype(dtype)):
         return value
+    if shape is None and _is_on_gpu(value) and stack.frame[2] is None:
+        return places.taken(value, dtype)
     array = as_array(value, dtype)
     if shape is not None:
         array = _shaped(array, tuple(int(n) for n in shape), verify_shape)
@@ -434,12 +447,15 @@ def convert_to_tensor(value, dtype=None, name=None, preferred_dtype=None, dtype_
 
 
 def from_dlpack(x):
-    """A tensor that shares the memory of any object with DLPack's methods, without a copy."""
+    """A tensor that shares the memory of any object with DLPack's methods, without a copy, also on a GPU."""
+    if hasattr(x, "__dlpack_device__") and x.__dlpack_device__()[0] in _GPUS:
+        return places.shared(x)
     array = np.from_dlpack(x)
     dtypes.as_dtype(array.dtype)            # TypeError for what tensors don't hold
     return wrap(array)
 
 
+_GPUS = 2, 13                   # DLDeviceType: CUDA's memory, and what it manages
 as_dtype = dtypes.as_dtype
-__all__ = ["DType", "Tensor", "as_array", "as_tensor", "constant", "convert_to_tensor", "from_dlpack",
-           "known", "scalar_tensor", "wrap"]
+__all__ = ["DType", "Tensor", "as_array", "as_tensor", "check_fits", "constant", "convert_to_tensor",
+           "from_dlpack", "known", "scalar_tensor", "wrap"]

@@ -190,16 +190,16 @@ class Array(DeviceArray):
     @property
     def __cuda_array_interface__(self):
         return {"shape": self.shape, "typestr": self.dtype.str, "strides": self.strides, "version": 3,
-                "data": (self.data.ptr, False), "stream": self.machine.current().ptr}
+                "data": (self.data.ptr, False), "stream": self.machine.current()}
 
     def __dlpack_device__(self):
         return 2, self._device
 
-    def __dlpack__(self, *, stream=None, **_):
-        if stream is not None:
+    def __dlpack__(self, *, stream):
+        with self.machine.device(self._device):
             event = Event(self.machine)
             event.record(self.machine.current())
-            self.machine.streams[stream].wait_event(event)
+        stream.wait_event(event)
         return self
 
 
@@ -216,7 +216,7 @@ class Machine:
             SimpleNamespace(device=self.found(address)[2])))
         self.cupy = SimpleNamespace(
             ndarray=Array, empty=self.empty, asnumpy=self.asnumpy, may_share_memory=np.may_share_memory,
-            from_dlpack=lambda x: x.__dlpack__(stream=self.current().ptr), asarray=self.asarray,
+            from_dlpack=self.from_dlpack, asarray=self.asarray,
             cuda=SimpleNamespace(
                 Device=self.device, Stream=lambda non_blocking: Stream(self, self.here.device),
                 Event=partial(Event, self), MemoryPool=partial(Pool, self), runtime=runtime,
@@ -249,10 +249,15 @@ class Machine:
         stream.synchronize()
         return np.array(array.view(np.ndarray))
 
+    def from_dlpack(self, x):
+        with self.device(x.__dlpack_device__()[1]):
+            return x.__dlpack__(stream=self.current())      # (streams stand for their addresses)
+
     def asarray(self, x):
         told = x.__cuda_array_interface__
         _, _, device, raw = self.found(told["data"][0])
-        self.streams[told["stream"]].synchronize()
+        assert device == self.here.device, "this would copy"
+        told["stream"].synchronize()
         storage = raw.view(Storage)
         storage.owner = x
         return Array(told["shape"], np.dtype(told["typestr"]), Pointer(storage, told["data"][0], device),

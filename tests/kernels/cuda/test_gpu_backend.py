@@ -8,9 +8,10 @@ from numbaflow.kernels.cuda import arrays, backend, gpu
 from numbaflow.kernels.cuda.jit import cuda, kernel
 
 import numbaflow as nf
+from numbaflow.core.device import places
 from numbaflow.core.placement import DeviceTensor
 
-from .stand_ins import Machine
+from .stand_ins import DriverError, Machine
 
 X = np.arange(-6, 6, dtype=np.float32).reshape(3, 4)
 
@@ -279,3 +280,99 @@ def test_another_thread_may_wait_for_one_that_captures(machine):
     assert captured is not None
     same(found[0], X * 2 + 1)
     np.testing.assert_array_equal(backend.current().to_host(results[0]), X * 2 + 1)
+
+
+# ---- other libraries
+class Foreign:
+    """An array of a library that only knows the CUDA array interface."""
+
+    def __init__(self, array):
+        self.array = array
+
+    @property
+    def __cuda_array_interface__(self):
+        return self.array.__cuda_array_interface__
+
+
+class WithDLPack(Foreign):
+    """An array of a library that knows both."""
+
+    def __dlpack__(self, **arguments):
+        return self.array.__dlpack__(**arguments)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+@pytest.fixture(params=[Foreign, WithDLPack])
+def lent(request, machine, monkeypatch):
+    """A function that gives an array on GPU 1, which a stream of CuPy's is still to fill with X."""
+    backend.current().automatic = True
+    monkeypatch.setattr(places, "on", True)
+
+    def made():
+        with machine.cupy.cuda.Device(1):
+            array = machine.cupy.empty(X.shape, X.dtype)
+            machine.current().give(lambda: np.copyto(array.view(np.ndarray), X))
+        return request.param(array)
+    return made
+
+
+def test_constants_of_arrays_of_a_gpu_stay_there_in_order(machine, lent):
+    array = lent()
+    for t in nf.constant(array), nf.convert_to_tensor(array), nf.identity(array):
+        assert t.device.endswith("GPU:1")
+        np.testing.assert_array_equal(t.numpy(), X)
+    np.testing.assert_array_equal(nf.Variable(lent()).numpy(), X)
+    t = nf.constant(lent(), nf.float64)
+    assert (t.dtype, t.device[-1]) == (nf.float64, "1")
+    np.testing.assert_array_equal(t.numpy(), X)
+    with pytest.raises(TypeError, match="Requested dtype: int32"):
+        nf.constant(lent(), nf.int32)
+
+
+def test_scopes_bring_arrays_of_a_gpu_elsewhere(machine, lent):
+    for name in "/gpu:0", "/cpu:0":
+        with nf.device(name):
+            t = nf.constant(lent())
+        assert t.device.endswith(name[1:].upper())
+        np.testing.assert_array_equal(t.numpy(), X)
+    with nf.device("/gpu:0"):
+        np.testing.assert_array_equal(nf.constant(lent(), shape=(3, 5)).numpy()[0, :4], X[0])
+
+    @nf.function
+    def traced():
+        return nf.constant(array) + 1.0
+    array = lent()
+    np.testing.assert_array_equal(traced().numpy(), X + 1)
+
+
+def test_an_array_of_a_gpu_is_shared(machine):
+    with machine.cupy.cuda.Device(1):
+        array = machine.cupy.empty(X.shape, X.dtype)
+        machine.current().give(lambda: np.copyto(array.view(np.ndarray), X))
+    t = nf.from_dlpack(array)
+    assert t._data is array
+    same(t * 2.0, X * 2)
+    assert t.device.endswith("GPU:1")
+
+
+def test_who_takes_a_tensor_waits_for_its_stream(machine):
+    consumer = machine.cupy.cuda.Stream(non_blocking=True)
+
+    def made():
+        with nf.device("/gpu:0"):
+            return nf.constant(X) * 2.0
+    for take in lambda t: t.__dlpack__(stream=consumer), machine.asarray:
+        t = other_thread(made)
+        taken = take(t)
+        consumer.synchronize()
+        np.testing.assert_array_equal(taken.view(np.ndarray), X * 2)
+
+
+def test_capture_refuses_what_others_would_wait_for(machine):
+    stream = machine.cupy.cuda.Stream(non_blocking=True)
+    stream.begin_capture()
+    for refused in (stream.synchronize, lambda: machine.cupy.cuda.Event().record(stream)):
+        with pytest.raises(DriverError):
+            refused()
