@@ -1,6 +1,7 @@
 """Compiled functions on a GPU: call after call they give what the CPU gives, and eager execution."""
 import numpy as np
 import pytest
+from numbaflow.kernels.cuda import backend
 
 import numbaflow as nf
 
@@ -74,6 +75,31 @@ def test_training_steps(name):
     if name != "dropout":                       # (whose draws follow the order of calls)
         eager, of_eager = trained(name, GPU, compiled=False)
         assert_same([*losses, *state], [*eager, *of_eager])
+
+
+def test_captured_steps_write_parameters_where_they_lie(monkeypatch):
+    names, launch = [], type(backend.current()).launch
+
+    def noted(self, kernel, *args):
+        names.append(kernel.__name__)
+        launch(self, kernel, *args)
+    monkeypatch.setattr(type(backend.current()), "launch", noted)
+    with nf.device(GPU):
+        variables = [nf.Variable(np.ones(n, np.float32)) for n in (5, 6, 7, 8)]
+        momentum = train.MomentumOptimizer(0.1, 0.5)
+
+        @nf.function
+        def step(x):
+            with nf.GradientTape() as tape:
+                loss = nf.add_n([nf.reduce_sum(v * v) for v in variables]) * x
+            momentum.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            return loss
+        for _ in range(3):
+            names.clear()
+            loss = step(nf.constant(0.5))
+    if backend.SIMULATED:
+        assert sum("copy" in name for name in names) <= 3           # the argument, the result
+    np.testing.assert_allclose(loss.numpy(), 13.0 * 0.76**2, rtol=1e-4)
 
 
 # ---- control flow, calls of the host, draws

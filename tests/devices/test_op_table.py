@@ -5,6 +5,7 @@ import pytest
 import numbaflow as nf
 from numbaflow.core import nest, table
 from numbaflow.core.dtypes import DIFFERENTIABLE
+from numbaflow.core.faces import parameter_names
 from numbaflow.core.placement import DeviceTensor
 
 OPS = sorted((op for op in table.OPS.values() if op.function.__module__.startswith("numbaflow.")),
@@ -31,8 +32,7 @@ def tensors_of(op, args):
         if x in op.variadic and isinstance(value, (list, tuple)):
             return [nf.constant(v) for v in value]
         return nf.constant(value) if isinstance(value, np.ndarray) else value
-    names = [*op.inputs, *op.attributes]
-    return [made(x, v) for x, v in zip(names, args, strict=False)]
+    return [made(x, v) for x, v in zip(parameter_names(op.function), args, strict=False)]
 
 
 def assert_same(found, expected, what):
