@@ -7,6 +7,7 @@ captured: such a program goes step by step each time.
 """
 import functools
 import threading
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from numbaflow.core.placement import Using, fetch, move, place_of, wrapped
 from numbaflow.core.tape import silent
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
+from numbaflow.graph.fusing.codegen import in_place
 from numbaflow.graph.interpret import run_node
 from numbaflow.graph.programs.lower import launch_on
 from numbaflow.graph.programs.rewrite import optimized
@@ -53,7 +55,23 @@ class DeviceProgram:
         for step in reversed(self._steps):
             used = {*step.node.inputs, *step.node.outputs}
             step.last = [v for v in used if v not in seen and v not in kept]
+            step.in_place = self._writable(step, seen)
             seen |= used
+
+    def _writable(self, step, later):
+        """{output: input} of a fused step that may be one memory: a variable's new value and its old one."""
+        if step.node.op is not ir.FUSED:
+            return {}
+        node, found, allowed = step.node, {}, in_place(step.node)
+        inputs = {id(v): self.graph.inputs[self.arguments + k] for k, v in enumerate(self.reads)}
+        for variable, value in zip(self.assigned, self.graph.outputs[self.results:], strict=True):
+            before = inputs[id(variable)]
+            if value in node.outputs and before in node.inputs and before not in later \
+                    and before not in self.graph.outputs:
+                k, i = node.outputs.index(value), node.inputs.index(before)
+                if (k, i) in allowed and k not in found:
+                    found[k] = i
+        return found
 
     # ---- calls
     def __call__(self, tensors):
@@ -146,15 +164,25 @@ class DeviceProgram:
         return {**dict(zip(self.graph.inputs, [*arrays[:at], *variables, *arrays[at:]], strict=True)),
                 **self._constants}
 
-    def _launch(self, known):
+    def _launch(self, known, in_place=False):
         for step in self._steps:
             given = [known[v] for v in step.node.inputs]
             try:
-                known.update(zip(step.node.outputs, step.run(step.node, given), strict=True))
+                if in_place and step.in_place:
+                    found = _fused(step.node, given, self._kept(step, given, known))
+                else:
+                    found = step.run(step.node, given)
+                known.update(zip(step.node.outputs, found, strict=True))
             except _ERRORS as error:
                 raise explain(step.node.op, error, ()) from None
             for v in step.last:
                 del known[v]
+
+    def _kept(self, step, given, known):
+        """{output: the array for it}, without those whose memory something else is a view of."""
+        shares = backend.current().shares
+        return {k: given[i] for k, i in step.in_place.items()
+                if not any(shares(a, given[i]) for v, a in known.items() if v is not step.node.inputs[i])}
 
     # ---- capturing
     def _capture(self, found, arrays):
@@ -171,11 +199,13 @@ class DeviceProgram:
 
         def launches():
             known = self._bound(own, fixed)
-            self._launch(known)
-            outputs = [_own(known[v], [*own, *fixed]) for v in self.graph.outputs]
-            for target, array in zip(targets, outputs[self.results:], strict=True):
+            self._launch(known, in_place=True)
+            found = [known[v] for v in self.graph.outputs]
+            results = [_own(array, [*own, *fixed]) for array in found[:self.results]]
+            made = zip(targets, found[self.results:], strict=True)
+            for target, array in [(t, _own(a, [*own, *fixed])) for t, a in made if a is not t]:
                 _arrays().assign(target, array)
-            return outputs[:self.results]
+            return results
         self._captured = None
         results, self._captured = found.captured(launches)
         if self._captured is None:
@@ -231,10 +261,10 @@ def _uploaded(value):
 class _Step:
     """A node, and how it runs: `run(node, arrays)` gives the arrays of its outputs."""
 
-    __slots__ = ("last", "launches_only", "node", "run")
+    __slots__ = ("in_place", "last", "launches_only", "node", "run")
 
     def __init__(self, node, at):
-        self.node, self.last = node, ()
+        self.node, self.last, self.in_place = node, (), {}
         self.run = _fused if node.op is ir.FUSED else _PRIMITIVES.get(node.op)
         self.launches_only = True
         if getattr(node.op, "on_tensors", None) is not None:
@@ -244,10 +274,11 @@ class _Step:
             self.run, self.launches_only = (_hosted if on_host else _op), not on_host
 
 
-def _fused(node, arrays):
+def _fused(node, arrays, kept=MappingProxyType({})):
     from numbaflow.graph.fusing.cuda_codegen import View, launches
     made, view = _arrays().empty, backend.current().strided
-    outputs, scratch = [made(v.shape, v.dtype) for v in node.outputs], {}
+    outputs = [kept[k] if k in kept else made(v.shape, v.dtype) for k, v in enumerate(node.outputs)]
+    scratch: dict = {}
     operands = [*arrays, *outputs]
     for launch in launches(node, arrays, outputs):
         given = []
