@@ -159,6 +159,8 @@ def assign(to, x):
     """to = x, broadcast, each of any strides, of one dtype."""
     if to.dtype != x.dtype:
         raise TypeError(f"values of {x.dtype} for an array of {to.dtype}; cast them first")
+    if x.shape != to.shape and not _fits(x.shape, to.shape):
+        raise ValueError(f"could not broadcast input array from shape {x.shape} into shape {to.shape}")
     if to.size == 0:
         return
     if x.ndim > to.ndim:                # (leading extents of 1)
@@ -174,6 +176,13 @@ def assign(to, x):
         _copy_by_vectors(lanes).over(-(-to.size // lanes), source, target)
     else:
         _copy_kernel(len(shape)).over_rows(to.size // shape[-1], shape[-1], source, target)
+
+
+def _fits(own, shape):
+    """Whether values of one shape broadcast to another, which may lack leading extents of 1."""
+    extra = max(len(own) - len(shape), 0)
+    pairs = zip(own[extra:][::-1], shape[::-1], strict=False)
+    return all(n == 1 for n in own[:extra]) and all(m in (1, n) for m, n in pairs)
 
 
 def _seen(x, shape, steps, k):

@@ -230,5 +230,5 @@ def _repeated(op, name, value, shape):
     value, shape = cast(value, FLOAT64), tuple(shape)
     if value.shape != shape[len(shape) - value.ndim:]:
         check_repeated(op, name, value.shape, shape)
-        value = np.broadcast_to(value, shape, subok=True)
+        value = np.broadcast_to(value, shape)
     return contiguous(value).reshape(-1)
