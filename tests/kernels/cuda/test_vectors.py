@@ -47,7 +47,6 @@ def launched(monkeypatch):
         found.append((kernel.__name__, int(lanes[1]) if lanes else None))
         return launch(self, kernel, *rest)
     monkeypatch.setattr(backend.Simulator, "launch", noted)
-    monkeypatch.setattr(elementwise, "_again", {}, raising=False)       # how others were launched
     return found
 
 
@@ -106,11 +105,24 @@ def test_an_operand_of_one_element_is_read_once(launched):
     assert launched == [*[("subtract", 4)] * 3, *[("add", 4)] * 2]
 
 
-def test_rows_that_are_broadcast_or_strided_go_by_elements(launched):
+@pytest.mark.parametrize(("first", "second"), [((5, 12), (12,)), ((5, 12), (5, 1)), ((12,), (5, 1)),
+                                               ((3, 2, 8), (2, 8)), ((4, 1), (1, 64)), ((300, 8), (8,))])
+def test_rows_of_whole_vectors(launched, first, second):
+    x, y = numbers(np.prod(first)).reshape(first), numbers(np.prod(second), seed=1).reshape(second)
+    for a, b in ((x, y), (y, x)):
+        np.testing.assert_array_equal(op("subtract", placed(a), placed(b)), a - b)
+    np.testing.assert_array_equal(op("select", placed(y < 0), placed(x), placed(x + x)),
+                                  np.where(y < 0, x, x + x))
+    assert launched == [("subtract", 4), ("subtract", 4), ("select", 4)]
+
+
+def test_other_rows_go_by_elements(launched):
     x, row = numbers(60).reshape(5, 12), numbers(12)
-    np.testing.assert_array_equal(op("add", placed(x), placed(row)), x + row)
+    np.testing.assert_array_equal(op("add", placed(x[:, :11].copy()), placed(row[:11])), x[:, :11] + row[:11])
+    np.testing.assert_array_equal(op("add", placed(x), placed(row, at_vector=False)), x + row)
+    np.testing.assert_array_equal(op("add", placed(x)[:, 4:], placed(row[4:])), x[:, 4:] + row[4:])
     np.testing.assert_array_equal(op("add", placed(row)[::2], placed(row)[6:]), row[::2] + row[6:])
-    assert launched == [("add", 0), ("add", 0)]
+    assert launched == [("add", 0)] * 4
 
 
 # ---- copies
@@ -184,6 +196,17 @@ def test_ops_use_vectors(name, dtype, wanted):
     assert accesses(code) == wanted
     assert code.resources.local == code.resources.spilled == 0
     assert code.resources.registers <= 48
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("shape", [(64,), (16, 1)])
+def test_rows_of_whole_vectors_use_them(shape):
+    kernel = OPS["add"].kernel
+    code = compiled(lambda compiler: elementwise.run(
+        kernel, np.dtype("float32"), [compiler.empty(s, "float32") for s in ((16, 64), shape)]))
+    assert accesses(code) == {LD_F32, ST_F32}
+    assert "div.s64" not in code.ptx
+    assert code.resources.local == code.resources.spilled == 0
 
 
 @pytest.mark.ptx
