@@ -15,15 +15,15 @@ CHECK = ir.Primitive("check", effect=True)
 _RULES: dict = {}
 
 
-def decompose(graph):
-    """Rewrite a graph in place."""
+def decompose(graph, raises=True):
+    """Rewrite a graph in place; unless it raises, what a wrong value decides is NaN, as ops on a GPU have it."""
     changed, nodes = {}, []
     for node in graph.nodes:
         rule = None if isinstance(node.op, ir.Primitive) else _RULES.get(node.op.name)
         node.inputs = [changed.get(v, v) for v in node.inputs]
         found = None
         if rule is not None and all(v.size for v in node.inputs):
-            writer = Writer(node)
+            writer = Writer(node, raises)
             found = rule(writer, node, *node.grouped(node.inputs))
         if found is None:
             nodes.append(node)
@@ -37,8 +37,8 @@ def decompose(graph):
 class Writer:
     """Makes nodes: `w.exp(x)` is a node of the table op exp."""
 
-    def __init__(self, node):
-        self.nodes, self._where = [], node.where
+    def __init__(self, node, raises):
+        self.nodes, self._where, self.raises = [], node.where, raises
 
     def node(self, op, inputs, attributes, specs, sizes=None):
         made = ir.Node(op, inputs, attributes, specs, sizes, self._where)
@@ -137,12 +137,16 @@ def _sparse(w, node, labels, x):
     n = x.shape[-1]
     labels = w.integer(labels)
     valid = w.logical_and(w.greater_equal(labels, 0), w.less(labels, n))
-    w.node(CHECK, [w.op("reduce_all", valid), *node.inputs], {"node": node}, [])
+    if w.raises:
+        w.node(CHECK, [w.op("reduce_all", valid), *node.inputs], {"node": node}, [])
     hot = w.equal(w.index(x.shape), w.wide(labels))
     z, e, total = _shifted(w, x)
     picked = w.row("sum", w.select(hot, z, w.number(0, x.dtype)), keepdims=False)
     loss = w.negative(w.subtract(picked, w.squeeze(w.log(total), axis=-1)))
     backprop = w.subtract(w.multiply(e, w.reciprocal(total)), w.cast(hot, dtype=x.dtype))
+    if not w.raises:
+        nan = w.number(np.nan, x.dtype)
+        loss, backprop = w.select(valid, loss, nan), w.select(w.wide(valid), backprop, nan)
     return loss, backprop
 
 

@@ -16,9 +16,9 @@ __all__ = ["Address", "Scratch", "fuse", "in_place", "instruction"]
 _NEIGHBOURS = 4                 # groups of the same input that a reduction is tried with
 
 
-def fuse(graph):
-    """Rewrite a graph in place: what can be one kernel is one node."""
-    decompose(graph)
+def fuse(graph, raises=True):
+    """Rewrite a graph in place: what can be one kernel is one node.  For `raises` see `decompose`."""
+    decompose(graph, raises)
     graph.nodes = _in_order(graph, {n: k for k, n in enumerate(graph.nodes)})
     items = _Items(graph)
     for node in graph.nodes:

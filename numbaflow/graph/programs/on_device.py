@@ -37,7 +37,7 @@ class DeviceProgram:
     def __init__(self, concrete, at):
         self.name, self.reads, self.assigned = concrete.name, concrete.reads, concrete.assigned
         self.feeds, self.arguments, self.results = concrete.feeds, concrete.arguments, concrete.results
-        self.place, self.graph = at, optimized(concrete.graph)
+        self.place, self.graph = at, optimized(concrete.graph, raises=False)
         backend.current().enter(at)
         self._constants = {v: _uploaded(v) for node in self.graph.nodes if node.op is ir.CONSTANT
                            for v in node.outputs}

@@ -3,6 +3,7 @@
 A rewrite keeps what the graph computes.  The rules of algebra hold for all numbers, infinities and NaN
 included, but for the signs of zeros and the last bits.
 """
+import functools
 from math import frexp
 
 import numpy as np
@@ -20,10 +21,16 @@ _EXACT = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divi
 _FOLDED = 1 << 20               # bytes of a constant that is worth keeping in place of its computation
 
 
-def optimized(graph, check=False):
-    """A copy of a graph, rewritten to what runs fastest; `check` verifies it after each rewrite."""
+def optimized(graph, check=False, raises=True):
+    """A copy of a graph, rewritten to what runs fastest.
+
+    Args:
+        check: verify it after each rewrite.
+        raises: whether ops raise for wrong values; on a GPU, where somebody would have to wait for them, they
+            give NaN.
+    """
     graph = copied(graph)
-    for rewrite in REWRITES:
+    for rewrite in REWRITES if raises else [*REWRITES[:-1], functools.partial(fuse, raises=False)]:
         rewrite(graph)
         if check:
             graph.verify()
