@@ -14,7 +14,8 @@ def loss_and_gradient(labels, x):
     return loss, tape.gradient(loss, x)
 
 
-@pytest.mark.parametrize("run", [loss_and_gradient, nf.function(loss_and_gradient)], ids=["eager", "compiled"])
+@pytest.mark.parametrize("run", [
+    loss_and_gradient, nf.function(loss_and_gradient)], ids=["eager", "function"])
 def test_the_loss_of_a_label_out_of_range_is_nan(run):
     good = [t.numpy() for t in run(nf.constant([1, 0, 2]), nf.constant(X))]
     for _ in range(3):                      # the third call repeats what the second captured
@@ -37,5 +38,5 @@ def test_what_python_knows_is_refused_at_once():
         nf.matmul(x, x)
     with pytest.raises(IndexError, match="getitem: index 9"):
         x[9]
-    with pytest.raises(nf.errors.InvalidArgumentError, match=r"add: shapes \(3, 4\) and \(3,\) do not broadcast"):
+    with pytest.raises(nf.errors.InvalidArgumentError, match=r"add: shapes \(3, 4\) and \(3,\) do not"):
         x + nf.constant([1.0, 2.0, 3.0]).gpu()

@@ -16,7 +16,7 @@ _RULES: dict = {}
 
 
 def decompose(graph, raises=True):
-    """Rewrite a graph in place; unless it raises, what a wrong value decides is NaN, as ops on a GPU have it."""
+    """Rewrite a graph in place; unless it `raises`, wrong values give NaN, as ops on a GPU do."""
     changed, nodes = {}, []
     for node in graph.nodes:
         rule = None if isinstance(node.op, ir.Primitive) else _RULES.get(node.op.name)
