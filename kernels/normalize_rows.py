@@ -107,6 +107,9 @@ def layer_norm(x, scale, offset, epsilon):
     if x.size:
         _normalize(rows, x.size, _flat(x), n, _flat(scale), _flat(offset), epsilon, y.ravel(), means,
                    inverses)
+    else:
+        means.fill(0)
+        inverses.fill(0)
     return y, means, inverses
 
 

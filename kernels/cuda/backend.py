@@ -97,7 +97,7 @@ class Backend:
         """An uninitialised C-contiguous array on this thread's device."""
         made = np.empty(shape, dtype)
         if made.ndim and made.nbytes:
-            made.view(np.uint8).fill(0xA5)              # (nothing may rely on zeros)
+            made.view(np.uint8).fill(0x7B)              # (large numbers: nothing may rely on zeros)
         return self._on_here(made)
 
     def _on_here(self, array):

@@ -133,10 +133,11 @@ _offset_and_scale = column_sums(_term)
 def layer_norm(x, scale, offset, epsilon):
     """(x - mean) / sqrt(variance + epsilon) * scale + offset along rows [rows, n]; means, 1 / sqrt(...)."""
     rows, n = x.shape
+    if not x.size:
+        return empty(x.shape, x.dtype), zeros((rows,), x.dtype), zeros((rows,), x.dtype)
     y, means, inverses = empty(x.shape, x.dtype), empty((rows,), x.dtype), empty((rows,), x.dtype)
-    if x.size:
-        _normalize_rows(rows, n, _flat(x), _flat(scale), _flat(offset), x.dtype.type(epsilon), y.reshape(-1),
-                        means, inverses)
+    _normalize_rows(rows, n, _flat(x), _flat(scale), _flat(offset), x.dtype.type(epsilon), y.reshape(-1),
+                    means, inverses)
     return y, means, inverses
 
 

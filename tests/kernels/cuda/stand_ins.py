@@ -134,7 +134,7 @@ class Pool:
 
     def _new(self, size, device):
         self.made += 1
-        raw = np.full(size, 0xA5, np.uint8)
+        raw = np.full(size, 0x7B, np.uint8)
         self.machine.memory.append((raw.ctypes.data, size, device, raw))
         return raw
 
