@@ -104,8 +104,8 @@ class OnDevice:
             made = table.OPS[op] if op is not None else None
             value = given["value"] if made is None else run(
                 made, {made.inputs[0]: self._tensor(), **given}, self._place)
-            with Using([value], self._place):
-                self._take(value._data)
+            with Using([value], self._place):       # (what is given may be a view of something)
+                self._take(value._data if made is not None or self._fixed else _arrays().copy(value._data))
 
     def assign(self, value, use_locking=None, name=None, read_value=True):
         """Set the value; ValueError for another shape."""
@@ -195,7 +195,9 @@ def settle(variable, value, dtype):
         value = wrap(as_array(value, dtype))
     elif dtype is not None:
         value = table.face("cast")(value, dtype)
-    _put(variable, move(value, to))
+    there = move(value, to)
+    with Using([there], to):
+        _put(variable, there if there is not value else wrapped(_arrays().copy(value._data), to))
 
 
 def _put(variable, tensor):

@@ -138,3 +138,22 @@ def test_initializers_and_counters(automatic):
     assert (w.device, n.count_up_to(3).numpy(), n.numpy()) == (GPU, 2, 3)
     with pytest.raises(nf.errors.OutOfRangeError):
         n.count_up_to(3)
+
+
+def test_values_that_are_views_are_copied():
+    with nf.device("/gpu:0"):
+        x = nf.constant([[1.0, 2.0], [3.0, 4.0]])
+        v, w, u = nf.Variable(x[0]), nf.Variable(nf.transpose(x)), nf.Variable([0.0, 0.0])
+        u.assign(x[1])
+
+        @nf.function
+        def keep(y):
+            rows = nf.reshape(nf.matmul(y, y), [4])
+            u.assign(rows[:2])
+            return rows
+        rows = keep(x)
+        sgd = nf.train.GradientDescentOptimizer(1.0)
+        sgd.apply_gradients([(nf.ones([2]), v), (nf.ones([2, 2]), w), (nf.ones([2]), u)])
+    assert x.numpy().tolist() == [[1, 2], [3, 4]]
+    assert rows.numpy().tolist() == [7, 10, 15, 22]
+    assert (v.numpy().tolist(), w.numpy().tolist(), u.numpy().tolist()) == ([0, 1], [[0, 2], [1, 3]], [6, 9])

@@ -155,8 +155,9 @@ class DeviceProgram:
         self._launch(known)
         changing = [v._data for v in self.reads if getattr(v, "_fixed", False)]
         outputs = [_own(known[v], [*arrays, *changing]) for v in self.graph.outputs]
-        for variable, array in zip(self.assigned, outputs[self.results:], strict=True):
-            variable._take(array)
+        new = zip(self.assigned, self.graph.outputs[self.results:], outputs[self.results:], strict=True)
+        for variable, v, array in new:              # (what is not a kernel's own may be a view of something)
+            variable._take(array if v.node.op is ir.FUSED else _arrays().copy(array))
         return outputs[:self.results]
 
     def _bound(self, arrays, variables):

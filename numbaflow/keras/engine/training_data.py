@@ -39,7 +39,7 @@ def as_structure(value, dtype, what):
     if isinstance(value, Variable):
         return as_structure(value.value(), dtype, what)
     if isinstance(value, DeviceTensor):
-        return cast(value, dtype) if value._dtype in _FLOATS else value
+        return value if value._dtype is dtype or value._dtype not in _FLOATS else cast(value, dtype)
     return _of_array(value, dtype, what)
 
 
