@@ -1,0 +1,111 @@
+"""The steps of programs on a GPU: how a node of a graph runs on device arrays."""
+import functools
+from types import MappingProxyType
+
+import numpy as np
+
+from numbaflow.core import columns
+from numbaflow.core.device import CPU, device
+from numbaflow.core.placement import fetch, move, wrapped
+from numbaflow.core.tape import silent
+from numbaflow.core.tensor import wrap
+from numbaflow.graph import ir
+from numbaflow.graph.interpret import run_node
+from numbaflow.graph.programs.lower import launch_on
+from numbaflow.kernels.cuda import backend
+
+
+def moved(tensor, to):
+    """The array of a tensor at a place."""
+    with silent():
+        return move(tensor, to)._data
+
+
+def _arrays():
+    from numbaflow.kernels.cuda import arrays
+    return arrays
+
+
+class Step:
+    """A node, and how it runs: `run(node, arrays)` gives the arrays of its outputs."""
+
+    __slots__ = ("in_place", "last", "launches_only", "node", "run")
+
+    def __init__(self, node, at):
+        self.node, self.last, self.in_place = node, (), {}
+        self.run = fused if node.op is ir.FUSED else _PRIMITIVES.get(node.op)
+        self.launches_only = True
+        if getattr(node.op, "on_tensors", None) is not None:
+            self.run, self.launches_only = functools.partial(_on_tensors, at), False
+        elif self.run is None:
+            on_host = isinstance(node.op, ir.Primitive) or node.op.on_host
+            self.run, self.launches_only = (_hosted if on_host else _op), not on_host
+
+
+def fused(node, arrays, kept=MappingProxyType({})):
+    from numbaflow.graph.fusing.cuda_codegen import View, launches
+    made, view = _arrays().empty, backend.current().strided
+    outputs = [kept[k] if k in kept else made(v.shape, v.dtype) for k, v in enumerate(node.outputs)]
+    scratch: dict = {}
+    operands = [*arrays, *outputs]
+    for launch in launches(node, arrays, outputs):
+        given = []
+        for a in launch.arguments:
+            if not isinstance(a, View):
+                given.append(a)
+                continue
+            if isinstance(a.array, int):
+                array = operands[a.array]
+            else:
+                array = scratch.get(a.array)
+                if array is None:
+                    array = scratch[a.array] = made(a.array.shape, a.array.dtype)
+            given.append(view(array, a.shape, a.strides))
+        launch.function(launch.blocks, launch.threads, *given)
+    return outputs
+
+
+def _op(node, arrays):
+    op = node.op
+    if op.kernel is not None:
+        from numbaflow.kernels.cuda import elementwise
+        return [elementwise.run(op.kernel, node.inputs[op.kernel.key].dtype, arrays)]
+    given = dict(zip(op.inputs, node.grouped(arrays), strict=True))
+    found = columns.launch(op)(**given, **node.attributes)
+    if op.residuals:
+        first, *rest = found
+        return [*(first if op.outputs is not None else [first]), *rest]
+    return [found] if op.outputs is None else list(found)
+
+
+def _on_tensors(at, node, arrays):
+    """A loop or a choice, whose parts are programs on this device."""
+    found = node.op.on_tensors(node, [wrapped(a, at) for a in arrays])
+    return [moved(t, at) for t in found]
+
+
+def _hosted(node, arrays):
+    """On the host, with copies."""
+    found, at = backend.current(), backend.here.device
+    given = [found.to_host(a) for a in arrays]
+    function = getattr(node.op, "host", None) or (_run_primitive if isinstance(node.op, ir.Primitive)
+                                                  else launch_on)
+    with device(CPU):
+        made = function(node, given)
+    found.enter(at)
+    return [found.from_host(np.asarray(a)) for a in made]
+
+
+def _run_primitive(node, arrays):
+    return [fetch(t) for t in run_node(node, [wrap(a) for a in arrays])]
+
+
+def _product_and_sum(node, arrays):
+    from numbaflow.core import table
+    from numbaflow.kernels.cuda import elementwise
+    a, b, c = arrays
+    product = columns.launch(table.OPS["matmul"])(a, b, **node.attributes)
+    return [elementwise.run(table.OPS["add"].kernel, product.dtype, [product, c])]
+
+
+_PRIMITIVES = {ir.MATMUL_ADD: _product_and_sum}
