@@ -18,18 +18,16 @@ def _compiles(config):
 
 def pytest_ignore_collect(collection_path, config):
     """Nothing here is looked at where it cannot run."""
-    return None if _asked(config) or _compiles(config) else True
+    if collection_path.name == "test_compiled.py":
+        return None if _compiles(config) else True
+    return None if _asked(config) or (_compiles(config) and collection_path.is_dir()) else True
 
 
 def pytest_collection_modifyitems(config, items):
-    """On a real GPU they are what `-m gpu` means; those that only compile run when asked for."""
+    """On a real GPU they are what `-m gpu` means."""
     for item in items:
-        if "devices" in item.path.parts and not backend.SIMULATED and item.path.name != "test_compiled.py":
+        if "devices" in item.path.parts and not _compiles(config):
             item.add_marker(pytest.mark.gpu)
-    if not _compiles(config):
-        compiling = [i for i in items if i.get_closest_marker("ptx")]
-        config.hook.pytest_deselected(items=compiling)
-        items[:] = [i for i in items if not i.get_closest_marker("ptx")]
 
 
 @pytest.fixture

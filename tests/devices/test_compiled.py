@@ -64,8 +64,8 @@ def run(op, sample, dtype, backward):
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 def test_compiles_without_spills(op):
     with backend.using(backend.Compiler()) as compiler:
-        for sample in op.samples:
-            for dtype in sample.dtypes:
+        for k, sample in enumerate(op.samples):
+            for dtype in sample.dtypes if k == 0 else sample.dtypes[:1]:
                 launch(compiler, op, sample, dtype)
     for (function, types, capability), code in compiler.compiled.items():
         key = function.__name__, ", ".join(map(str, types)), "sm_{}{}".format(*capability)
