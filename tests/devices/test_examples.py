@@ -26,8 +26,8 @@ def test_runs_on_a_gpu(name, tmp_path):
     out = ["--out", str(tmp_path / "new")] if name in small.PICTURES else []
     how = ["-c", AUTOMATIC] if SIMULATED else []
     few = ["--steps", "3"] if SIMULATED else small.SMALL[name]
-    done = subprocess.run([sys.executable, "-W", "error", *how, str(ROOT / f"examples/{name}.py"), *few, *out],
-                          cwd=tmp_path, env=os.environ | {"MPLCONFIGDIR": str(tmp_path)}, capture_output=True,
-                          text=True)
+    command = [sys.executable, "-W", "error", *how, str(ROOT / f"examples/{name}.py"), *few, *out]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"MPLCONFIGDIR": str(tmp_path)},
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout
