@@ -1,8 +1,7 @@
-"""The GPU backend: CuPy's arrays, memory pool and streams, and our cubins launched through the driver.
+"""The GPU backend: CuPy's arrays, memory pool and streams, and our kernels launched through the driver.
 
-The one idea: a kernel's parameters are 64-bit slots that are written anew for each launch and passed by
-address, so a launch is one call of the driver and no allocation.  A thread works on a stream of its own on
-each device; nothing waits for a stream but `to_host` and `synchronize`.
+A thread works on a stream of its own on each device; nothing waits for a stream but `to_host` and
+`synchronize`.
 """
 import collections
 import ctypes
@@ -14,39 +13,29 @@ from contextlib import contextmanager
 import numpy as np
 
 from .backend import NotCapturable, here
+from .driver import Driver
 from .parameters import bits, packed, places
 from .toolchain import OLDEST, compiled
 
 _DEFAULT = 0, 1, 2              # cudaStream_t: the default streams
-_ATTRIBUTES = 75, 76            # CUdevice_attribute: the compute capability, major and minor
-_MOST_SHARED = 8                # CUfunction_attribute: the dynamic shared memory that a launch may ask for
-_FREE_SHARED = 48 * 1024        # bytes of it that need no asking
-_EARLIER = {700, 702, *range(714, 720)}         # CUresults of what a kernel did that was launched before
 
 
 def found():
     """The backend, None where no GPU answers, or none that kernels can be compiled for."""
     try:
-        driver = ctypes.CDLL("libcuda.so.1")
+        driver = Driver(ctypes.CDLL("libcuda.so.1"))
     except OSError:                     # no driver
         return None
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+    count = driver.count()
+    if not count:
         return None
-    oldest = min(_capability(driver, k) for k in range(count.value))
+    oldest = min(driver.capability(k) for k in range(count))
     if oldest < OLDEST:
         return _without(f"one of them has compute capability {oldest}, {OLDEST} is the oldest")
     try:
-        return Gpu(importlib.import_module("cupy"), driver, count.value)
+        return Gpu(importlib.import_module("cupy"), driver, count)
     except ImportError as error:        # (CuPy is there, but not what it needs)
         return _without(error)
-
-
-def _capability(driver, device):
-    found = [ctypes.c_int(0) for _ in _ATTRIBUTES]
-    for value, attribute in zip(found, _ATTRIBUTES, strict=True):
-        driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
-    return tuple([value.value for value in found])
 
 
 def _without(why):
@@ -88,18 +77,6 @@ class _Captured:
         self._graph.launch(self._stream())
 
 
-class _Loaded:
-    """A kernel in one context: its function, and the slots that its parameters are written to."""
-
-    __slots__ = ("function", "lock", "module", "places", "shared", "slots")
-
-    def __init__(self, function, module, count):
-        self.function, self.module, self.lock, self.shared = function, module, threading.Lock(), _FREE_SHARED
-        self.slots = (ctypes.c_int64 * max(count, 1))()
-        first = ctypes.addressof(self.slots)
-        self.places = (ctypes.c_void_p * max(count, 1))(*[first + 8 * k for k in range(count)])
-
-
 class Gpu:
     """All GPUs of the machine.
 
@@ -115,13 +92,6 @@ class Gpu:
         self._idle: dict = collections.defaultdict(list)        # device -> streams of threads that ended
         self._thread, self._pinned = _Thread(self._idle), collections.deque()
         self._capabilities, self._lock = {}, threading.Lock()
-        number, address = ctypes.c_uint, ctypes.c_void_p
-        driver.cuLaunchKernel.argtypes = [address, *[number] * 7, *[address] * 3]
-        driver.cuModuleLoadData.argtypes = [address, ctypes.c_char_p]
-        driver.cuModuleGetFunction.argtypes = [address, address, ctypes.c_char_p]
-        driver.cuFuncSetAttribute.argtypes = [address, ctypes.c_int, ctypes.c_int]
-        driver.cuGetErrorName.argtypes = driver.cuGetErrorString.argtypes = [ctypes.c_int, address]
-        self._launch = driver.cuLaunchKernel
 
     # ---- devices and streams
     def enter(self, device):
@@ -317,26 +287,17 @@ class Gpu:
         """The compute capability of this thread's device."""
         found = self._capabilities.get(here.device)
         if found is None:
-            found = self._capabilities[here.device] = _capability(self._driver, here.device)
+            found = self._capabilities[here.device] = self._driver.capability(here.device)
         return found
 
     def launch(self, kernel, blocks, threads, args, shared):
         """Run a kernel on a grid, on this thread's stream."""
-        stream = self.stream()
-        key = self, here.device, kernel.types(args)
+        stream, key = self.stream(), (self, here.device, kernel.types(args))
         loaded = kernel.compiled.get(key)
         if loaded is None:
-            loaded = kernel.compiled[key] = self._load(kernel, key[2])
-        values = packed(args, _address)
-        with loaded.lock:               # (the driver has read the slots when the call returns)
-            if shared > loaded.shared:
-                self._check(self._driver.cuFuncSetAttribute(loaded.function, _MOST_SHARED, shared),
-                            kernel, "gives it no {} bytes of shared memory", shared)
-                loaded.shared = shared
-            loaded.slots[:len(values)] = values
-            status = self._launch(loaded.function, *blocks, *threads, shared, stream.ptr, loaded.places, None)
-        if status:
-            self._check(status, kernel, "did not launch it on {} blocks of {} threads", blocks, threads)
+            code = compiled(kernel.function, key[2], self.capability())
+            loaded = kernel.compiled[key] = self._driver.load(kernel.__name__, code)
+        self._driver.launch(loaded, blocks, threads, shared, stream.ptr, packed(args, _address))
 
     def prepared(self, kernel, blocks, threads, args):
         """A function (values, out) that launches a kernel on values and a result like those in `args`.
@@ -351,32 +312,5 @@ class Gpu:
             slots = template.copy()
             for k, x in zip(at, (*values, out), strict=True):
                 slots[k] = x.data.ptr if is_array(x) else bits(x)
-            stream = self.stream().ptr
-            with loaded.lock:
-                loaded.slots[:len(slots)] = slots
-                status = self._launch(loaded.function, *blocks, *threads, 0, stream, loaded.places, None)
-            if status:
-                self._check(status, kernel, "did not launch it on {} blocks of {} threads", blocks, threads)
+            self._driver.launch(loaded, blocks, threads, 0, self.stream().ptr, slots)
         return launch_again
-
-    def _load(self, kernel, types):
-        code = compiled(kernel.function, types, self.capability())
-        module, function = ctypes.c_void_p(), ctypes.c_void_p()
-        driver, name = self._driver, code.name.encode()
-        status = driver.cuModuleLoadData(ctypes.byref(module), code.cubin)
-        status = status or driver.cuModuleGetFunction(ctypes.byref(function), module, name)
-        self._check(status, kernel, "can't load its code for compute capability {}", self.capability())
-        return _Loaded(function, module, len(code.parameters))
-
-    def _check(self, status, kernel, what, *values):
-        if status:
-            name, text = [self._said(f, status) for f in (self._driver.cuGetErrorName,
-                                                          self._driver.cuGetErrorString)]
-            hint = ", of a kernel that ran before it" if status in _EARLIER else ""
-            raise RuntimeError(f"{kernel.__name__}: the driver {what.format(*values)}: "
-                               f"{name or status} ({text}){hint}")
-
-    def _said(self, function, status):
-        text = ctypes.c_char_p()
-        function(status, ctypes.byref(text))
-        return text.value.decode() if text.value else ""

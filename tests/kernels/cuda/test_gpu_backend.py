@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from numbaflow.kernels.cuda import arrays, backend, gpu
+from numbaflow.kernels.cuda import arrays, backend, driver, gpu
 from numbaflow.kernels.cuda.jit import cuda, kernel
 
 import numbaflow as nf
@@ -20,7 +20,7 @@ X = np.arange(-6, 6, dtype=np.float32).reshape(3, 4)
 def machine(monkeypatch):
     made = Machine()
     monkeypatch.setattr(gpu, "compiled", made.compiled)
-    found = gpu.Gpu(made.cupy, made.driver, 2)
+    found = gpu.Gpu(made.cupy, driver.Driver(made.driver), 2)
     found.name, found.automatic = "stand-in", False         # (there is no cuBLAS)
     monkeypatch.setattr(backend.here, "device", 0)
     with backend.using(found):
