@@ -53,7 +53,8 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 docs: $(VENV)/.dev
-	$(BIN)/python -m pytest -q --doctest-modules --doctest-glob='*.md' numbaflow kernels README.md CONTRIBUTING.md
+	$(BIN)/python -m pytest -q --doctest-modules --doctest-glob='*.md' --ignore=kernels/cuda \
+		numbaflow kernels README.md CONTRIBUTING.md
 
 bench-check: $(VENV)/.dev
 	cd asv_bench && ../$(BIN)/asv check -E existing:../$(BIN)/python
