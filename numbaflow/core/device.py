@@ -49,7 +49,7 @@ class _Places:
     """Whether new tensors may have to go elsewhere than to the CPU, which who makes one asks first.
 
     `on` is set while a thread is in the scope of a GPU, and from the start where there may be a GPU.  The
-    others are what `placement`, which stands above tensors, does for them.
+    others are what `placement` and `dispatch`, which stand above tensors, do for them.
     """
 
     on = backend.installed()

@@ -12,9 +12,10 @@ import numpy as np
 from . import table
 from .abstract import Traced
 from .device import HOST, device, in_scope_of_cpu, name_of, place, places
+from .dispatch import run
 from .errors import InvalidArgumentError
 from .interchange import taken
-from .placement import DeviceTensor, Using, fetch, move, place_of, run, wrapped
+from .placement import DeviceTensor, Using, fetch, move, place_of, wrapped
 from .tape import IDLE, silent, stack, tracing, variable_node
 from .tensor import Tensor, array_text, as_array, as_tensor, wrap
 from .variable import ALONE, Variable, _restore

@@ -8,7 +8,7 @@ from collections import namedtuple
 from numbaflow.kernels import jit
 from numbaflow.kernels.elementwise import Elementwise
 
-from . import device_variable, fuse, table  # noqa: F401  (device_variable, and placement: what a GPU takes)
+from . import device_variable, fuse, table  # noqa: F401  (device_variable, and dispatch: what a GPU takes)
 from .abstract import TracingError
 from .faces import explain, launcher, make_face, make_reflected, parameter_names
 from .infer import BY_VALUE, results
