@@ -6,11 +6,21 @@ from math import prod
 
 import numpy as np
 
+from .. import scatter as on_cpu
 from ..scatter import check_coordinates, check_updates, check_values  # noqa: F401
-from .arrays import assign, contiguous, copy, empty, zeros
-from .index import around, check_along, check_batch, checked_indices, normal_axis, number_rows, words
+from .arrays import assign, contiguous, copy, empty, zeros  # noqa: F401
+from .index import (  # noqa: F401
+    around,
+    check_along,
+    check_batch,
+    checked_indices,
+    normal_axis,
+    number_rows,
+    words,
+)
 from .jit import cuda, deterministic, kernel
-from .scatter_rows import (
+from .ported import ported
+from .scatter_rows import (  # noqa: F401  (some are for what is ported)
     ATOMIC,
     REAL,
     add_rows,
@@ -59,73 +69,18 @@ def _updates(updates, expected, dtype, ref):
     return made
 
 
-def _scatter(rows_kernel, ref, indices, updates):
-    if ref.ndim == 0:
-        raise ValueError("a 0-d array has no rows to scatter to")
-    shape = ref.shape
-    updates = _updates(updates, indices.shape + shape[1:], ref.dtype, shape)
-    flat, inner = checked_indices(indices, shape[0]), prod(shape[1:])
-    _in_place(rows_kernel, ref, (1, shape[0], inner), flat, updates, (1, flat.size, inner))
-    return ref
-
-
-def scatter_update(ref, indices, updates):
-    """ref[indices] = updates, in place; of equal indices the last wins."""
-    return _scatter(replace_rows, ref, indices, updates)
-
-
-def scatter_add(ref, indices, updates):
-    """ref[indices] += updates, in place; equal indices add up."""
-    return _scatter(add_rows, ref, indices, updates)
-
-
-def scatter_sub(ref, indices, updates):
-    """ref[indices] -= updates, in place."""
-    return _scatter(subtract_rows, ref, indices, updates)
-
-
-def scatter_mul(ref, indices, updates):
-    """ref[indices] *= updates, in place."""
-    return _scatter(multiply_rows, ref, indices, updates)
-
-
-def scatter_min(ref, indices, updates):
-    """ref[indices] = min(ref[indices], updates), in place."""
-    return _scatter(min_rows, ref, indices, updates)
-
-
-def scatter_max(ref, indices, updates):
-    """ref[indices] = max(ref[indices], updates), in place."""
-    return _scatter(max_rows, ref, indices, updates)
-
-
-def _scatter_nd(rows_kernel, ref, indices, updates):
-    shape = ref.shape
-    numbers, covered = number_rows(indices, shape)
-    updates = _updates(updates, indices.shape[:-1] + shape[covered:], ref.dtype, shape)
-    k, inner = numbers.size, prod(shape[covered:])
-    _in_place(rows_kernel, ref, (1, prod(shape[:covered]), inner), numbers, updates, (1, k, inner))
-    return ref
-
-
-def scatter_nd_update(ref, indices, updates):
-    """ref[coordinates] = updates, in place; of equal coordinates the last wins."""
-    return _scatter_nd(replace_rows, ref, indices, updates)
-
-
-def scatter_nd_add(ref, indices, updates):
-    """ref[coordinates] += updates, in place; equal coordinates add up."""
-    return _scatter_nd(add_rows, ref, indices, updates)
-
-
-def scatter_nd_sub(ref, indices, updates):
-    """ref[coordinates] -= updates, in place."""
-    return _scatter_nd(subtract_rows, ref, indices, updates)
-
-
-def scatter_nd(indices, updates, shape):
-    """Zeros of `shape` with updates added at the coordinates."""
-    return _scatter_nd(add_rows, zeros(shape, updates.dtype), indices, updates)
+_scatter = ported(on_cpu._scatter, globals())
+scatter_update = ported(on_cpu.scatter_update, globals())
+scatter_add = ported(on_cpu.scatter_add, globals())
+scatter_sub = ported(on_cpu.scatter_sub, globals())
+scatter_mul = ported(on_cpu.scatter_mul, globals())
+scatter_min = ported(on_cpu.scatter_min, globals())
+scatter_max = ported(on_cpu.scatter_max, globals())
+_scatter_nd = ported(on_cpu._scatter_nd, globals())
+scatter_nd_update = ported(on_cpu.scatter_nd_update, globals())
+scatter_nd_add = ported(on_cpu.scatter_nd_add, globals())
+scatter_nd_sub = ported(on_cpu.scatter_nd_sub, globals())
+scatter_nd = ported(on_cpu.scatter_nd, globals())
 
 
 # ---- an index for each element
