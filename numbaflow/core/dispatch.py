@@ -94,23 +94,24 @@ def quick(op, *values):
     if len(op.promote) < len(values) or not unscoped() or stack.frame[2] is not None:
         return run(op, dict(zip(op.inputs, values, strict=True)))
     found.enter(at)
-    own, arrays, traced = found.stream(), [], False
+    own, tensors, traced = found.stream(), [], False
     for x in values:
         kind = type(x)
-        if kind is DeviceTensor and x._dtype is dtype and x._place == at and x._stream is own:
-            arrays.append(x._data)
+        if kind is DeviceTensor and x._place == at and x._stream is own:
             traced = traced or x._node is not None
         elif kind is float or kind is int:
-            arrays.append(scalar_tensor(x, dtype, op.name)._data)
+            x = scalar_tensor(x, dtype, op.name)
         else:
             return run(op, dict(zip(op.inputs, values, strict=True)))
+        if x._dtype is not dtype:               # (a float beside integers, too)
+            return run(op, dict(zip(op.inputs, values, strict=True)))
+        tensors.append(x)
     try:
-        t = wrapped(_elementwise().run(op.kernel, dtype, arrays), at, own)
+        t = wrapped(_elementwise().run(op.kernel, dtype, [x._data for x in tensors]), at, own)
     except (ValueError, TypeError) as error:
         raise explain(op, error, values) from None
     if traced:
-        record(_on_device(op), tuple([x if type(x) is DeviceTensor else scalar_tensor(x, dtype, op.name)
-                                      for x in values]), t)
+        record(_on_device(op), tuple(tensors), t)
     return t
 
 

@@ -295,3 +295,23 @@ def test_gradients_where_tensors_are_placed_automatically(automatic):
     np.testing.assert_allclose(g.numpy(), [[4.0, 10.5]])
     grad = tfe.implicit_gradients(lambda: nf.reduce_sum(w * w))
     assert grad()[0][0].numpy().tolist() == [[2.0, 4.0]]
+
+
+VALUES = [np.array([1, 2, 3], np.int32), np.array([1, 2], np.int64), np.array([3], np.uint8),
+          np.array([True, False]), np.array([1.0, 2.0]), np.array([1 + 2j], np.complex64)]
+WITH_NUMBERS = [lambda x: x * 2.5, lambda x: 2 * x, lambda x: x + 1, lambda x: x / 2, lambda x: 2.5 - x,
+                lambda x: x > 1.5, lambda x: nf.maximum(x, 2), lambda x: x**2, lambda x: x * True,
+                lambda x: x - 300]
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda values: values.dtype.name)
+def test_python_numbers_mix_as_on_the_cpu(values):
+    def given(f, x):
+        try:
+            y = f(x)
+        except nf.errors.InvalidArgumentError as error:
+            return str(error)
+        return y.dtype.name, y.numpy().tolist()
+    x = nf.constant(values)
+    for f in WITH_NUMBERS:
+        assert given(f, x.gpu()) == given(f, x)
