@@ -12,6 +12,7 @@ import numpy as np
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 SIMULATED_DEVICES = 2
+GARBAGE = 0x7B                  # bytes that nobody has written: large numbers, as nothing may rely on zeros
 
 
 class Here(threading.local):
@@ -97,7 +98,7 @@ class Backend:
         """An uninitialised C-contiguous array on this thread's device."""
         made = np.empty(shape, dtype)
         if made.ndim and made.nbytes:
-            made.view(np.uint8).fill(0x7B)              # (large numbers: nothing may rely on zeros)
+            made.view(np.uint8).fill(GARBAGE)
         return self._on_here(made)
 
     def _on_here(self, array):

@@ -1,10 +1,15 @@
 """numba-cuda's simulator made complete and quick: warp shuffles and votes, and threads that are greenlets.
 
-The one idea: a CUDA thread runs until it meets a barrier or a shuffle, then the next one goes on; no thread
+The one idea: a CUDA thread runs until it meets a barrier or a shuffle, then another one goes on; no thread
 of the system is made, so a block of 256 takes milliseconds.  Kernels run as they stand, on NumPy arrays.
+
+Between barriers threads take turns in a random order, and so do blocks: what lacks a barrier gives wrong
+results.  The order is always the same, another one for each NUMBAFLOW_SIMULATED_ORDER, a number.
 """
 import contextvars
 import functools
+import os
+import random
 import sys
 
 import numpy as np
@@ -15,8 +20,10 @@ from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAModule, FakeCUDAShared,
 from numba.np.numpy_support import as_dtype, from_dtype
 
 from .. import jit
+from .backend import GARBAGE
 
 WARP = 32
+ORDER = int(os.environ.get("NUMBAFLOW_SIMULATED_ORDER", "0"))
 _IDLE, _BLOCK, _WARP = None, "block", "warp"        # what a thread waits for
 
 
@@ -37,9 +44,10 @@ class _Block:
         self.threads = [_Thread(lambda: function(*args), Dim3(*at[::-1]), k) for k, at in enumerate(indices)]
 
     def run(self):
-        """Run all to their end; RuntimeError where threads wait for those that never come."""
-        ready = self.threads
+        """Run all to their end, in no order; RuntimeError where threads wait for those that never come."""
+        ready, order = list(self.threads), random.Random(ORDER)
         while ready:
+            order.shuffle(ready)
             for thread in ready:
                 thread.switch()
             ready = self._released()
@@ -73,7 +81,8 @@ class _Shared(FakeCUDAShared):
         dtype = np.dtype(as_dtype(dtype) if isinstance(dtype, types.Type) else dtype)
         key = caller.f_code, caller.f_lineno, shape, dtype
         if key not in self._allocations:
-            self._allocations[key] = np.empty(shape, dtype)
+            self._allocations[key] = made = np.empty(shape, dtype)
+            made.view(np.uint8).fill(GARBAGE)           # (not what an earlier block has left)
         return self._allocations[key]
 
 
@@ -158,7 +167,9 @@ def run(function, grid, block, args, shared=0):
     module = _Module(grid, block, shared)
     with simulator._push_kernel_context(module), swapped_cuda_module(function, module), \
             np.errstate(all="ignore"):
-        for at in np.ndindex(*grid[::-1]):
+        blocks = list(np.ndindex(*grid[::-1]))
+        random.Random(ORDER).shuffle(blocks)
+        for at in blocks:
             module.block_index = Dim3(*at[::-1])
             module.shared._allocations.clear()
             module.block = _Block(function, args, block)
