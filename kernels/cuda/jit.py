@@ -60,7 +60,7 @@ class Kernel:
 
     def __init__(self, function):
         self.function, self.__name__, self.__doc__ = function, function.__name__, function.__doc__
-        self.compiled = {}              # what a backend keeps of it: types -> something to launch
+        self.compiled = {}              # what a backend keeps of it, by device and types
 
     def __call__(self, blocks, threads, *args, shared=0):
         """Run on a grid: extents as an int or a tuple of up to three, x first; `shared` bytes are dynamic."""

@@ -29,6 +29,14 @@ def launch(op):
     return op.cuda or _moved_function(op.function)
 
 
+def launched(op, arrays, attributes):
+    """The device arrays of the outputs and then of the residuals, for those of the inputs in their order."""
+    if op.kernel is not None:
+        from numbaflow.kernels.cuda import elementwise
+        return [elementwise.run(op.kernel, arrays[op.kernel.key].dtype, arrays)]
+    return op.flat(launch(op)(**dict(zip(op.inputs, arrays, strict=True)), **attributes))
+
+
 @functools.cache
 def twin(module):
     """The kernel module for a GPU of a module of `numbaflow.kernels`, by name."""

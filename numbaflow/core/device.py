@@ -308,4 +308,9 @@ def check(op=None):
         return
     if op is not None:
         raise InvalidArgumentError(f"{op}: {name} unknown device.")
-    raise RuntimeError(f"Error copying tensor to device: {name}. {name} unknown device.")
+    raise unknown(name)
+
+
+def unknown(name):
+    """The error for who makes a tensor on a device that is not there."""
+    return RuntimeError(f"Error copying tensor to device: {name}. {name} unknown device.")

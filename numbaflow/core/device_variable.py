@@ -13,9 +13,8 @@ from . import table
 from .abstract import Traced
 from .device import HOST, device, in_scope_of_cpu, name_of, place, places
 from .dispatch import run
-from .errors import InvalidArgumentError
 from .interchange import taken
-from .placement import DeviceTensor, Using, fetch, move, place_of, wrapped
+from .placement import DeviceTensor, Using, device_arrays, fetch, move, place_of, wrapped
 from .tape import IDLE, silent, stack, tracing, variable_node
 from .tensor import Tensor, array_text, as_array, as_tensor, wrap
 from .variable import ALONE, Variable, _restore
@@ -34,7 +33,7 @@ class OnDevice:
             with self._lock:
                 return wrapped(self._data, self._place, self._stream)
         with self._lock, Using([self], self._place):        # (programs write there)
-            return wrapped(_arrays().copy(self._data), self._place)
+            return wrapped(device_arrays().copy(self._data), self._place)
 
     def _read(self):
         return self._tensor() if stack.frame is IDLE else self._read_by(*stack.frame)
@@ -63,14 +62,15 @@ class OnDevice:
         with self._lock:
             if not self._fixed:
                 with Using([self], self._place) as found:
-                    self._data, self._fixed, self._stream = _arrays().copy(self._data), True, found.stream()
+                    self._data, self._fixed = device_arrays().copy(self._data), True
+                    self._stream = found.stream()
             return self._data
 
     def _take(self, array):
         """Have an array that nobody else writes to as the value."""
         with self._lock, Using([self], self._place) as found:
             if self._fixed:
-                _arrays().assign(self._data, array)
+                device_arrays().assign(self._data, array)
             else:
                 self._data = array
             self._stream = found.stream()
@@ -78,7 +78,7 @@ class OnDevice:
     def _writable(self):
         """The array to write into: the variable's own, or a copy when anything else refers to it."""
         if not self._fixed and sys.getrefcount(self._data) > ALONE:
-            self._data = _arrays().copy(self._data)
+            self._data = device_arrays().copy(self._data)
         return self._data
 
     def _value(self, value, what):
@@ -87,9 +87,7 @@ class OnDevice:
         if type(value) in (int, float) and (own.kind in "fc" or (type(value) is int and own.kind in "iu")):
             value = wrap(np.asarray(value, own))
         t = as_tensor(value, own if not isinstance(value, Tensor) else None)
-        if t._dtype != own:
-            raise InvalidArgumentError(f"{what}: a {t._dtype} value for variable {self.name!r} of {own}; "
-                                       "cast it first")
+        self._check_dtype(t._dtype, what)
         return move(t, self._place)
 
     def _fitting(self, value, what):
@@ -106,7 +104,8 @@ class OnDevice:
             value = given["value"] if made is None else run(
                 made, {made.inputs[0]: self._tensor(), **given}, self._place)
             with Using([value], self._place):       # (what is given may be a view of something)
-                self._take(value._data if made is not None or self._fixed else _arrays().copy(value._data))
+                own = made is not None or self._fixed
+                self._take(value._data if own else device_arrays().copy(value._data))
 
     def assign(self, value, use_locking=None, name=None, read_value=True):
         """Set the value; ValueError for another shape."""
@@ -170,11 +169,6 @@ class OnDevice:
         return f"<tf.Variable {self.name!r} shape={self._data.shape} dtype={self.dtype.name}{value}>"
 
 
-def _arrays():
-    from numbaflow.kernels.cuda import arrays
-    return arrays
-
-
 @functools.cache
 def _class_of(kind):
     """A class of variables, for those on a GPU."""
@@ -198,7 +192,7 @@ def settle(variable, value, dtype):
         value = table.face("cast")(value, dtype)
     there = move(value, to)
     with Using([there], to):
-        _put(variable, there if there is not value else wrapped(_arrays().copy(value._data), to))
+        _put(variable, there if there is not value else wrapped(device_arrays().copy(value._data), to))
 
 
 def _put(variable, tensor):

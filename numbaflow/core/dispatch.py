@@ -137,16 +137,10 @@ def _brought(op, k, tensor, at):
 
 def _launched(op, tensors, arguments):
     """The arrays of the outputs and then of the residuals."""
-    if op.kernel is not None:
-        arrays = [t._data for t in tensors]
-        if all(type(t) is not DeviceTensor for t in tensors):           # numbers only
-            arrays = [backend.current().from_host(a) for a in arrays]
-        return [_elementwise().run(op.kernel, tensors[op.kernel.key]._dtype, arrays)]
-    given = {x: [t._data for t in v] if type(v) is list else v._data
-             for x, v in zip(op.inputs, tensors, strict=True)}
-    found = columns.launch(op)(**{**arguments, **given})
-    found = list(found) if op.residuals else [found]
-    return [*found[0], *found[1:]] if op.outputs is not None else found
+    arrays = [[t._data for t in v] if type(v) is list else v._data for v in tensors]
+    if op.kernel is not None and all(type(t) is not DeviceTensor for t in tensors):     # numbers only
+        arrays = [backend.current().from_host(a) for a in arrays]
+    return columns.launched(op, arrays, {k: v for k, v in arguments.items() if k not in op.inputs})
 
 
 def _run_on_host(op, arguments, tensors, at):

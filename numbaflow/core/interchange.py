@@ -6,7 +6,7 @@ from numbaflow.kernels.cuda import backend
 
 from . import dtypes, table
 from .device import in_scope_of_cpu, in_scope_of_gpu, place, places
-from .placement import Using, move, wrapped
+from .placement import Using, device_arrays, move, wrapped
 from .tensor import check_fits
 
 
@@ -20,12 +20,11 @@ def shared(x):
 
 def taken(x, dtype=None):
     """A tensor of the values that an array on a GPU has now: there, or where this thread's scope says."""
-    from numbaflow.kernels.cuda import arrays
     t = shared(x)
     if dtype is not None:
         check_fits(t, t._dtype, dtypes.as_numpy(dtype))
     with Using([t], t._place):
-        t = wrapped(arrays.copy(t._data), t._place)
+        t = wrapped(device_arrays().copy(t._data), t._place)
     t = t if dtype is None else table.face("cast")(t, dtype)
     return move(t, place()) if in_scope_of_gpu() or in_scope_of_cpu() else t
 

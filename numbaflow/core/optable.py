@@ -133,6 +133,11 @@ class Op:
         """The declaration's own body, which runs on arrays."""
         return launcher(self.function)
 
+    def flat(self, found):
+        """The arrays of the outputs and then of the residuals, of what a launch gives."""
+        outputs, *residuals = found if self.residuals else (found,)
+        return [*(outputs if self.outputs is not None else (outputs,)), *residuals]
+
     @functools.cached_property
     def named(self):
         """The named tuple that several outputs come in, None for one."""

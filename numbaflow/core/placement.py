@@ -8,7 +8,7 @@ from numbaflow.kernels.cuda import backend
 from . import table
 from .abstract import Traced
 from .accumulate import accumulate
-from .device import HOST, in_scope_of_cpu, in_scope_of_gpu, name_of, num_gpus, place, places
+from .device import HOST, in_scope_of_cpu, in_scope_of_gpu, name_of, num_gpus, place, places, unknown
 from .tape import record
 from .tensor import Tensor, wrap
 
@@ -36,7 +36,7 @@ class DeviceTensor(Tensor):
 
     def _filled(self, number):
         backend.current().enter(self._place)
-        return wrapped(_arrays().full(self._data.shape, number, self._dtype), self._place)
+        return wrapped(device_arrays().full(self._data.shape, number, self._dtype), self._place)
 
     # ---- its value
     def _fetched(self):
@@ -62,7 +62,8 @@ class DeviceTensor(Tensor):
             return self._data.__cuda_array_interface__
 
 
-def _arrays():
+def device_arrays():
+    """The module `kernels.cuda.arrays`, which is imported where there is a GPU only."""
     from numbaflow.kernels.cuda import arrays
     return arrays
 
@@ -130,7 +131,7 @@ def _copied(tensor, source, to):
         found.enter(to)
         return wrapped(found.from_host(tensor._data), to)
     with Using([tensor], source) as found:
-        data, stream = _arrays().contiguous(tensor._data), found.stream()
+        data, stream = device_arrays().contiguous(tensor._data), found.stream()
     found.enter(to)
     if stream is not None:
         found.wait_for(stream)
@@ -181,8 +182,7 @@ def fresh(tensor):
 def to_gpu(tensor, index):
     """`tensor.gpu(index)`."""
     if not 0 <= index < num_gpus():
-        name = f"GPU:{index}"
-        raise RuntimeError(f"Error copying tensor to device: {name}. {name} unknown device.")
+        raise unknown(f"GPU:{index}")
     return copy(tensor, index)
 
 

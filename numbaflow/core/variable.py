@@ -206,10 +206,14 @@ class Variable(Operators, Trackable):
             return np.asarray(value, own)
         t = as_tensor(value, own)
         data = t._data if type(t) is Tensor else t._fetched()
-        if data.dtype != own:
-            raise InvalidArgumentError(f"{what}: a {data.dtype} value for variable {self.name!r} of {own}; "
-                                       "cast it first")
+        self._check_dtype(data.dtype, what)
         return data
+
+    def _check_dtype(self, given, what):
+        own = self._data.dtype
+        if given != own:
+            raise InvalidArgumentError(f"{what}: a {given} value for variable {self.name!r} of {own}; "
+                                       "cast it first")
 
     def _fitting(self, value, what):
         """The array of a value to assign, of the variable's dtype and shape."""

@@ -37,8 +37,7 @@ def _with_residuals(node, arguments):
     op = node.op
     if any(isinstance(t, Traced) for t in arguments):
         return current_trace().call_fully(op, arguments, node.attributes)
-    first, *rest = op.launch(*[fetch(t) for t in arguments], **node.attributes)
-    return [wrap(r) for r in (*(first if op.outputs is not None else [first]), *rest)]
+    return [wrap(a) for a in op.flat(op.launch(*[fetch(t) for t in arguments], **node.attributes))]
 
 
 def _constant(node, inputs):

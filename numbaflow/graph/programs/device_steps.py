@@ -4,9 +4,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from numbaflow.core import columns
+from numbaflow.core import columns, table
 from numbaflow.core.device import CPU, device
-from numbaflow.core.placement import fetch, move, wrapped
+from numbaflow.core.placement import device_arrays, fetch, move, wrapped
 from numbaflow.core.tape import silent
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
@@ -19,11 +19,6 @@ def moved(tensor, to):
     """The array of a tensor at a place."""
     with silent():
         return move(tensor, to)._data
-
-
-def _arrays():
-    from numbaflow.kernels.cuda import arrays
-    return arrays
 
 
 class Step:
@@ -44,7 +39,7 @@ class Step:
 
 def fused(node, arrays, kept=MappingProxyType({})):
     from numbaflow.graph.fusing.cuda_codegen import View, launches
-    made, view = _arrays().empty, backend.current().strided
+    made, view = device_arrays().empty, backend.current().strided
     outputs = [kept[k] if k in kept else made(v.shape, v.dtype) for k, v in enumerate(node.outputs)]
     scratch: dict = {}
     operands = [*arrays, *outputs]
@@ -66,16 +61,7 @@ def fused(node, arrays, kept=MappingProxyType({})):
 
 
 def _op(node, arrays):
-    op = node.op
-    if op.kernel is not None:
-        from numbaflow.kernels.cuda import elementwise
-        return [elementwise.run(op.kernel, node.inputs[op.kernel.key].dtype, arrays)]
-    given = dict(zip(op.inputs, node.grouped(arrays), strict=True))
-    found = columns.launch(op)(**given, **node.attributes)
-    if op.residuals:
-        first, *rest = found
-        return [*(first if op.outputs is not None else [first]), *rest]
-    return [found] if op.outputs is None else list(found)
+    return columns.launched(node.op, node.grouped(arrays), node.attributes)
 
 
 def _on_tensors(at, node, arrays):
@@ -101,11 +87,9 @@ def _run_primitive(node, arrays):
 
 
 def _product_and_sum(node, arrays):
-    from numbaflow.core import table
-    from numbaflow.kernels.cuda import elementwise
     a, b, c = arrays
-    product = columns.launch(table.OPS["matmul"])(a, b, **node.attributes)
-    return [elementwise.run(table.OPS["add"].kernel, product.dtype, [product, c])]
+    product = columns.launched(table.OPS["matmul"], [a, b], node.attributes)
+    return columns.launched(table.OPS["add"], [*product, c], {})
 
 
 _PRIMITIVES = {ir.MATMUL_ADD: _product_and_sum}

@@ -219,11 +219,7 @@ def launch_on(node, arrays):
     op = node.op
     if op.kernel is not None:
         return [op.kernel[arrays[op.kernel.key].dtype](*arrays)]
-    found = op.launch(**dict(zip(op.inputs, node.grouped(arrays), strict=True)), **node.attributes)
-    if op.residuals:
-        first, *rest = found
-        return [*(first if op.outputs is not None else [first]), *rest]
-    return [found] if op.outputs is None else list(found)
+    return op.flat(op.launch(**dict(zip(op.inputs, node.grouped(arrays), strict=True)), **node.attributes))
 
 
 def _run_primitive(node, arrays):

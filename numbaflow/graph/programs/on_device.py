@@ -12,7 +12,7 @@ import numpy as np
 from numbaflow.core.device import HOST
 from numbaflow.core.device_variable import OnDevice, migrate
 from numbaflow.core.faces import explain
-from numbaflow.core.placement import Using, move, place_of, wrapped
+from numbaflow.core.placement import Using, device_arrays, move, place_of, wrapped
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
 from numbaflow.graph.fusing.codegen import in_place
@@ -111,9 +111,9 @@ class DeviceProgram:
         if captured is None or not self._still_bound(captured):
             return self._capture(found, arrays)
         for own, given in zip(captured.given, arrays, strict=True):
-            _arrays().assign(own, given)
+            device_arrays().assign(own, given)
         captured.replay()
-        return [_arrays().copy(array) for array in captured.results]
+        return [device_arrays().copy(array) for array in captured.results]
 
     # ---- variables
     def _value(self, v):
@@ -138,7 +138,7 @@ class DeviceProgram:
             else:
                 value = self._value(v)
                 if value is not captured.copied[k]:
-                    _arrays().assign(array, value)
+                    device_arrays().assign(array, value)
                     captured.copied[k] = value
         return True
 
@@ -152,7 +152,7 @@ class DeviceProgram:
         outputs = [_own(known[v], [*arrays, *changing]) for v in self.graph.outputs]
         new = zip(self.assigned, self.graph.outputs[self.results:], outputs[self.results:], strict=True)
         for variable, v, array in new:              # (what is not a kernel's own may be a view of something)
-            variable._take(array if v.node.op is ir.FUSED else _arrays().copy(array))
+            variable._take(array if v.node.op is ir.FUSED else device_arrays().copy(array))
         return outputs[:self.results]
 
     def _bound(self, arrays, variables):
@@ -183,14 +183,14 @@ class DeviceProgram:
     # ---- capturing
     def _capture(self, found, arrays):
         """One call on memory that stays, and its launches captured for the next."""
-        own, copied = [_arrays().copy(array) for array in arrays], {}
+        own, copied = [device_arrays().copy(array) for array in arrays], {}
         fixed = []
         for k, v in enumerate(self.reads):
             if place_of(v) == self.place:
                 fixed.append(v.fixed())
             else:
                 copied[k] = self._value(v)
-                fixed.append(_arrays().copy(copied[k]))
+                fixed.append(device_arrays().copy(copied[k]))
         targets = [v.fixed() for v in self.assigned]
 
         def launches():
@@ -200,7 +200,7 @@ class DeviceProgram:
             results = [_own(array, [*own, *fixed]) for array in found[:self.results]]
             made = zip(targets, found[self.results:], strict=True)
             for target, array in [(t, _own(a, [*own, *fixed])) for t, a in made if a is not t]:
-                _arrays().assign(target, array)
+                device_arrays().assign(target, array)
             return results
         self._captured = None
         results, self._captured = found.captured(launches)
@@ -230,15 +230,10 @@ class Fetching:
         return self._program.run([move(t, HOST) for t in given])
 
 
-def _arrays():
-    from numbaflow.kernels.cuda import arrays
-    return arrays
-
-
 def _own(array, others):
     """An array of its own: a result that is a view of an argument or a variable is copied."""
     is_view = not array.flags.c_contiguous or any(backend.current().shares(array, x) for x in others)
-    return _arrays().copy(array) if is_view else array
+    return device_arrays().copy(array) if is_view else array
 
 
 def _uploaded(value):
