@@ -255,8 +255,11 @@ def _integers(shape, minval, maxval, dtype, seed, counter):
     launcher, made, params = _integer_interval(index(minval), index(maxval), dtype)
     if launcher is None:
         return bits(shape, dtype, seed, counter)
-    out = _fill(launcher, shape, made, seed, counter, params)
-    return out if made == dtype else out.astype(dtype)
+    return _converted(_fill(launcher, shape, made, seed, counter, params), dtype)
+
+
+def _converted(x, dtype):
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 @functools.lru_cache(maxsize=256)

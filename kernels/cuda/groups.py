@@ -40,7 +40,7 @@ def spread(m, n, inner):
     if n > SINGLE * rows:
         blocks = -(-(m * tiles << width_bits + row_bits) // BLOCK)
         chunks = max(min(MOST_BLOCKS // blocks, -(-n // (LEAST * rows))), -(-n // (MOST * rows)))
-    return arranged(m, n, inner, width_bits, row_bits, -(-n // chunks) if chunks > 1 else n)
+    return arranged(m, n, inner, width_bits, row_bits, -(-n // chunks))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -5,17 +5,32 @@ on the device, from the key: nothing waits for its values.
 """
 import functools
 import math
-from operator import index
+from operator import index  # noqa: F401  (as are some names below: for what is ported)
 
 import numpy as np
 
 from .. import random as cpu
 from ..philox import block
-from ..random import LANES, wrapped
+from ..random import (  # noqa: F401
+    _BOOL,
+    _EXPONENTIAL,
+    _NORMAL,
+    _TRUNCATED,
+    _UINT32,
+    _UNIFORM,
+    LANES,
+    _below,
+    _float_kernel,
+    _integer_interval,
+    _interval,
+    _words,
+    wrapped,
+)
 from . import backend
 from .arrays import empty
 from .elementwise import cast
 from .jit import cuda, device, kernel
+from .ported import ported
 
 _INT64 = np.dtype(np.int64)
 _0, _4, _15 = np.uint64(0), np.uint64(4), np.uint64(15)
@@ -87,56 +102,11 @@ def _fill(launcher, shape, dtype, seed, counter, params):
 
 
 # ---- launches
-def bits(shape, dtype, seed, counter):
-    """All values of an integer dtype alike."""
-    dtype = np.dtype(dtype)
-    if dtype.kind not in "iu":
-        raise TypeError(f"bits: dtype must be an integer type, got {dtype}")
-    n = math.prod(shape)
-    words = _fill(cpu._words, (-(-n * dtype.itemsize // 4),), np.dtype(np.uint32), seed, counter, ())
-    return words.view(dtype)[:n].reshape(shape)
-
-
-def uniform(shape, minval, maxval, dtype, seed, counter):
-    """Floats (24 or 53 bits) or integers in [minval, maxval)."""
-    dtype = np.dtype(dtype)
-    launcher = cpu._UNIFORM.get(dtype)
-    if launcher is not None:
-        params = cpu._interval(float(minval), float(maxval), dtype)
-        return _fill(launcher, shape, dtype, seed, counter, params)
-    if dtype.kind not in "iu":
-        raise TypeError(f"uniform: dtype must be float32, float64 or an integer type, got {dtype}")
-    launcher, made, params = cpu._integer_interval(index(minval), index(maxval), dtype)
-    if launcher is None:
-        return bits(shape, dtype, seed, counter)
-    return cast(_fill(launcher, shape, made, seed, counter, params), dtype)
-
-
-def normal(shape, mean, stddev, dtype, seed, counter):
-    """mean + stddev z; |z| reaches 6.7 in float32, 9.4 in float64.  stddev may have any sign."""
-    return _floats("normal", cpu._NORMAL, shape, dtype, seed, counter, (float(mean), float(stddev)))
-
-
-def truncated_normal(shape, mean, stddev, dtype, seed, counter):
-    """mean + stddev z for z normal given |z| <= 2."""
-    return _floats("truncated_normal", cpu._TRUNCATED, shape, dtype, seed, counter,
-                   (float(mean), float(stddev)))
-
-
-def exponential(shape, rate, dtype, seed, counter):
-    """Density rate exp(-rate x)."""
-    if not rate > 0:
-        raise ValueError(f"exponential: rate must be positive, got {rate}")
-    return _floats("exponential", cpu._EXPONENTIAL, shape, dtype, seed, counter, (1.0 / rate,))
-
-
-def _floats(op, launchers, shape, dtype, seed, counter, params):
-    dtype = np.dtype(dtype)
-    return _fill(cpu._float_kernel(op, launchers, dtype), shape, dtype, seed, counter, params)
-
-
-def bernoulli(shape, p, seed, counter):
-    """True with probability p, to 2**-33."""
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"bernoulli: p must be in [0, 1], got {p}")
-    return _fill(cpu._below, shape, np.dtype(np.bool_), seed, counter, (round(p * 2.0**32),))
+_converted = cast
+bits = ported(cpu.bits, globals())
+uniform = ported(cpu.uniform, globals())
+_integers = ported(cpu._integers, globals())
+normal = ported(cpu.normal, globals())
+truncated_normal = ported(cpu.truncated_normal, globals())
+exponential = ported(cpu.exponential, globals())
+bernoulli = ported(cpu.bernoulli, globals())

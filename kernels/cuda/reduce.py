@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import scalar
 from ..blocks import merge_axes
-from ..reduce import broadcast_axes
+from ..reduce import _highest, _lowest, _ordered, broadcast_axes
 from .arrays import contiguous, empty, full
 from .blocks import COMBINE, combine_max, combine_sum
 from .elementwise import cast
@@ -206,22 +206,17 @@ def reduce_mean(x, axes, keepdims=False):
 
 def reduce_max(x, axes, keepdims=False):
     """Largest over the axes; NaN wins."""
-    return _extreme("max", 0, x, axes, keepdims)
+    return _extreme("max", _lowest, x, axes, keepdims)
 
 
 def reduce_min(x, axes, keepdims=False):
     """Smallest over the axes; NaN wins."""
-    return _extreme("min", 1, x, axes, keepdims)
+    return _extreme("min", _highest, x, axes, keepdims)
 
 
-def _extreme(how, end, x, axes, keepdims):
-    kind = x.dtype.kind
-    if kind == "c":
-        raise TypeError(f"reduce_{how}: complex numbers have no order, got {x.dtype}")
-    if kind == "b":
-        return _of_bools(how, end, x, axes, keepdims)
-    ends = (-np.inf, np.inf) if kind == "f" else (np.iinfo(x.dtype).min, np.iinfo(x.dtype).max)
-    return _plain(how, ends[end], x, axes, keepdims)
+def _extreme(how, of_nothing, x, axes, keepdims):
+    reduced = _of_bools if _ordered(x, f"reduce_{how}").dtype.kind == "b" else _plain
+    return reduced(how, of_nothing(x.dtype), x, axes, keepdims)
 
 
 def reduce_any(x, axes, keepdims=False):

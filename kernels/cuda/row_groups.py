@@ -72,6 +72,7 @@ BLOCKS = Group(_block_place, block_reduce_sum, block_reduce_max)
 ALONE = Group(_thread_place, _itself, _itself)
 
 
+@functools.lru_cache(maxsize=4096)
 def plan(rows, n, itemsize):
     """The Group for rows of n elements, and how many a thread keeps, 0 for rows too long."""
     may = [k for k in KEPT if k * itemsize <= MOST_BYTES]

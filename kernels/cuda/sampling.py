@@ -8,7 +8,15 @@ import math
 import numpy as np
 
 from ..philox import block, high_product, unit64
-from ..sampling import check_count, check_logits, check_repeated, gamma_at, gamma_grad_alpha_at, poisson_at
+from ..sampling import (
+    _check_float,
+    check_count,
+    check_logits,
+    check_repeated,
+    gamma_at,
+    gamma_grad_alpha_at,
+    poisson_at,
+)
 from .arrays import contiguous, empty, full
 from .blocks import WARP, block_reduce_max
 from .elementwise import cast
@@ -220,11 +228,6 @@ def permutation(n, seed, counter):
 
 
 # ---- parameters
-def _check_float(op, dtype):
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"{op}: dtype must be float32 or float64, got {dtype}")
-
-
 def _repeated(op, name, value, shape):
     """value as float64 in one dimension, to be read modulo its length."""
     value, shape = cast(value, FLOAT64), tuple(shape)

@@ -13,7 +13,7 @@ from .arrays import contiguous, empty
 from .blocks import WARP, combine_prod, combine_sum, from_lane
 from .groups import UNDER_WAY, place, scan_spread
 from .jit import BLOCK, cuda, device, kernel
-from .reduce import fold, logsumexp, partial
+from .reduce import _one, fold, logsumexp, partial
 
 __all__ = ["check_floats", "check_numbers", "cumprod", "cumsum", "cumulative_logsumexp"]
 
@@ -32,12 +32,7 @@ def _add_exponentials(a, b):
 
 @device
 def _zero(x):
-    return type(x)(-0.0)
-
-
-@device
-def _one(x):
-    return type(x)(1)
+    return type(x)(0)                   # (as the CPU begins: not -0.0, from which -0.0 would stay)
 
 
 @device

@@ -170,3 +170,12 @@ def test_all_compile():
             if x.dtype.kind in "fc":
                 gpu_recurrence.linear_recurrence(x, x, 0)
     assert all(code.resources.spilled == 0 for code in compiler.compiled.values())
+
+
+@pytest.mark.parametrize("n", [2, 9000])
+def test_sums_begin_with_the_zero_of_the_cpu(n):
+    x = np.full(n, -0.0, np.float32)
+    for exclusive in (False, True):
+        found = gpu.cumsum(backend.current().from_host(x), 0, exclusive)
+        np.testing.assert_array_equal(np.signbit(backend.current().to_host(found)),
+                                      np.signbit(cpu.cumsum(x, 0, exclusive)))
