@@ -9,7 +9,7 @@ from . import table
 from .abstract import Traced
 from .accumulate import accumulate
 from .device import HOST, in_scope_of_cpu, in_scope_of_gpu, name_of, num_gpus, place, places, unknown
-from .tape import record
+from .tape import record, silent
 from .tensor import Tensor, wrap
 
 _new = object.__new__
@@ -158,6 +158,12 @@ class _Copy:
 
     def backward(self, g, saved, nodes, grads):
         accumulate(grads, nodes, self.run(g, saved))
+
+
+def brought(tensor, to):
+    """The tensor at a place, of which no tape hears."""
+    with silent():
+        return move(tensor, to)
 
 
 def beside(gradient, tensor):

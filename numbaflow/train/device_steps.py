@@ -7,8 +7,7 @@ import threading
 from contextlib import ExitStack
 
 from numbaflow.core.device_variable import migrate
-from numbaflow.core.placement import Using, move, wrapped
-from numbaflow.core.tape import silent
+from numbaflow.core.placement import Using, wrapped
 from numbaflow.core.variable import Variable
 
 
@@ -20,12 +19,6 @@ class _Gathered(threading.local):
 
 
 _gathered = _Gathered()
-
-
-def brought(tensor, variable):
-    """A gradient where the variable is."""
-    with silent():
-        return move(tensor, variable._place)
 
 
 def step(update, variables, g, constants, rows=None):
@@ -61,13 +54,14 @@ class _Changed(ExitStack):
     def __init__(self, steps, place):
         super().__init__()
         self._variables: list[Variable] = [v for variables, _ in steps for v in variables]
-        self._using = Using([*self._variables, *[g for _, g in steps]], place)
+        self._gradients, self._place = [g for _, g in steps], place
 
     def __enter__(self):
         super().__enter__()
         for v in sorted(self._variables, key=lambda v: v._id):
             self.enter_context(v._lock)
-        found = self.enter_context(self._using)
+        # (what streams wrote to them is known when nobody else writes)
+        found = self.enter_context(Using([*self._variables, *self._gradients], self._place))
         for v in self._variables:
             v._stream = found.stream()
         return self

@@ -4,7 +4,7 @@ import numpy as np
 from numbaflow.core.device import HOST
 from numbaflow.core.errors import InvalidArgumentError
 from numbaflow.core.indexed_slices import IndexedSlices
-from numbaflow.core.placement import fetch, place_of
+from numbaflow.core.placement import brought, fetch, place_of
 from numbaflow.core.tape import stack
 from numbaflow.core.tensor import Tensor, as_tensor
 from numbaflow.core.variable import Variable
@@ -32,7 +32,7 @@ def checked(g, v):
     _check_agrees(g._data, v, v._data.shape)
     if stack.frame[2] is not None:
         return g
-    return fetch(g) if place_of(v) is HOST else device_steps.brought(g, v)
+    return fetch(g) if place_of(v) is HOST else brought(g, v._place)
 
 
 def _checked_slices(g, v):
@@ -45,7 +45,7 @@ def _checked_slices(g, v):
     if stack.frame[2] is not None:
         return traced_steps.summed_rows(indices, values, shape)
     if place_of(v) is not HOST:
-        return device_steps.summed_rows(*[device_steps.brought(t, v) for t in (indices, values)], shape)
+        return device_steps.summed_rows(*[brought(t, v._place) for t in (indices, values)], shape)
     flat = fetch(indices).ravel()
     try:
         return summed_rows(flat, fetch(values).reshape(flat.size, *shape[1:]), shape[0])

@@ -2,7 +2,7 @@
 import weakref
 
 from numbaflow.core.device import HOST
-from numbaflow.core.placement import fetch, place_of
+from numbaflow.core.placement import brought, fetch, place_of
 from numbaflow.core.tape import stack
 from numbaflow.core.trackable import Trackable
 from numbaflow.core.variable import Variable
@@ -60,18 +60,21 @@ class ExponentialMovingAverage(Trackable):
             if not isinstance(v, Variable) or v._data.dtype.kind != "f":
                 raise TypeError(f"The variables must be float32 or float64 variables: {v!r}")
         gain = 1.0 - self._decay_now()
-        for v in variables:
-            average = self._of(v)
-            if stack.frame[2] is not None:
-                traced_steps.step(kernels.moving_average, (average,), v._read(), (gain,))
-                continue
-            if place_of(average) is not HOST:
-                value = device_steps.brought(v._read(), average)
-                device_steps.step(kernels.moving_average, (average,), value, (gain,))
-                continue
-            average._update(_follow, fetch(v._read()).ravel(), gain)
-        if stack.frame[2] is None:
-            device_steps.launch()
+        try:
+            for v in variables:
+                self._step(self._of(v), v, gain)
+        finally:
+            if stack.frame[2] is None:
+                device_steps.launch()
+
+    def _step(self, average, variable, gain):
+        if stack.frame[2] is not None:
+            traced_steps.step(kernels.moving_average, (average,), variable._read(), (gain,))
+        elif place_of(average) is not HOST:
+            value = brought(variable._read(), place_of(average))
+            device_steps.step(kernels.moving_average, (average,), value, (gain,))
+        else:
+            average._update(_follow, fetch(variable._read()).ravel(), gain)
 
     def _decay_now(self):
         decay = number(self._decay)

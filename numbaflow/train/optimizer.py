@@ -170,15 +170,17 @@ class Optimizer(Trackable):
                 with tracing(None):     # (slots begin before a function that is being traced)
                     self._create_slots(v)
         constants = self._constants()
-        for g, v in given:
-            if type(g) is tuple:
-                self._apply_sparse(*g, v, held[v._id][0], constants)
-            else:
-                self._apply_dense(g, v, held[v._id][0], constants)
-            if v.constraint is not None:
-                constrained.append(v)
-        if eager and places.used:
-            device_steps.launch()
+        try:
+            for g, v in given:
+                if type(g) is tuple:
+                    self._apply_sparse(*g, v, held[v._id][0], constants)
+                else:
+                    self._apply_dense(g, v, held[v._id][0], constants)
+                if v.constraint is not None:
+                    constrained.append(v)
+        finally:                        # (what was gathered before an error is not left to others)
+            if eager and places.used:
+                device_steps.launch()
         for v in constrained:
             v.assign(v.constraint(v))
         self._finish()

@@ -166,3 +166,19 @@ def test_moving_averages_live_with_their_variables():
     ema.apply([v])
     assert ema.average(v).device == v.device
     assert ema.average(v).numpy().tolist() == [1.0, 6.0]
+
+
+def test_steps_before_an_error_are_not_left_to_others():
+    class Failing(nf.train.GradientDescentOptimizer):
+        def _apply_dense(self, g, variable, slots, constants):
+            if variable is second:
+                raise ArithmeticError
+            super()._apply_dense(g, variable, slots, constants)
+    with nf.device("/gpu:0"):
+        first, second, other = nf.Variable([1.0]), nf.Variable([1.0]), nf.Variable([1.0])
+    gradient = nf.constant([1.0])
+    with pytest.raises(ArithmeticError):
+        Failing(1.0).apply_gradients([(gradient, first), (gradient, second)])
+    assert first.numpy() == 0.0, "as on the CPU"
+    nf.train.GradientDescentOptimizer(1.0).apply_gradients([(gradient, other)])
+    assert (first.numpy(), second.numpy(), other.numpy()) == (0.0, 1.0, 0.0)

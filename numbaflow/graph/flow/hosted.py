@@ -10,8 +10,8 @@ from types import MappingProxyType
 from numbaflow.core.abstract import current_trace
 from numbaflow.core.accumulate import accumulate
 from numbaflow.core.device import CPU, HOST, device, places
-from numbaflow.core.placement import chosen, fetch, move
-from numbaflow.core.tape import listening, record, silent, tracing
+from numbaflow.core.placement import brought, chosen, fetch
+from numbaflow.core.tape import listening, record, tracing
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
 from numbaflow.graph.concrete import Concrete
@@ -71,8 +71,7 @@ class Hosted(ir.Primitive):
 
 def _at(tensor, at):
     """The tensor at a place, which no tape has seen."""
-    with silent():
-        return move(tensor, at)._renewed()
+    return brought(tensor, at)._renewed()
 
 
 def _recorded(inputs):

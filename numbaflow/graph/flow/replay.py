@@ -67,12 +67,7 @@ def replaying():
 
 
 def _replay(node, arrays):
-    _state.depth += 1
-    try:
-        with tracing(None):
-            return [fetch(t) for t in node.attributes["function"]([wrap(a) for a in arrays])]
-    finally:
-        _state.depth -= 1
+    return [fetch(t) for t in _replay_on(node, [wrap(a) for a in arrays])]
 
 
 def _gradient(attributes, inputs, outputs, g, wanted):

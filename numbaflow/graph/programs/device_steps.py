@@ -6,19 +6,10 @@ import numpy as np
 
 from numbaflow.core import columns, table
 from numbaflow.core.device import CPU, device
-from numbaflow.core.placement import device_arrays, fetch, move, wrapped
-from numbaflow.core.tape import silent
-from numbaflow.core.tensor import wrap
+from numbaflow.core.placement import brought, device_arrays, wrapped
 from numbaflow.graph import ir
-from numbaflow.graph.interpret import run_node
-from numbaflow.graph.programs.lower import launch_on
+from numbaflow.graph.programs.lower import host_function
 from numbaflow.kernels.cuda import backend
-
-
-def moved(tensor, to):
-    """The array of a tensor at a place."""
-    with silent():
-        return move(tensor, to)._data
 
 
 class Step:
@@ -67,23 +58,17 @@ def _op(node, arrays):
 def _on_tensors(at, node, arrays):
     """A loop or a choice, whose parts are programs on this device."""
     found = node.op.on_tensors(node, [wrapped(a, at) for a in arrays])
-    return [moved(t, at) for t in found]
+    return [brought(t, at)._data for t in found]
 
 
 def _hosted(node, arrays):
     """On the host, with copies."""
     found, at = backend.current(), backend.here.device
     given = [found.to_host(a) for a in arrays]
-    function = getattr(node.op, "host", None) or (_run_primitive if isinstance(node.op, ir.Primitive)
-                                                  else launch_on)
     with device(CPU):
-        made = function(node, given)
+        made = host_function(node)(node, given)
     found.enter(at)
     return [found.from_host(np.asarray(a)) for a in made]
-
-
-def _run_primitive(node, arrays):
-    return [fetch(t) for t in run_node(node, [wrap(a) for a in arrays])]
 
 
 def _product_and_sum(node, arrays):

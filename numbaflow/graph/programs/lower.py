@@ -202,16 +202,19 @@ class Lowering:
         return not isinstance(node.op, ir.Primitive) and recorded(self, node, launch_on)
 
     def _host(self, node):
-        if isinstance(node.op, ir.Primitive):
-            function = getattr(node.op, "host", None) or _run_primitive
-        else:
-            function = launch_on
         outputs = []
         for value in node.outputs:
             root = Root("host", blank(value.shape, value.dtype))
             self.layouts[value] = Layout(root)
             outputs.append(root)
-        self.code.append(HostCall(function, [self.layouts[v] for v in node.inputs], outputs, node))
+        self.code.append(HostCall(host_function(node), [self.layouts[v] for v in node.inputs], outputs, node))
+
+
+def host_function(node):
+    """What runs a node on arrays of the host: a function (node, arrays) that gives those of its outputs."""
+    if isinstance(node.op, ir.Primitive):
+        return getattr(node.op, "host", None) or _run_primitive
+    return launch_on
 
 
 def launch_on(node, arrays):

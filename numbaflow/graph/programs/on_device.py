@@ -12,11 +12,11 @@ import numpy as np
 from numbaflow.core.device import HOST
 from numbaflow.core.device_variable import OnDevice, migrate
 from numbaflow.core.faces import explain
-from numbaflow.core.placement import Using, device_arrays, move, place_of, wrapped
+from numbaflow.core.placement import Using, brought, device_arrays, move, place_of, wrapped
 from numbaflow.core.tensor import wrap
 from numbaflow.graph import ir
 from numbaflow.graph.fusing.codegen import in_place
-from numbaflow.graph.programs.device_steps import Step, fused, moved
+from numbaflow.graph.programs.device_steps import Step, fused
 from numbaflow.graph.programs.rewrite import optimized
 from numbaflow.kernels.cuda import backend
 
@@ -124,7 +124,7 @@ class DeviceProgram:
             source, known = v._data, self._copies.get(v)
             if known is None or known[0] is not source or getattr(v, "_fixed", False):
                 t = v._tensor() if isinstance(v, OnDevice) else wrap(v._array())
-                known = self._copies[v] = source, moved(t, self.place)
+                known = self._copies[v] = source, brought(t, self.place)._data
         return known[1]
 
     def _still_bound(self, captured):

@@ -2,7 +2,7 @@
 import numpy as np
 
 from numbaflow.core.device_variable import OnDevice
-from numbaflow.core.placement import fetch
+from numbaflow.core.placement import brought, fetch
 from numbaflow.core.tape import silent, stack
 from numbaflow.core.tensor import as_tensor, wrap
 from numbaflow.kernels import optimizers as kernels
@@ -91,10 +91,12 @@ class BatchNormalization(Layer):
         x = as_tensor(inputs)
         y, mean, variance = fused_batch_norm(x, scale, offset, epsilon=self.epsilon, axis=self.axis)
         if x._data.size and not running.probing:
-            self._follow(self.moving_mean, mean)
-            self._follow(self.moving_variance, variance)
-            if isinstance(self.moving_mean, OnDevice) and stack.frame[2] is None:
-                device_steps.launch()
+            try:
+                self._follow(self.moving_mean, mean)
+                self._follow(self.moving_variance, variance)
+            finally:
+                if stack.frame[2] is None:
+                    device_steps.launch()
         return y
 
     def _follow(self, moving, value):
@@ -104,7 +106,7 @@ class BatchNormalization(Layer):
                 moving.assign(moving * self.momentum + value._renewed() * (1.0 - self.momentum))
             return
         if isinstance(moving, OnDevice):
-            value = device_steps.brought(value, moving)
+            value = brought(value, moving._place)
             device_steps.step(kernels.moving_average, (moving,), value, (1.0 - self.momentum,))
             return
         moving.assign(moving.numpy() * self.momentum + fetch(value) * (1.0 - self.momentum))
