@@ -57,17 +57,24 @@ def zeros(shape, dtype):
 
 def fill(out, value):
     """Set all elements of a C-contiguous array to a number."""
-    if out.dtype.kind == "c":
+    if out.dtype.kind == "c" and value == 0:
+        fill(out.reshape(-1).view(f"f{out.itemsize // 2}"), 0)
+    elif out.dtype.kind == "c":
         assign(out, backend.current().from_host(np.full((), value, out.dtype)))
     elif out.size:
         lanes = lanes_of(out.itemsize) if aligned(out) else 1
-        fill = _fill_by_vectors(lanes) if lanes > 1 else _fill
-        fill.over(-(-out.size // lanes), out.reshape(-1), out.dtype.type(value))
+        filling = _fill_by_vectors(lanes) if lanes > 1 else _fill
+        filling.over(-(-out.size // lanes), out.reshape(-1), out.dtype.type(value))
 
 
 def contiguous(x):
     """x itself, or a C-contiguous copy."""
     return x if x.flags.c_contiguous else copy(x)
+
+
+def flat(x):
+    """The elements of an array in C order, in one dimension: a view of it, or a copy."""
+    return contiguous(x).reshape(-1)
 
 
 def copy(x):

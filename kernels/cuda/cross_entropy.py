@@ -3,7 +3,7 @@ import numpy as np
 
 from .. import scalar
 from ..softmax import check_distributions, check_labels
-from .arrays import contiguous, empty, fill
+from .arrays import empty, fill, flat as _flat
 from .exponential_sums import exponentials
 from .jit import cuda, kernel
 from .row_groups import rows_kernel, turns
@@ -119,7 +119,3 @@ def cross_entropy_grad(g, backprop):
     if out.size:
         _scaled_rows(g.size, out.shape[-1], _flat(g), _flat(backprop), out.reshape(-1))
     return out
-
-
-def _flat(x):
-    return contiguous(x).reshape(-1)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..blocks import around
-from .arrays import contiguous, empty, full
+from .arrays import contiguous, empty, flat as _flat, full
 from .blocks import block_reduce_sum, column_reduce_sum
 from .channels import by_channel
 from .column_tiles import BLOCKS, WIDEST, WORK, column_sums, cut, sum_chunks, tiled_plan
@@ -239,7 +239,3 @@ def batch_norm_grad(dy, dmean, dvariance, x, scale, mean, inverse, axis):
                       *per_channel)
     out = _by_combination(x.shape, axis, g, flat, mean, factor, b, c)
     return out, by_scale, by_offset
-
-
-def _flat(x):
-    return contiguous(x).reshape(-1)

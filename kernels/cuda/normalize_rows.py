@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .arrays import contiguous, empty, zeros
+from .arrays import empty, flat as _flat, zeros
 from .column_tiles import column_sums, tiled_plan
 from .jit import cuda, device, kernel
 from .moments import EIGHT, with_eight, with_one
@@ -152,7 +152,3 @@ def layer_norm_grad(dy, x, scale, means, inverses):
     _gradient_rows(rows, n, *given, _flat(scale), means, inverses, dx.reshape(-1))
     _offset_and_scale(tiled_plan(rows, n), given, (means, inverses), (by_offset, by_scale))
     return dx, by_scale, by_offset
-
-
-def _flat(x):
-    return contiguous(x).reshape(-1)

@@ -4,7 +4,7 @@ The one idea: a thread has one element of the result and looks for what it is ma
 threads add to one place; neighbours are channels, or windows of a row.
 """
 from ..pool_max import index_dtype, lowest
-from .arrays import contiguous, empty
+from .arrays import empty, flat as _flat
 from .division import for_sizes
 from .jit import cuda, kernel
 from .windows import end_of_windows, first_window, number_of, numbers
@@ -157,7 +157,3 @@ def max_pool_take(x, index, windows):
     out = empty(windows.out_shape, x.dtype)
     _take(x.size, out.size).over(out.size, _flat(x), _flat(index), *numbers(windows), out.reshape(-1))
     return out
-
-
-def _flat(x):
-    return contiguous(x).reshape(-1)

@@ -2,7 +2,7 @@
 
 Elements outside the array count for nothing.  A thread has one element of the result, as for the largest.
 """
-from .arrays import contiguous, empty
+from .arrays import empty, flat as _flat
 from .division import for_sizes
 from .jit import cuda, kernel
 from .windows import elements_inside, end_of_windows, first_window, number_of, numbers
@@ -90,7 +90,3 @@ def avg_pool_grad(dy, windows):
     dx = empty(windows.shape, dy.dtype)
     _grad(dx.size, dy.size).over(dx.size, _flat(dy), *numbers(windows), dx.reshape(-1))
     return dx
-
-
-def _flat(x):
-    return contiguous(x).reshape(-1)

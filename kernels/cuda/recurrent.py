@@ -1,7 +1,7 @@
 """The gates of a long short-term memory, a thread an element: the twin of `kernels.recurrent`."""
 from .. import scalar
 from ..recurrent import hard_sigmoid, hard_slope, soft_slope
-from .arrays import contiguous, empty
+from .arrays import empty, flat as _flat
 from .jit import cuda, kernel
 
 
@@ -57,7 +57,3 @@ def lstm_gates_grad(dh, dc, z, c, hard):
     _GRAD_ELEMENTS[hard].over(c.size, _flat(dh), _flat(dc), _flat(z), _flat(c), c.shape[1], dz.reshape(-1),
                               dc_in.reshape(-1))
     return dz, dc_in
-
-
-def _flat(x):
-    return contiguous(x).reshape(-1)

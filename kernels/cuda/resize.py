@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from .arrays import contiguous, empty
+from .arrays import empty, flat as _flat
 from .division import for_sizes
 from .jit import cuda, device, kernel
 
@@ -164,7 +164,3 @@ def resize_grad(dy, size, align_corners, nearest):
         run.over(dx.size, _flat(dy), *size, channels, *new, *_scales(size, new, align_corners, nearest),
                  dx.reshape(-1))
     return dx
-
-
-def _flat(x):
-    return contiguous(x).reshape(-1)

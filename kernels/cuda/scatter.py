@@ -2,7 +2,7 @@
 
 No index is read back to be checked: as TensorFlow does on GPUs, rows of one out of range are left out.
 """
-from math import prod
+from math import prod  # noqa: F401  (for what is ported)
 
 import numpy as np
 
@@ -32,20 +32,8 @@ from .scatter_rows import (  # noqa: F401  (some are for what is ported)
     subtract_rows,
 )
 
-
 # ---- rows of an axis, or at coordinates
-def scatter_add_rows(out, indices, rows, axis=0, batch_dims=0):
-    """Add rows to what `gather(out, indices, axis, batch_dims)` picks, in place: the gradient of gather."""
-    axis = normal_axis(axis, out.ndim)
-    shape, picked = out.shape, indices.shape[batch_dims:]
-    if batch_dims:
-        check_batch(shape, indices.shape, axis, batch_dims)
-    flat, expected = checked_indices(indices, shape[axis]), shape[:axis] + picked + shape[axis + 1:]
-    if rows.shape != expected:
-        raise ValueError(f"rows have shape {rows.shape}, expected {expected}")
-    outer, inner = prod(shape[:axis]), prod(shape[axis + 1:])
-    _in_place(add_rows, out, (outer, shape[axis], inner), flat, rows, (outer, prod(picked), inner))
-    return out
+scatter_add_rows = ported(on_cpu.scatter_add_rows, globals())
 
 
 def _in_place(rows_kernel, out, out_shape, indices, rows, rows_shape):

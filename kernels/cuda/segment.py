@@ -13,7 +13,7 @@ import numpy as np
 from ..segment import _finite, check_ids
 from .arrays import contiguous, empty, full, zeros
 from .grouping import firsts_of
-from .index import INT64, flat_indices, gather_rows, words
+from .index import INT64, flat_indices, gather
 from .jit import cuda, deterministic, kernel
 from .prefix import largest, read
 from .scatter_rows import ATOMIC, REAL, add_rows, combine_rows, grouped_rows
@@ -64,8 +64,8 @@ def divide_integers(rows, counts):
         n, j = max(counts[s], np.int64(1)), first
         while j < rows.shape[1]:
             value = np.int64(rows[s, j])
-            quotient = abs(value) // n
-            rows[s, j] = quotient if value >= 0 else -quotient
+            quotient = value // n
+            rows[s, j] = quotient + 1 if quotient < 0 and quotient * n != value else quotient
             j += across
         s += down
 
@@ -179,12 +179,7 @@ def segment_min(data, segment_ids):
 # ---- ids in any order, for a prefix of data's axes
 def spread(g, ids):
     """To every row its segment's row of g, and 0 where the id is out of range."""
-    flat, inner = flat_indices(ids), prod(g.shape[1:])
-    out = empty((*ids.shape, *g.shape[1:]), g.dtype)
-    if out.size:
-        source, target = words(contiguous(g), 1, g.shape[0], inner), words(out, 1, flat.size, inner)
-        gather_rows.over_rows(flat.size, target.shape[2], source, flat, target)
-    return out
+    return gather(g, ids)
 
 
 @kernel

@@ -5,7 +5,7 @@ Lines that their threads can hold are read once, longer ones twice.  Cross-entro
 from .. import scalar
 from ..blocks import around
 from ..softmax import check_distributions, check_labels  # noqa: F401
-from .arrays import contiguous, empty
+from .arrays import empty, flat as _flat
 from .cross_entropy import (  # noqa: F401
     cross_entropy_grad,
     softmax_cross_entropy,
@@ -158,7 +158,3 @@ def _along(launch, axis, *arrays):
     if x.size:
         launch(*around(x.shape, axis), *[_flat(v) for v in arrays], out.reshape(-1))
     return out
-
-
-def _flat(x):
-    return contiguous(x).reshape(-1)

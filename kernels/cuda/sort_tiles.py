@@ -183,6 +183,7 @@ def _sort_tiles(words, given, n, kind, flip, best, keep, with_keys):
 
 def sorted_places(words, n, kind, descending):
     """The stable order of each row of n words, int32 [rows * n]."""
+    _check_length(n)
     flip, none = _FLIP if descending else _KEEP, empty(0, _INT32)
     keys, places = _sort_tiles(words, none, n, kind, flip, 0, 0, n > TILE)
     blocks, width = words.size // n * -(-n // TILE), TILE
@@ -199,8 +200,14 @@ def best_places(words, n, kind, k):
 
     A tournament: the best of each tile form a row that is shorter, until it fits one tile.
     """
+    _check_length(n)
     given, flip, rows, power = empty(0, _INT32), _FLIP, words.size // n, 1 << (k - 1).bit_length()
     while n > TILE:
         words, given = _sort_tiles(words, given, n, kind, flip, power, k, True)
         kind, flip, n = UNSIGNED, _KEEP, words.size // rows
     return _sort_tiles(words, given, n, kind, flip, power, k, False)[1]
+
+
+def _check_length(n):
+    if n >= 1 << 31:
+        raise ValueError(f"rows to sort on a GPU have less than 2**31 elements, got {n}")
