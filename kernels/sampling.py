@@ -351,7 +351,8 @@ def check_repeated(op, name, small, large):
 
 def _repeated(op, name, value, shape):
     """value as float64 in one dimension, to be read modulo its length."""
-    value = np.asarray(value, np.float64)
+    with np.errstate(invalid="ignore"):         # (a launch that is recorded has memory that means nothing)
+        value = np.asarray(value, np.float64)
     if value.shape != tuple(shape)[len(shape) - value.ndim:]:
         check_repeated(op, name, value.shape, tuple(shape))
         value = np.broadcast_to(value, shape)
